@@ -9,12 +9,12 @@
  * It blocks and ignores no signal, so that its children inherit none; a handler
  * that writes to an eventfd turns SIGCHLD into something to poll. */
 
-#include <linux/memfd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -74,7 +74,7 @@ static void report_started(Job *job) {
         _cleanup_close_ int pidfd = -EBADF;
 
         job->started = true;
-        pidfd = syscall(SYS_pidfd_open, job->program, 0);
+        pidfd = pidfd_open(job->program, 0);
         send_event((InitHeader){ .type = INIT_STARTED, .id = job->id, .first = job->program }, pidfd);
 }
 
