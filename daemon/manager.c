@@ -258,18 +258,17 @@ Client *manager_client_new(Manager *manager, uid_t uid) {
 
 void manager_client_gone(Manager *manager, Client *client) {
         g_autoptr(GPtrArray) instances = manager_instances(manager);
-        g_autoptr(GPtrArray) processes = manager_processes(manager);
+        GHashTableIter i;
+        void *p;
 
         manager_withdraw_client(manager, client);
-        for (guint i = 0; i < instances->len; i++)
-                instance_remove_client(instances->pdata[i], client);
+        for (guint n = 0; n < instances->len; n++)
+                instance_remove_client(instances->pdata[n], client);
         /* What is being diagnosed belongs to no instance. */
-        for (guint i = 0; i < processes->len; i++) {
-                Process *process = processes->pdata[i];
-
-                if (manager_find_process(manager, process->id) == process && process->client == client)
-                        process->client = NULL;
-        }
+        g_hash_table_iter_init(&i, manager->processes);
+        while (g_hash_table_iter_next(&i, NULL, &p))
+                if (((Process *)p)->client == client)
+                        ((Process *)p)->client = NULL;
         g_hash_table_remove(manager->clients, client);
         manager_check_idle(manager);
 }

@@ -25,7 +25,6 @@ typedef struct ManagerEvents {
         void (*instance_added)(Instance *instance, void *userdata);
         void (*instance_changed)(Instance *instance, void *userdata);
         void (*instance_removed)(const char *name, void *userdata);
-        void (*process_added)(Process *process, void *userdata);
         void (*process_started)(Process *process, void *userdata);
         void (*process_failed)(Process *process, const sd_bus_error *error, void *userdata);
         void (*process_stopped)(Process *process, int signal, void *userdata);

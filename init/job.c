@@ -107,31 +107,29 @@ static int choose_directory(const LaunchRequest *request, const Account *account
         return r < 0 ? -ENOMEM : 0;
 }
 
-/* "-bash" tells the shell that it is a login shell; -c gets the words as one. */
-static int choose_arguments(const LaunchRequest *request, const Account *account, char **ret_program, char ***ret) {
+/* "-bash" tells the shell that it is a login shell; -c gets the words as one.
+ * The request's own array, which may be long, is taken rather than copied. */
+static int choose_arguments(LaunchRequest *request, const Account *account, char **ret_program, char ***ret) {
         _cleanup_strv_free_ char **argv = NULL;
         _cleanup_free_ char *words = NULL, *program = NULL;
         const char *base = strrchr(account->shell, '/') + 1;
         bool login = strv_length(request->argv) == 0;
-        int r = 0;
+        int r;
 
         program = strdup(login || request->shell ? account->shell : request->argv[0]);
         if (!program)
                 return -ENOMEM;
-        if (login) {
-                if (asprintf(&words, "-%s", base) < 0)
+        if (!login && !request->shell)
+                argv = steal_pointer(&request->argv);
+        else if (login) {
+                if (asprintf(&words, "-%s", base) < 0 || strv_push_copy(&argv, words) < 0)
                         return -ENOMEM;
-                r = strv_push_copy(&argv, words);
-        } else if (request->shell) {
+        } else {
                 r = job_join_words(request->argv, &words);
-                if (r < 0 || (r = strv_push_copy(&argv, base)) < 0 || (r = strv_push_copy(&argv, "-c")) < 0)
+                if (r < 0 || (r = strv_push_copy(&argv, base)) < 0 || (r = strv_push_copy(&argv, "-c")) < 0 ||
+                    (r = strv_push_copy(&argv, words)) < 0)
                         return r;
-                r = strv_push_copy(&argv, words);
-        } else
-                for (char **a = request->argv; r == 0 && *a; a++)
-                        r = strv_push_copy(&argv, *a);
-        if (r < 0)
-                return r;
+        }
         *ret_program = steal_pointer(&program);
         *ret = steal_pointer(&argv);
         return 0;
@@ -156,10 +154,12 @@ int job_join_words(char *const *words, char **ret) {
         return 0;
 }
 
-static int prepare(const LaunchRequest *request, Account *account, JobPlan *plan, InitStep *ret_step) {
+static int prepare(LaunchRequest *request, Account *account, JobPlan *plan, InitStep *ret_step) {
         int r;
 
         *ret_step = INIT_STEP_FORK;
+        /* A login shell is for a person, who would rather stand at home than not get in at all. */
+        plan->fall_back_home = strv_length(request->argv) == 0 && str_empty(request->directory);
         r = environment_build(account, request->env, request->terminal_mask != 0, &plan->env);
         if (r < 0)
                 return r;
@@ -169,8 +169,6 @@ static int prepare(const LaunchRequest *request, Account *account, JobPlan *plan
         r = choose_directory(request, account, &plan->directory);
         if (r < 0)
                 return r;
-        /* A login shell is for a person, who would rather stand at home than not get in at all. */
-        plan->fall_back_home = strv_length(request->argv) == 0 && str_empty(request->directory);
         if (request->terminal_mask != 0) {
                 *ret_step = INIT_STEP_TERMINAL;
                 return prepare_terminal(request, account, &plan->slave);
