@@ -8,6 +8,7 @@
 #include <stdarg.h>
 
 #include "client/remote.h"
+#include "client/snapshot.h"
 #include "client/text.h"
 #include "shared/error.h"
 
@@ -99,6 +100,22 @@ int command_usage(Command *command, const char *format, ...) {
         say("%s See lxctl %s%s--help.", text ? text : "The command line is wrong.",
             command->verb ? command->verb->name : "", command->verb ? " " : "");
         return EXIT_SERVICE;
+}
+
+int command_unknown_distribution(Command *command, const struct Snapshot *snapshot, const char *name) {
+        _cleanup_free_ const char **names = calloc(snapshot->n_distributions + 1, sizeof(char *));
+        const char *meant;
+
+        for (size_t i = 0; names && i < snapshot->n_distributions; i++)
+                names[i] = snapshot->distributions[i].name;
+        meant = names ? text_suggest(name, names) : NULL;
+        if (meant)
+                say("There is no distribution \"%s\". Did you mean \"%s\"?", name, meant);
+        else
+                say("There is no distribution \"%s\". lxctl list shows those that are installed.", name);
+        if (command->verbose)
+                say("(%s)", lxss_error_to_name(LXSS_ERROR_NO_SUCH_DISTRIBUTION));
+        return lxss_error_exit_code(lxss_error_to_name(LXSS_ERROR_NO_SUCH_DISTRIBUTION));
 }
 
 int command_fail(Command *command, int r, const sd_bus_error *error) {

@@ -59,5 +59,9 @@ int command_take_word(Command *command, size_t max, const char **words);
 /* Says that the command line is wrong. Returns the exit code. */
 int command_usage(Command *command, const char *format, ...) _printf_(2, 3);
 
+/* Says that no distribution has this name, and which was probably meant. Returns the exit code. */
+struct Snapshot;
+int command_unknown_distribution(Command *command, const struct Snapshot *snapshot, const char *name);
+
 /* Says why a call failed. Returns the exit code that belongs to it. */
 int command_fail(Command *command, int r, const sd_bus_error *error);

@@ -138,37 +138,31 @@ static int on_launched(sd_bus_message *reply, void *userdata, _unused_ sd_bus_er
         return 1;
 }
 
-/* Restores the terminal, stops as a native program would, and goes on when a
- * shell says so. Where there is no shell that could, the job goes on at once. */
-static void stop_with_program(Program *program, bool group) {
-        relay_suspend(&program->relay);
-        (void)sd_bus_flush(program->bus);
-        if (signal_stop_self(group))
-                return; /* SIGCONT is in signal_fd: on_signal() does the rest */
-        relay_resume(&program->relay);
-}
-
 static void signal_program(Program *program, int signo) {
         if (program->path && !program->exited)
                 (void)sd_bus_call_method_async(program->bus, NULL, NULL, program->path, PROCESS_INTERFACE, "Signal",
                                                NULL, NULL, "ib", signo, 1);
 }
 
-static void on_stopped(Program *program, int signo) {
-        bool by_key = signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
+/* Stops us as the program would be, with the terminal as its owner left it. When
+ * a shell continues us, SIGCONT is in signal_fd and on_signal() does the rest.
+ * Where there is no shell that could, nothing stops, and the program goes on too. */
+static void stop_self(Program *program, bool group) {
+        relay_suspend(&program->relay);
+        (void)sd_bus_flush(program->bus);
+        if (signal_stop_self(group))
+                return;
+        relay_resume(&program->relay);
+        signal_program(program, SIGCONT);
+}
 
-        if (program->stop_expected) {
+static void on_stopped(Program *program, int signo) {
+        if (signo == SIGSTOP && program->stop_expected) {
                 program->stop_expected = false;
                 return;
         }
         /* Ctrl-Z on a terminal stops the whole job, ours too if there is a pipeline around us. */
-        relay_suspend(&program->relay);
-        (void)sd_bus_flush(program->bus);
-        if (signal_stop_self(by_key && program->relay.master >= 0))
-                return;
-        relay_resume(&program->relay);
-        if (by_key)
-                signal_program(program, SIGCONT);
+        stop_self(program, signo != SIGSTOP && program->relay.master >= 0);
 }
 
 static int on_message(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *reterr) {
@@ -257,7 +251,7 @@ static void on_signal(Program *program, int signo) {
                         signal_program(program, SIGSTOP);
                         program->stop_expected = true;
                 }
-                stop_with_program(program, false);
+                stop_self(program, false);
         } else if (runs && signal_is_forwarded(signo))
                 signal_program(program, signo);
         else {
