@@ -184,7 +184,7 @@ static int install_from(Command *command, Install *install, int *fd) {
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_close_ int signal_fd = -EBADF;
         _cleanup_bus_ sd_bus *bus = NULL;
-        int signo = 0, r;
+        int r;
 
         r = remote_connect(true, &bus, &error);
         if (r < 0)
@@ -194,16 +194,12 @@ static int install_from(Command *command, Install *install, int *fd) {
                 return command_fail(command, signal_fd, NULL);
         r = begin(bus, install, *fd, &error);
         closep(fd);
-        if (r >= 0)
-                r = operation_follow(bus, install->operation, signal_fd, command->quiet, &signo, &error);
-        if (r == -ECANCELED && signo > 0) {
-                say("canceled; nothing was changed");
-                signal_die(signo);
-        }
         if (r < 0)
                 return command_fail(command, r, &error);
-        print_success(command, bus, install);
-        return EXIT_SUCCESS;
+        r = operation_wait(command, bus, install->operation, signal_fd);
+        if (r == EXIT_SUCCESS)
+                print_success(command, bus, install);
+        return r;
 }
 
 static int run_install(Command *command) {

@@ -54,7 +54,7 @@ static int uninstall(Command *command, const char *name, bool terminate) {
         _cleanup_close_ int signal_fd = -EBADF;
         _cleanup_free_ char *path = NULL;
         _cleanup_bus_ sd_bus *bus = NULL;
-        int signo = 0, r;
+        int r;
 
         r = remote_connect(true, &bus, &error);
         if (r < 0)
@@ -63,16 +63,12 @@ static int uninstall(Command *command, const char *name, bool terminate) {
         if (signal_fd < 0)
                 return command_fail(command, signal_fd, NULL);
         r = begin(bus, name, terminate, &path, &error);
-        if (r >= 0)
-                r = operation_follow(bus, path, signal_fd, command->quiet, &signo, &error);
-        if (r == -ECANCELED && signo > 0) {
-                say("canceled");
-                signal_die(signo);
-        }
         if (r < 0)
                 return command_fail(command, r, &error);
-        print_success(command, name);
-        return EXIT_SUCCESS;
+        r = operation_wait(command, bus, path, signal_fd);
+        if (r == EXIT_SUCCESS)
+                print_success(command, name);
+        return r;
 }
 
 static int run_uninstall(Command *command) {

@@ -119,28 +119,38 @@ static int follow_until_finished(Follow *follow, int signal_fd) {
         return 0;
 }
 
-int operation_follow(sd_bus *bus, const char *path, int signal_fd, bool quiet, int *ret_signal,
-                     sd_bus_error *reterr) {
-        Follow follow = { .bus = bus, .path = path, .reterr = reterr };
+static int follow_operation(Follow *follow, int signal_fd) {
         _cleanup_free_ char *stage = NULL;
         sd_bus_slot *slot = NULL;
         int r;
 
-        progress_start(&follow.progress, quiet);
-        r = sd_bus_add_filter(bus, &slot, on_message, &follow);
+        r = sd_bus_add_filter(follow->bus, &slot, on_message, follow);
         if (r < 0)
                 return r;
         /* It may have begun, or even ended, before: then there is nothing to show. */
-        if (sd_bus_get_property_string(bus, NULL, path, OPERATION_INTERFACE, "Stage", NULL, &stage) >= 0)
-                progress_update(&follow.progress, stage, NAN);
-        r = follow_until_finished(&follow, signal_fd);
-        progress_clear(&follow.progress);
+        if (sd_bus_get_property_string(follow->bus, NULL, follow->path, OPERATION_INTERFACE, "Stage", NULL,
+                                       &stage) >= 0)
+                progress_update(&follow->progress, stage, NAN);
+        r = follow_until_finished(follow, signal_fd);
+        progress_clear(&follow->progress);
         sd_bus_slot_unref(slot);
-        if (r < 0 || follow.succeeded)
-                return r;
+        return r;
+}
+
+int operation_wait(Command *command, sd_bus *bus, const char *path, int signal_fd) {
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        Follow follow = { .bus = bus, .path = path, .reterr = &error };
+        int r;
+
+        progress_start(&follow.progress, command->quiet);
+        r = follow_operation(&follow, signal_fd);
+        if (r < 0)
+                return command_fail(command, r, &error);
+        if (follow.succeeded)
+                return EXIT_SUCCESS;
         if (follow.signo) {
-                *ret_signal = follow.signo;
-                return -ECANCELED;
+                say("canceled");
+                signal_die(follow.signo);
         }
-        return -EIO;
+        return command_fail(command, -EIO, &error);
 }

@@ -5,9 +5,10 @@
 
 #include <systemd/sd-bus.h>
 
+#include "client/command.h"
+
 /* Shows progress until the operation at `path` is finished. Ctrl-C (or SIGTERM,
- * SIGHUP) cancels it, and is answered with -ECANCELED and the signal in
- * *ret_signal when lxssd has cleaned up; signal_fd is signals_block_termination()'s.
- * 0: done. Otherwise negative errno, with reterr as the operation says. */
-int operation_follow(sd_bus *bus, const char *path, int signal_fd, bool quiet, int *ret_signal,
-                     sd_bus_error *reterr);
+ * SIGHUP) cancels it; lxssd then cleans up, and this process dies of that signal.
+ * signal_fd is signals_block_termination()'s, which is called before the
+ * operation is begun. Says why it failed. Returns the exit code. */
+int operation_wait(Command *command, sd_bus *bus, const char *path, int signal_fd);
