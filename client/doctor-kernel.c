@@ -33,8 +33,31 @@ static Finding check_kernel(Report *report) {
                           "It may work; it is not what LXSS is tested with.");
 }
 
-/* Runs f in a child that unshares first. Returns 0 or what failed as negative errno. */
+static int write_setting(const char *path, const char *value) {
+        _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+        return fd < 0 ? -errno : write_all(fd, value, strlen(value));
+}
+
+/* In the new namespace: its root is who we were outside. Files can be made only by mapped ids. */
+static int map_to_root(uid_t uid, gid_t gid) {
+        char map[32];
+        int r;
+
+        snprintf(map, sizeof(map), "0 %u 1", uid);
+        r = write_setting("/proc/self/uid_map", map);
+        if (r == 0)
+                r = write_setting("/proc/self/setgroups", "deny");
+        if (r < 0)
+                return r;
+        snprintf(map, sizeof(map), "0 %u 1", gid);
+        return write_setting("/proc/self/gid_map", map);
+}
+
+/* Runs f in a child with new namespaces. Returns 0 or what failed as negative errno. */
 static int try_in_child(int flags, int (*f)(void)) {
+        uid_t uid = geteuid();
+        gid_t gid = getegid();
         int status;
         pid_t pid;
 
@@ -42,13 +65,9 @@ static int try_in_child(int flags, int (*f)(void)) {
         if (pid < 0)
                 return -errno;
         if (pid == 0) {
-                int r = 0;
+                int r = unshare(flags) < 0 ? -errno : map_to_root(uid, gid);
 
-                if (unshare(flags) < 0)
-                        r = -errno;
-                else if (f)
-                        r = f();
-                _exit(-r & 0xff);
+                _exit(-(r < 0 ? r : f()) & 0xff);
         }
         while (waitpid(pid, &status, 0) < 0)
                 if (errno != EINTR)

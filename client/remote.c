@@ -106,7 +106,8 @@ bool remote_connection_lost(int r, const sd_bus_error *error) {
 char *remote_describe_log(void) {
         _cleanup_free_ char *path = NULL;
 
-        if (path_log_file(&path) >= 0 && access(path, F_OK) == 0)
+        /* sd_booted(3): without systemd there is no journal either. */
+        if (path_log_file(&path) >= 0 && (access(path, F_OK) == 0 || access("/run/systemd/system", F_OK) < 0))
                 return steal_pointer(&path);
         return strdup(geteuid() == 0 ? "journalctl -u lxssd" : "journalctl --user -u lxssd");
 }
