@@ -145,24 +145,34 @@ static int bind_and_listen(const char *path, int *ret) {
         return 0;
 }
 
-/* What a service manager would give lxssd: a session of its own, default signals,
- * and no descriptor but the socket (sd_listen_fds(3)) and the pipe for bad news. */
-static int prepare_child(int listener, int news) {
-        char pid[16];
-        sigset_t none;
+/* Only the socket, where sd_listen_fds(3) has it, and the pipe for bad news are
+ * left open. *news is valid before and after. */
+static int arrange_descriptors(int listener, int *news) {
         int null;
 
-        if (setsid() < 0 || chdir("/") < 0)
-                return -errno;
         null = open("/dev/null", O_RDWR | O_CLOEXEC);
         if (null < 0)
                 return -errno;
         for (int fd = 0; fd < 3; fd++)
                 if (dup2(null, fd) < 0)
                         return -errno;
-        if (dup2(listener, 3) < 0 || dup3(news, 4, O_CLOEXEC) < 0 || close_range(5, ~0u, 0) < 0)
+        if (dup2(listener, 3) < 0 || dup3(*news, 4, O_CLOEXEC) < 0)
                 return -errno;
+        *news = 4;
+        return close_range(5, ~0u, 0) < 0 ? -errno : 0;
+}
 
+/* What a service manager would give lxssd: a session and signals of its own. */
+static int prepare_child(int listener, int *news) {
+        char pid[16];
+        sigset_t none;
+        int r;
+
+        if (setsid() < 0 || chdir("/") < 0)
+                return -errno;
+        r = arrange_descriptors(listener, news);
+        if (r < 0)
+                return r;
         for (int signo = 1; signo < NSIG; signo++)
                 (void)signal(signo, SIG_DFL);
         sigemptyset(&none);
@@ -185,12 +195,11 @@ static _Noreturn void run_child(int listener, int news, const char *program) {
                 r = -errno;
                 break;
         case 0:
-                r = prepare_child(listener, news);
+                r = prepare_child(listener, &news);
                 if (r == 0) {
                         execl(program, "lxssd", NULL);
                         r = -errno;
                 }
-                news = fcntl(4, F_GETFD) >= 0 ? 4 : news;
                 break;
         default:
                 _exit(EXIT_SUCCESS);
@@ -199,7 +208,7 @@ static _Noreturn void run_child(int listener, int news, const char *program) {
         _exit(EXIT_FAILURE);
 }
 
-/* Above every number that prepare_child() puts something on. */
+/* Above every number that arrange_descriptors() puts something on. */
 static int move_up(int *fd) {
         int moved = fcntl(*fd, F_DUPFD_CLOEXEC, 10);
 

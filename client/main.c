@@ -69,8 +69,10 @@ static unsigned fill_standard_descriptors(void) {
 }
 
 static int run(Command *command) {
+        static char *help[] = { (char *)"--help", NULL };
         int id = command_next(command);
         const char *name;
+        char **words;
 
         if (id < 0)
                 return command->exit_code;
@@ -79,7 +81,12 @@ static int run(Command *command) {
                 print_help();
                 return EXIT_SUCCESS;
         }
-        if (streq(name, "help") && !command->parser.argv[1]) {
+        words = command->parser.argv + 1;
+        if (streq(name, "help")) { /* lxctl help VERB is lxctl VERB --help */
+                name = command->parser.argv[1];
+                words = help;
+        }
+        if (!name) {
                 print_help();
                 return EXIT_SUCCESS;
         }
@@ -87,7 +94,7 @@ static int run(Command *command) {
         if (!command->verb)
                 return unknown_verb(command, name);
         option_parser_finish(&command->parser);
-        command->parser = (OptionParser){ .options = command->verb->options, .argv = command->parser.argv + 1 };
+        command->parser = (OptionParser){ .options = command->verb->options, .argv = words };
         return command->verb->run(command);
 }
 

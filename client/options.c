@@ -15,7 +15,7 @@
 static const Option common_options[] = {
         { OPTION_JSON,    0,   "json",    NULL, false, "print JSON" },
         { OPTION_QUIET,   'q', "quiet",   NULL, false, "print only what was asked for" },
-        { OPTION_VERBOSE, 0,   "verbose", NULL, false, "say on stderr what is done" },
+        { OPTION_VERBOSE, 0,   "verbose", NULL, false, "say more, about failures too" },
         { OPTION_HELP,    'h', "help",    NULL, false, "print this" },
         { OPTION_VERSION, 0,   "version", NULL, false, "print the version" },
         { 0 },

@@ -168,7 +168,7 @@ static int receive_master(int socket) {
         char byte;
         struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
         struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-                                  .msg_controllen = sizeof(control) };
+                                  .msg_controllen = CMSG_LEN(sizeof(int)) }; /* no room for a second */
         struct cmsghdr *c;
         ssize_t n;
         int number;

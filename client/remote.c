@@ -71,6 +71,10 @@ int remote_connect(bool start, sd_bus **ret, sd_bus_error *reterr) {
 
                 (void)nanosleep(&pause, NULL);
                 r = activate_connect(start, &fd, reterr);
+                if (r == -ECONNREFUSED) { /* it was started, and has ended again already */
+                        sd_bus_error_free(reterr);
+                        continue;
+                }
                 if (r <= 0)
                         return r;
                 r = open_bus(&fd, ret);
@@ -81,7 +85,7 @@ int remote_connect(bool start, sd_bus **ret, sd_bus_error *reterr) {
         }
         log = remote_describe_log();
         sd_bus_error_setf(reterr, lxss_error_to_name(LXSS_ERROR_SERVICE_UNAVAILABLE),
-                          "lxssd closes every connection. Its log: %s", log ? log : "unknown");
+                          "lxssd ends or closes the connection before it answers. Its log: %s", log ? log : "unknown");
         return r;
 }
 
