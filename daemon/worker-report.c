@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "daemon/worker-text.h"
 
@@ -177,4 +178,19 @@ int worker_report_progress(int fd, unsigned permille) {
         WorkerReport report = { .kind = WORKER_REPORT_PROGRESS, .permille = permille };
 
         return worker_report_send(fd, &report);
+}
+
+void worker_progress_update(WorkerProgress *progress, unsigned permille) {
+        struct timespec now;
+        uint64_t moment;
+
+        if (permille <= progress->permille || permille > 1000)
+                return;
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        moment = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+        if (moment < progress->next_moment)
+                return;
+        progress->next_moment = moment + 50000000;
+        progress->permille = permille;
+        (void)worker_report_progress(progress->fd, permille);
 }

@@ -42,6 +42,13 @@ typedef struct WorkerReport {
         char text[WORKER_REPORT_TEXT_MAX + 1]; /* STAGE, USER, RELEASE, ERROR: printable UTF-8 */
 } WorkerReport;
 
+/* Progress that is sent when it has changed and at most 20 times a second. */
+typedef struct WorkerProgress {
+        int fd;
+        unsigned permille;     /* the last one that was sent */
+        uint64_t next_moment;  /* on CLOCK_MONOTONIC, in nanoseconds */
+} WorkerProgress;
+
 /* Whether this is a name that a default user may have: [a-z_][a-z0-9_.-]*, at most 32 bytes. */
 bool worker_user_name_is_valid(const char *name);
 
@@ -62,3 +69,6 @@ int worker_report_fail(WorkerReport *ret, LxssError error, const char *format, .
 int worker_report_send(int fd, const WorkerReport *report);
 int worker_report_text(int fd, WorkerReportKind kind, const char *text);
 int worker_report_progress(int fd, unsigned permille);
+
+/* Errors of sending are of no interest here: a worker without lxssd is killed. */
+void worker_progress_update(WorkerProgress *progress, unsigned permille);
