@@ -43,6 +43,9 @@ void worker_user_sanitize(const char *wanted, char ret_name[WORKER_USER_NAME_MAX
                 char c = *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p;
                 bool letter = c >= 'a' && c <= 'z', digit = c >= '0' && c <= '9';
 
+                /* The rest of a UTF-8 character whose start has given a "_". */
+                if (((unsigned char)*p & 0xc0) == 0x80)
+                        continue;
                 if (!letter && !digit && c != '-')
                         c = '_';
                 if (used == 0 && !letter)
