@@ -7,6 +7,7 @@
 
 #include "client/activate.h"
 
+#include <stdarg.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -27,9 +28,13 @@ static int unavailable(sd_bus_error *reterr, int r, const char *what, const char
         return r;
 }
 
-static int refused(sd_bus_error *reterr, const char *format, const char *path) _printf_(2, 0);
-static int refused(sd_bus_error *reterr, const char *format, const char *path) {
-        sd_bus_error_setf(reterr, lxss_error_to_name(LXSS_ERROR_ACCESS_DENIED), format, path);
+static int refused(sd_bus_error *reterr, const char *format, ...) _printf_(2, 3);
+static int refused(sd_bus_error *reterr, const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        sd_bus_error_setfv(reterr, lxss_error_to_name(LXSS_ERROR_ACCESS_DENIED), format, arguments);
+        va_end(arguments);
         return -EACCES;
 }
 

@@ -5,6 +5,7 @@
 
 #include "client/launch-options.h"
 
+#include <stdarg.h>
 #include <limits.h>
 #include <stdio.h>
 
@@ -32,11 +33,16 @@ void launch_options_finish(LaunchOptions *options) {
         options->n_fds = 0;
 }
 
-static int complain(char **ret, const char *format, const char *argument) _printf_(2, 0);
-static int complain(char **ret, const char *format, const char *argument) {
+static int complain(char **ret, const char *format, ...) _printf_(2, 3);
+static int complain(char **ret, const char *format, ...) {
+        va_list arguments;
         char *text;
+        int r;
 
-        if (asprintf(&text, format, argument) < 0)
+        va_start(arguments, format);
+        r = vasprintf(&text, format, arguments);
+        va_end(arguments);
+        if (r < 0)
                 return -ENOMEM;
         *ret = text;
         return -EINVAL;

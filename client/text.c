@@ -86,6 +86,7 @@ void text_print(FILE *f, const char *s) {
         fputs(escaped ? escaped : "?", f);
 }
 
+static void say_v(const char *prefix, const char *format, va_list arguments) _printf_(2, 0);
 static void say_v(const char *prefix, const char *format, va_list arguments) {
         _cleanup_free_ char *text = NULL, *escaped = NULL;
 

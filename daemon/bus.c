@@ -201,8 +201,8 @@ static int start_connection(Bus *bus, int fd, sd_bus **ret) {
 int bus_add_connection(Bus *bus, int fd) {
         _cleanup_close_ int owned = fd;
         sd_bus *connection;
+        uid_t uid = (uid_t)-1;
         Peer *peer;
-        uid_t uid;
         int r;
 
         r = check_peer(fd, &uid);
@@ -233,7 +233,7 @@ static int track_peer(Bus *bus, Peer *peer) {
 
 int bus_find_peer(Bus *bus, sd_bus_message *m, Peer **ret, sd_bus_error *reterr) {
         Peer *peer = known_peer(bus, m);
-        uid_t uid;
+        uid_t uid = (uid_t)-1;
         int r;
 
         if (!peer) {

@@ -437,7 +437,7 @@ static char *const *worker_environment(void) {
 
 _Noreturn static void run_first_process(const ContainerSpec *spec, int shifted, int maps_written, int report) {
         static char *const no_environment[] = { NULL };
-        int program, r;
+        int program = -EBADF, r;
         char byte;
 
         /* Nothing to read: the helper is gone, and so is everything that this was for. */

@@ -15,6 +15,6 @@ typedef void (*diagnosis_done_t)(const sd_bus_error *error, void *userdata);
 
 /* `program` is what was to be executed, `fd` the file that was found (or
  * negative; it stays the caller's), `number` the errno of execve(2). */
-int diagnosis_start(sd_event *event, const char *program, int fd, int number, const char *distribution,
-                    diagnosis_done_t done, void *userdata, Diagnosis **ret);
+int diagnosis_start(sd_event *event, const char *program, int fd, int number, diagnosis_done_t done, void *userdata,
+                    Diagnosis **ret);
 Diagnosis *diagnosis_free(Diagnosis *diagnosis);

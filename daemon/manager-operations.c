@@ -204,8 +204,8 @@ static int check_uninstall(Manager *manager, const char *name, bool terminate, D
 
 int manager_uninstall(Manager *manager, Client *client, const char *name, bool terminate, bool detached,
                       Operation **ret, sd_bus_error *reterr) {
+        Distribution *d = NULL;
         Operation *operation;
-        Distribution *d;
         int r;
 
         r = check_uninstall(manager, name, terminate, &d, reterr);

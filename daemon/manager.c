@@ -94,8 +94,7 @@ static void on_process_unexecutable(Process *process, int number, int program, v
 
         process->instance = NULL;
         *inquiry = (Inquiry){ .manager = manager, .process_id = process->id };
-        r = diagnosis_start(manager->event, name, program, number, process->distribution, on_diagnosed, inquiry,
-                            &inquiry->diagnosis);
+        r = diagnosis_start(manager->event, name, program, number, on_diagnosed, inquiry, &inquiry->diagnosis);
         if (r >= 0) {
                 g_hash_table_add(manager->inquiries, inquiry);
                 return;

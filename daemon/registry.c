@@ -434,8 +434,8 @@ int registry_withdraw(Registry *registry, Distribution *distribution, char **ret
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move %s away: %s", source, g_strerror(r));
         }
         (void)sync_directory(registry->distributions);
-        if (distribution->id_mode == ID_MODE_ROOT)
-                (void)chown(target, ID_STORE_BASE, ID_STORE_BASE);
+        if (distribution->id_mode == ID_MODE_ROOT && chown(target, ID_STORE_BASE, ID_STORE_BASE) < 0)
+                log_warning("Cannot hand %s over: %s", target, g_strerror(errno));
         *ret_staging = g_steal_pointer(&target);
         return 0;
 }

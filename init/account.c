@@ -49,7 +49,7 @@ static bool split_fields(char *line, char **fields, size_t n) {
         return line == NULL;
 }
 
-static int account_from_fields(char **fields, uid_t uid, gid_t gid, Account **ret) {
+static int account_from_fields(const char *const *fields, uid_t uid, gid_t gid, Account **ret) {
         _cleanup_account_ Account *account = calloc(1, sizeof(*account));
 
         if (!account)
@@ -80,7 +80,7 @@ static int find_in_passwd(char *passwd, const char *user, Account **ret) {
                 if (parse_id(fields[2], &uid) < 0 || parse_id(fields[3], &gid) < 0)
                         continue;
                 if (streq(fields[0], user) || (numeric && uid == wanted))
-                        return account_from_fields(fields, uid, gid, ret);
+                        return account_from_fields((const char *const *)fields, uid, gid, ret);
         }
         return -ENOENT;
 }
@@ -132,7 +132,7 @@ int account_lookup(const char *user, Account **ret) {
                 return r;
         r = passwd ? find_in_passwd(passwd, user, &account) : -ENOENT;
         if (r == -ENOENT && (streq(user, "root") || streq(user, "0"))) {
-                char *root[] = { "root", "", "", "", "", "/root", "/bin/sh" };
+                static const char *const root[] = { "root", "", "", "", "", "/root", "/bin/sh" };
 
                 r = account_from_fields(root, 0, 0, &account);
         }

@@ -293,7 +293,7 @@ static void make_run(void) {
         for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
                 (void)mkdir(directories[i].path, directories[i].mode);
                 (void)chmod(directories[i].path, directories[i].mode);
-                (void)chown(directories[i].path, directories[i].owner, directories[i].owner);
+                (void)!chown(directories[i].path, directories[i].owner, directories[i].owner);
         }
 }
 

@@ -62,7 +62,7 @@ static int open_terminal(const LaunchRequest *request, const Account *account, i
                 return -errno;
         /* In single-id mode there is one user, who owns it already, and no group of terminals. */
         if (fchown(slave, account->uid, TTY_GID) < 0)
-                (void)fchown(slave, account->uid, -1);
+                (void)!fchown(slave, account->uid, -1);
         if (fchmod(slave, 0620) < 0)
                 return -errno;
         *ret_master = steal_fd(&master);
@@ -198,8 +198,8 @@ static int fork_child(const JobPlan *plan, Job *job) {
         return 0;
 }
 
-int job_start(uint64_t id, LaunchRequest *request, InitStep *ret_step, Job **ret) {
-        _cleanup_launch_request_ LaunchRequest *owned = request;
+int job_start(uint64_t id, LaunchRequest *taken, InitStep *ret_step, Job **ret) {
+        _cleanup_launch_request_ LaunchRequest *request = taken;
         _cleanup_account_ Account *account = NULL;
         _cleanup_(job_plan_clear) JobPlan plan = { .request = request, .slave = -EBADF };
         _cleanup_free_ Job *job = NULL;
