@@ -342,12 +342,13 @@ static void set_up_instance(const ContainerSpec *spec, int shifted, int report) 
         _cleanup_close_ int root = -EBADF, host = -EBADF;
         int r;
 
+        /* The host as it is without the mounts that follow. */
+        if (spec->host && (host = mount_clone(AT_FDCWD, "/", true)) < 0)
+                fail(report, CONTAINER_STEP_HOST, host);
         /* As the user, who may walk where root of the instance may not. */
         r = attach_root(spec, shifted, &root);
         if (r < 0)
                 fail(report, CONTAINER_STEP_ROOT, r);
-        if (spec->host && (host = mount_clone(AT_FDCWD, "/", true)) < 0)
-                fail(report, CONTAINER_STEP_HOST, host);
         if ((r = become_root(spec)) < 0)
                 fail(report, CONTAINER_STEP_IDENTITY, r);
         if ((r = mount_proc(root)) < 0)

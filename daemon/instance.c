@@ -7,6 +7,7 @@
 
 #include "daemon/instance.h"
 
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -429,7 +430,7 @@ static int start_container(Instance *instance) {
                 .gids = *userns_gid_map(instance->host->userns),
                 .slot_base = ID_SLOT_BASE + d->slot * ID_COUNT,
                 .root = d->rootfs,
-                .host = d->settings.automount && !d->settings.isolated,
+                .host = distribution_mounts_host(d),
                 .program_fd = instance->host->init_fd,
                 .argv = argv,
         };
@@ -483,6 +484,31 @@ static void schedule_start(Instance *instance) {
                 fail_start_step(instance, "scheduling it", ENOMEM);
 }
 
+/* The caller's directory as the instance sees it. Without the host's tree there
+ * is only what lies in the instance anyway; NULL: the user's home. */
+static char *map_directory(const Distribution *d, const char *cwd) {
+        size_t n = strlen(d->rootfs);
+        char *mapped;
+
+        if (!cwd || cwd[0] != '/')
+                return NULL;
+        if (strncmp(cwd, d->rootfs, n) == 0 && (cwd[n] == '/' || !cwd[n]))
+                return strdup(cwd[n] ? cwd + n : "/");
+        if (!distribution_mounts_host(d))
+                return NULL;
+        return asprintf(&mapped, "/mnt/host%s", cwd) < 0 ? NULL : mapped;
+}
+
+/* Turns what the client asked for into what /init can do without knowing the host. */
+static void localise(LaunchRequest *request, const Distribution *d, const char *user) {
+        char *cwd = map_directory(d, request->cwd);
+
+        free(request->cwd);
+        request->cwd = cwd;
+        free(request->user);
+        request->user = strdup(user);
+}
+
 void instance_launch(Instance *instance, Process *process) {
         const Distribution *d = instance->distribution;
 
@@ -491,8 +517,7 @@ void instance_launch(Instance *instance, Process *process) {
         process->distribution = g_strdup(d->name);
         if (!process->user)
                 process->user = g_strdup(d->default_user ?: "root");
-        free(process->request->user);
-        process->request->user = strdup(process->user);
+        localise(process->request, d, process->user);
         if (process->request->linger_seconds > instance->linger_seconds)
                 instance->linger_seconds = process->request->linger_seconds;
         add_client(instance, process->client);
