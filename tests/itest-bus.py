@@ -383,7 +383,7 @@ def test_errors_come_by_their_names(tiny):
     bus.fails("NoSuchDistribution", MANAGER, I_MANAGER, "SetDefault", "s", "nosuch")
     bus.fails("NoSuchDistribution", MANAGER, I_MANAGER, "Hold", "s", "nosuch")
     bus.fails("NoSuchDistribution", MANAGER, I_MANAGER, "Terminate", "s", "nosuch")
-    equal(bus.manager("ListInstances") and len(bus.manager("ListProcesses")), 0, "what runs after all that")
+    equal(len(bus.manager("ListProcesses")), 0, "what runs after all that")
 
 
 def test_an_unknown_option_is_refused_rather_than_ignored(tiny):

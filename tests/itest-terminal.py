@@ -15,9 +15,7 @@ import re
 import select
 import signal
 import struct
-import subprocess
 import termios
-import time
 
 from lxss_test import (
     Command, Failure, contains, equal, everywhere, expect, main, processes_saying, program, read, show, wait_for,

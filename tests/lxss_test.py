@@ -31,13 +31,11 @@ import io
 import json
 import os
 import pwd
-import random
 import re
 import select
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import tarfile
@@ -670,15 +668,7 @@ class World:
     def reset(self):
         """After a test: lets go of what it holds, then looks whether anything
         outlives it. Raises Failure; nothing is there afterwards either way."""
-        for bus in World.buses:
-            try:
-                bus.close()
-            except Exception:
-                pass
-        World.buses.clear()
-        for command in Command.running:
-            command.let_go()
-        Command.running.clear()
+        let_go()
         try:
             self.quiet()
         finally:
@@ -756,6 +746,19 @@ class World:
             Command.own.discard(pid)
         self.daemons.clear()
         self.bus_address = None
+
+
+def let_go():
+    """Ends what a test started itself: its connections and its commands."""
+    for bus in World.buses:
+        try:
+            bus.close()
+        except Exception:
+            pass
+    World.buses.clear()
+    for command in Command.running:
+        command.let_go()
+    Command.running.clear()
 
 
 BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -875,6 +878,8 @@ def debian_tar():
         return os.environ["LXSS_TEST_TAR"]
     if not shutil.which("mmdebstrap"):
         raise Skip("mmdebstrap is not installed")
+    if os.environ.get("LXSS_TEST_NO_TAR"):
+        raise Skip(os.environ["LXSS_TEST_NO_TAR"])
     recipe = ["--variant=minbase", "--include=" + ",".join(PACKAGES), SUITE]
     key = hashlib.sha256(" ".join(recipe + [os.uname().machine]).encode()).hexdigest()[:16]
     cache = f"/var/tmp/lxss-tests-{os.getuid()}/cache"
@@ -993,6 +998,7 @@ def run_test(function):
     except Exception:
         failure = traceback.format_exc().strip()
     details = where + diagnose(worlds) if failure else []
+    let_go()
     for world in worlds or World.all[-1:]:
         try:
             world.reset()
