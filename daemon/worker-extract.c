@@ -97,6 +97,12 @@ static int writing_failed(Extraction *x, const char *name) {
                                   text ? text : strerror(error));
 }
 
+/* A warning is about an attribute that libarchive does not know. ARCHIVE_RETRY,
+ * between the two in number, is a header with a wrong checksum. */
+static bool was_read(int r) {
+        return r == ARCHIVE_OK || r == ARCHIVE_WARN;
+}
+
 /* Whether libarchive decompresses this by itself: where it was built without a
  * library it would start a program, by name, from PATH. */
 static bool filter_is_built_in(int (*support)(struct archive *)) {
@@ -277,7 +283,7 @@ static int copy_data(Extraction *x, const char *name) {
                 r = archive_read_data_block(x->reader, &block, &size, &offset);
                 if (r == ARCHIVE_EOF)
                         return 0;
-                if (r < ARCHIVE_WARN)
+                if (!was_read(r))
                         return reading_failed(x);
                 if (archive_write_data_block(x->writer, block, size, offset) < ARCHIVE_OK)
                         return writing_failed(x, name);
@@ -332,8 +338,7 @@ static int extract_member(Extraction *x) {
         r = archive_read_next_header(x->reader, &entry);
         if (r == ARCHIVE_EOF)
                 return 0;
-        /* A warning is about an attribute that libarchive does not know. */
-        if (r < ARCHIVE_WARN)
+        if (!was_read(r))
                 return reading_failed(x);
         x->n_members++;
         r = prepare_member(x, entry, &name);
