@@ -55,7 +55,8 @@ int worker_bootstrap_check(const char *suite, const IdMap *uids, const IdMap *gi
         if (!suite_is_valid(suite)) {
                 text_escape(suite, strlen(suite), shown, sizeof(shown));
                 return worker_report_fail(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                          "“%s” is not the name of a suite: give one like bookworm or noble.", shown);
+                                          "“%s” is not the name of a suite: give one like bookworm or noble.",
+                                          shown);
         }
         if (id_map_is_single(uids) || id_map_is_single(gids))
                 return worker_report_fail(reterr, LXSS_ERROR_HOST_UNSUITABLE,

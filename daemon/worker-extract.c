@@ -70,7 +70,8 @@ static int reading_failed(Extraction *x) {
 
         if (x->n_members == 0 && error == ERRNO_FILE_FORMAT)
                 return worker_report_fail(x->reterr, LXSS_ERROR_NOT_AN_ARCHIVE,
-                                          "The source is not a tar archive (gzip, bzip2, xz, zstd, lz4 or uncompressed).");
+                                          "The source is not a tar archive (gzip, bzip2, xz, zstd, lz4 or "
+                                          "uncompressed).");
         if (error == EIO || error == EISDIR || error == EBADF || error == ENOMEM || error == ESTALE)
                 return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.",
                                           strerror(error));
@@ -189,6 +190,7 @@ static int normalize_path(Extraction *x, const char *path, char **ret) {
 
 static int set_owner(Extraction *x, struct archive_entry *entry, const char *name) {
         int64_t uid = archive_entry_uid(entry), gid = archive_entry_gid(entry);
+        char what[160];
 
         if (id_map_is_single(x->uids) || id_map_is_single(x->gids)) {
                 archive_entry_set_uid(entry, 0);
@@ -197,10 +199,9 @@ static int set_owner(Extraction *x, struct archive_entry *entry, const char *nam
         }
         if (id_map_contains(x->uids, uid) && id_map_contains(x->gids, gid))
                 return 0;
-        char what[160];
-
         (void)snprintf(what, sizeof(what),
-                       "belongs to user %" PRId64 " and group %" PRId64 ", which lie beyond the ids that instances have",
+                       "belongs to user %" PRId64 " and group %" PRId64
+                       ", which lie beyond the ids that instances have",
                        uid, gid);
         return damaged(x, name, what);
 }

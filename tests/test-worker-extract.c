@@ -93,14 +93,14 @@ static int write_file(const char *path, const char *text) {
 }
 
 static int enter_user_namespace(void) {
-        char line[64];
+        char uids[64], gids[64];
 
-        (void)snprintf(line, sizeof(line), "0 %u 1\n", (unsigned)geteuid());
+        (void)snprintf(uids, sizeof(uids), "0 %u 1\n", (unsigned)geteuid());
+        (void)snprintf(gids, sizeof(gids), "0 %u 1\n", (unsigned)getegid());
         if (unshare(CLONE_NEWUSER) < 0 || write_file("/proc/self/setgroups", "deny") < 0 ||
-            write_file("/proc/self/uid_map", line) < 0)
+            write_file("/proc/self/uid_map", uids) < 0)
                 return -EPERM;
-        (void)snprintf(line, sizeof(line), "0 %u 1\n", (unsigned)getegid());
-        return write_file("/proc/self/gid_map", line);
+        return write_file("/proc/self/gid_map", gids);
 }
 
 /* In the child, which must not return into the test's machinery. */
@@ -128,6 +128,8 @@ static void extract(int source) {
         possible = WEXITSTATUS(status) != 77;
         if (possible)
                 ck_assert_int_eq(WEXITSTATUS(status), 0);
+        else
+                (void)fprintf(stderr, "skipped: no user namespaces here\n");
 }
 
 static void extract_members(const Member *members, size_t n_members) {
@@ -221,9 +223,9 @@ START_TEST(paths_that_go_up_are_refused) {
                 Member link = { .path = "link", .mode = S_IFREG | 0644, .hardlink = paths[i] };
 
                 extract_members(&file, 1);
-                assert_failed(LXSS_ERROR_ARCHIVE_DAMAGED, "..");
+                assert_failed(LXSS_ERROR_ARCHIVE_DAMAGED, "has “..” in its path");
                 extract_members(&link, 1);
-                assert_failed(LXSS_ERROR_ARCHIVE_DAMAGED, "..");
+                assert_failed(LXSS_ERROR_ARCHIVE_DAMAGED, "has “..” in its path");
         }
         assert_absent("outside/x");
         assert_absent("x");
