@@ -12,6 +12,7 @@
 #include "daemon/bus-objects.h"
 #include "daemon/log.h"
 #include "daemon/policy.h"
+#include "daemon/private-connection.h"
 #include "shared/util.h"
 
 struct Bus {
@@ -178,26 +179,6 @@ static int check_peer(int fd, uid_t *ret) {
         return 0;
 }
 
-static int start_connection(Bus *bus, int fd, sd_bus **ret) {
-        _cleanup_(sd_bus_close_unrefp) sd_bus *connection = NULL;
-        _cleanup_close_ int owned = fd;
-        sd_id128_t id;
-        int r;
-
-        if ((r = sd_id128_randomize(&id)) < 0 || (r = sd_bus_new(&connection)) < 0 ||
-            (r = sd_bus_set_fd(connection, owned, owned)) < 0)
-                return r;
-        (void)steal_fd(&owned);
-        if ((r = sd_bus_set_server(connection, true, id)) < 0 ||
-            (r = sd_bus_negotiate_fds(connection, true)) < 0 ||
-            (r = sd_bus_negotiate_creds(connection, true, SD_BUS_CREDS_EUID)) < 0 ||
-            (r = sd_bus_start(connection)) < 0 || (r = register_objects(bus, connection)) < 0 ||
-            (r = sd_bus_attach_event(connection, bus->event, SD_EVENT_PRIORITY_NORMAL)) < 0)
-                return r;
-        *ret = steal_pointer(&connection);
-        return 0;
-}
-
 int bus_add_connection(Bus *bus, int fd) {
         _cleanup_close_ int owned = fd;
         sd_bus *connection;
@@ -208,12 +189,14 @@ int bus_add_connection(Bus *bus, int fd) {
         r = check_peer(fd, &uid);
         if (r < 0)
                 return r;
-        r = start_connection(bus, steal_fd(&owned), &connection);
+        r = private_connection_new(bus->event, steal_fd(&owned), &connection);
         if (r < 0)
                 return r;
         peer = add_peer(bus, connection, uid, NULL);
-        r = sd_bus_match_signal(connection, &peer->disconnected, NULL, "/org/freedesktop/DBus/Local",
-                                "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, peer);
+        r = register_objects(bus, connection);
+        if (r >= 0)
+                r = sd_bus_match_signal(connection, &peer->disconnected, NULL, "/org/freedesktop/DBus/Local",
+                                        "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, peer);
         if (r < 0)
                 drop_peer(peer);
         return r;
