@@ -12,7 +12,7 @@
 #include "daemon/bus-objects.h"
 #include "daemon/log.h"
 #include "daemon/policy.h"
-#include "daemon/private-connection.h"
+#include "daemon/bus-private.h"
 #include "shared/util.h"
 
 struct Bus {

@@ -10,10 +10,10 @@
 #include <systemd/sd-daemon.h>
 
 #include "daemon/bus.h"
-#include "daemon/handover.h"
+#include "daemon/bus-handover.h"
 #include "daemon/listener.h"
 #include "daemon/log.h"
-#include "daemon/refusal.h"
+#include "daemon/bus-refusal.h"
 #include "daemon/rlimit.h"
 #include "shared/paths.h"
 #include "shared/util.h"

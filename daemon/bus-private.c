@@ -6,7 +6,7 @@
  * the loop for them, since the socket has no more to give. So when a connection
  * is up, it is processed until it has nothing left. */
 
-#include "daemon/private-connection.h"
+#include "daemon/bus-private.h"
 
 #include "shared/util.h"
 

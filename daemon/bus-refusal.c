@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* See daemon/refusal.h. It tells strangers nothing: what is refused is the
+/* See daemon/bus-refusal.h. It tells strangers nothing: what is refused is the
  * user's own clients, and sd-bus authenticates them like any other. */
 
-#include "daemon/refusal.h"
+#include "daemon/bus-refusal.h"
 
 #include "daemon/error.h"
-#include "daemon/private-connection.h"
+#include "daemon/bus-private.h"
 #include "shared/util.h"
 
 #define PATIENCE_USEC (2 * G_USEC_PER_SEC)
