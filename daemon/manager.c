@@ -89,7 +89,8 @@ static void on_process_unexecutable(Process *process, int number, int program, v
         Manager *manager = userdata;
         g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
         Inquiry *inquiry = g_new0(Inquiry, 1);
-        const char *name = process->arguments && process->arguments[0] ? process->arguments[0] : "the login shell";
+        const char *first = process->arguments ? process->arguments[0] : NULL;
+        const char *name = !first ? "the login shell" : *first ? first : "A program without a name";
         int r;
 
         process->instance = NULL;
