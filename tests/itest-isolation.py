@@ -35,10 +35,9 @@ def test_host_uid_0_is_never_mapped(debian):
         expect(text, f"{name} is empty")
         for line in text.splitlines():
             inside, outside, count = map(int, line.split())
-            expect(outside > 0, f"{name} maps host id 0: {text!r}")
             if mode() == "root":
-                expect(count > 1000, f"{name} maps too few ids: {text!r}")
-    # … which the instance sees relative to its parent; the host has the last word.
+                expect(outside > 0 and count > 1000, f"{name} maps host id 0, or too few ids: {text!r}")
+    # The instance of an ordinary user sees its map relative to its parent; the host has the last word.
     debian.client()
     for name in ("uid_map", "gid_map"):
         for line in read(f"/proc/{debian.leader()}/{name}", "r").splitlines():
@@ -113,8 +112,12 @@ def test_mnt_host_shows_the_host_without_setuid_and_devices(debian):
     equal(debian.launch("cat", "/mnt/host/etc/hostname").good().out, read("/etc/hostname"), "the host's /etc/hostname")
     mounts = debian.launch("cat", "/proc/self/mountinfo").good().text
     seen = 0
-    for line in mounts.splitlines():
+    covered = tuple(f"/mnt/host/{name}" for name in ("proc", "sys", "dev"))
+    tops = {line.split()[4]: line for line in mounts.splitlines()}  # the last mount on a point is the one seen
+    for line in tops.values():
         fields = line.split()
+        if fields[4].startswith(tuple(f"{point}/" for point in covered)):
+            continue  # beneath a cover
         if fields[4] == "/mnt/host" or fields[4].startswith("/mnt/host/"):
             seen += 1
             options = fields[5].split(",")
