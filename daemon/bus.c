@@ -318,8 +318,13 @@ bool bus_retire(Bus *bus) {
                 ;
         if (bus->n_calls == before || !bus->connection)
                 return false;
-        (void)sd_bus_request_name_async(bus->connection, NULL, BUS_NAME, 0, on_name_requested, bus);
+        bus_return(bus);
         return true;
+}
+
+void bus_return(Bus *bus) {
+        if (bus->connection)
+                (void)sd_bus_request_name_async(bus->connection, NULL, BUS_NAME, 0, on_name_requested, bus);
 }
 
 void bus_each(Bus *bus, const Peer *also, const char *path, bus_each_t function, const void *userdata) {

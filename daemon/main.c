@@ -47,11 +47,14 @@ static void on_accepted(int fd, void *userdata) {
 static void on_idle(void *userdata) {
         Daemon *daemon = userdata;
 
-        if (bus_retire(daemon->bus) || !listener_retire(daemon->listener)) {
-                if (!daemon->shut_down) {
-                        manager_check_idle(daemon->manager);
-                        return;
-                }
+        if (bus_retire(daemon->bus) && !daemon->shut_down) {
+                manager_check_idle(daemon->manager);
+                return;
+        }
+        if (!listener_retire(daemon->listener) && !daemon->shut_down) {
+                bus_return(daemon->bus);
+                manager_check_idle(daemon->manager);
+                return;
         }
         log_debug("Nobody needs lxssd any more.");
         (void)sd_notify(false, "STOPPING=1");
