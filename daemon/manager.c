@@ -284,7 +284,7 @@ static Instance *get_instance(Manager *manager, Distribution *distribution) {
         return instance;
 }
 
-static int refuse_while_ending(const Manager *manager, sd_bus_error *reterr) {
+int manager_refuse_while_ending(const Manager *manager, sd_bus_error *reterr) {
         if (!manager->shutting_down)
                 return 0;
         return error_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, "lxssd is being shut down. Try again in a moment.");
@@ -314,7 +314,7 @@ int manager_launch(Manager *manager, Client *client, LaunchRequest *request, sd_
         Process *process;
         int r;
 
-        r = refuse_while_ending(manager, reterr);
+        r = manager_refuse_while_ending(manager, reterr);
         if (r < 0)
                 return r;
         objection = launch_request_validate(request);
@@ -346,7 +346,7 @@ int manager_hold(Manager *manager, uid_t uid, const char *name, manager_held_t c
         Hold *hold;
         int r;
 
-        if ((r = refuse_while_ending(manager, reterr)) < 0 ||
+        if ((r = manager_refuse_while_ending(manager, reterr)) < 0 ||
             (r = registry_resolve(manager->registry, name, &d, reterr)) < 0)
                 return r;
         r = hold_new(manager->event, get_instance(manager, d), uid, callback, userdata, &events, manager, &hold);

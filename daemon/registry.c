@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "daemon/directory.h"
 #include "daemon/log.h"
 #include "daemon/text.h"
 #include "shared/util.h"
@@ -123,17 +124,6 @@ static void load_all(Registry *registry) {
                         load_one(registry, name);
 }
 
-static int make_directory(const char *path, sd_bus_error *reterr) {
-        struct stat st;
-
-        if (g_mkdir_with_parents(path, 0700) < 0)
-                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot make %s: %s", path, g_strerror(errno));
-        if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
-                return error_set(reterr, LXSS_ERROR_ACCESS_DENIED,
-                                 "%s must be a directory of your own that nobody else can write to.", path);
-        return 0;
-}
-
 static void on_alarm(int signal _unused_) {
 }
 
@@ -168,9 +158,9 @@ int registry_open(const char *directory, const char *settings_file, Registry **r
         registry->staging = g_build_filename(directory, "staging", NULL);
         registry->settings_file = g_strdup(settings_file);
         registry->table = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, distribution_free);
-        if ((r = make_directory(directory, reterr)) < 0 || (r = take_lock(registry, reterr)) < 0 ||
-            (r = make_directory(registry->distributions, reterr)) < 0 ||
-            (r = make_directory(registry->staging, reterr)) < 0)
+        if ((r = directory_make_private(directory, reterr)) < 0 || (r = take_lock(registry, reterr)) < 0 ||
+            (r = directory_make_private(registry->distributions, reterr)) < 0 ||
+            (r = directory_make_private(registry->staging, reterr)) < 0)
                 return r;
         registry->settings = settings_load(settings_file);
         load_all(registry);
