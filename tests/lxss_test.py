@@ -158,11 +158,13 @@ def command_line(pid):
 
 
 def program_of(pid):
-    """The name of what pid runs, as it was when it was started."""
+    """The name of what pid runs, as it was when it was started. lxssd does not
+    let its own user look at its files, so its command line has to do."""
     try:
         return os.path.basename(os.readlink(f"/proc/{pid}/exe")).replace(" (deleted)", "")
     except OSError:
-        return None
+        words = command_line(pid).split()
+        return os.path.basename(words[0]) if words else None
 
 
 def descendants(root=None):
