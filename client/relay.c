@@ -91,9 +91,9 @@ static bool buffer_empty(const RelayBuffer *buffer) {
         return buffer->start == buffer->end;
 }
 
-/* 1: something is in the buffer. 0: end of file. */
+/* 1: something is in the buffer. 0: end of file. Leaves room for one byte more. */
 static int buffer_fill(RelayBuffer *buffer, int fd) {
-        ssize_t n = read(fd, buffer->data, sizeof(buffer->data));
+        ssize_t n = read(fd, buffer->data, sizeof(buffer->data) - 1);
 
         if (n < 0)
                 return -errno;
@@ -243,12 +243,42 @@ static bool wants_input(const Relay *relay) {
                buffer_empty(&relay->to_program) && !somebody_else_reads(relay);
 }
 
+/* Where our terminal makes each line feed "\r\n", as it does unless it is raw, the
+ * pty has done so already: one of the two returns is taken back. */
+static bool terminal_adds_returns(const Relay *relay) {
+        struct termios modes;
+
+        return relay->mode != RELAY_RAW && tcgetattr(relay->output, &modes) == 0 &&
+               (modes.c_oflag & (OPOST | ONLCR)) == (OPOST | ONLCR);
+}
+
+static void take_returns_back(Relay *relay) {
+        RelayBuffer *buffer = &relay->to_terminal;
+        char *to = buffer->data;
+
+        if (relay->held_return && buffer->data[0] != '\n') {
+                memmove(buffer->data + 1, buffer->data, buffer->end++);
+                buffer->data[0] = '\r';
+        }
+        relay->held_return = buffer->data[buffer->end - 1] == '\r';
+        buffer->end -= relay->held_return;
+        for (const char *from = buffer->data; from < buffer->data + buffer->end; from++)
+                if (from[0] != '\r' || from + 1 == buffer->data + buffer->end || from[1] != '\n')
+                        *to++ = *from;
+        buffer->end = to - buffer->data;
+}
+
 static void read_master(Relay *relay) {
         int r = buffer_fill(&relay->to_terminal, relay->master);
 
         if (r > 0) {
+                if (relay->held_return || terminal_adds_returns(relay))
+                        take_returns_back(relay);
                 relay->n_drained += relay->draining ? relay->to_terminal.end : 0;
                 adapt_mode(relay);
+        } else if (relay->draining && relay->held_return) {
+                relay->held_return = false;
+                relay->to_terminal = (RelayBuffer){ .end = 1, .data = "\r" };
         } else if (relay->draining)
                 relay->drained = true;
         else if (r != -EAGAIN && r != -EINTR)

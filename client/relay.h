@@ -32,6 +32,7 @@ typedef struct Relay {
         bool local_echo; /* the pty is in EXTPROC mode: our terminal has edited and echoed */
         bool hung_up;    /* nobody has the pty open: look again at the next tick */
         char last_input;
+        bool held_return; /* a carriage return at the end of what was read: the line feed may follow */
         bool draining, drained;
         size_t n_drained;
         RelayBuffer to_program, to_terminal;
