@@ -311,6 +311,10 @@ static int wait_and_relay(Program *program) {
         if (program->hint_at > 0 && now_us() >= program->hint_at)
                 look_for_reason(program);
         relay_process(&program->relay, polls + 2);
+        if (program->relay.lost && !signal_is_ignored(SIGHUP)) {
+                relay_finish(&program->relay);
+                signal_die(SIGHUP);
+        }
         return 0;
 }
 

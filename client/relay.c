@@ -214,11 +214,30 @@ static void send_end_of_file(Relay *relay) {
         buffer->data[buffer->end++] = modes.c_cc[VEOF];
 }
 
+/* Closing the pty's master tells the program, as the end of its own terminal would. */
+static void hang_up(Relay *relay) {
+        relay->to_terminal.start = relay->to_terminal.end = 0;
+        closep(&relay->master);
+        relay->drained = true;
+}
+
+/* A terminal that hung up reads as an end of file, which Ctrl-D does too. */
+static bool terminal_is_lost(const Relay *relay) {
+        struct termios modes;
+
+        return relay->tty.fd >= 0 && tcgetattr(relay->tty.fd, &modes) < 0 && errno == EIO;
+}
+
 static void read_input(Relay *relay) {
         int r = buffer_fill(&relay->to_program, relay->input);
 
         if (r == -EAGAIN || r == -EINTR)
                 return;
+        if (r <= 0 && terminal_is_lost(relay)) {
+                relay->lost = true;
+                hang_up(relay);
+                return;
+        }
         if (r > 0) {
                 relay->last_input = relay->to_program.data[relay->to_program.end - 1];
                 if (relay->mode == RELAY_LINES)
@@ -309,9 +328,8 @@ int relay_get_polls(Relay *relay, struct pollfd *polls) {
 static void process_output(Relay *relay, const struct pollfd *polls) {
         if (polls[2].revents && buffer_flush(&relay->to_terminal, relay->output) < 0) {
                 /* Our terminal or the reader is gone; the program learns it by SIGHUP, as it would beside it. */
-                relay->to_terminal.start = relay->to_terminal.end = 0;
-                closep(&relay->master);
-                relay->drained = true;
+                relay->lost = terminal_is_lost(relay);
+                hang_up(relay);
                 return;
         }
         if (buffer_empty(&relay->to_terminal) && ((polls[0].revents & ~POLLOUT) || relay->draining))
@@ -338,7 +356,7 @@ void relay_process(Relay *relay, const struct pollfd *polls) {
                 return;
         if (polls[1].revents && buffer_empty(&relay->to_program))
                 read_input(relay);
-        if (!buffer_empty(&relay->to_program) && buffer_flush(&relay->to_program, relay->master) < 0)
+        if (relay->master >= 0 && !buffer_empty(&relay->to_program) && buffer_flush(&relay->to_program, relay->master) < 0)
                 relay->to_program.start = relay->to_program.end = 0;
 }
 

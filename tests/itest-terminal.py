@@ -411,10 +411,11 @@ def test_stderr_may_be_a_file_and_stdin_a_pipe(debian):
 def test_a_pager_reads_its_keys_from_dev_tty(debian):
     reader, writer = os.pipe()
     os.close(writer)
-    terminal = on_terminal(debian, "sh", "-c", "echo question; read x </dev/tty; echo you said $x", stdin=reader)
+    script = "stty -icanon -echo </dev/tty; echo question; x=$(head -c 3 </dev/tty); stty icanon echo </dev/tty; echo you said $x"
+    terminal = on_terminal(debian, "sh", "-c", script, stdin=reader)
     os.close(reader)
     terminal.sees("question")
-    terminal.types("yes\n")
+    terminal.types("yes")
     terminal.sees("you said yes\r\n")
     terminal.ends(0)
 
