@@ -408,6 +408,10 @@ void manager_shutdown(Manager *manager, manager_done_t callback, void *userdata)
         manager_check_shutdown(manager);
 }
 
+bool manager_is_shutting_down(const Manager *manager) {
+        return manager->shutting_down;
+}
+
 int manager_set_default(Manager *manager, const char *name, sd_bus_error *reterr) {
         Distribution *before = registry_default(manager->registry), *d;
         int r;
