@@ -46,19 +46,18 @@ static void on_accepted(int fd, void *userdata) {
  * closed. After Shutdown whoever turns up is for the next lxssd. */
 static void on_idle(void *userdata) {
         Daemon *daemon = userdata;
+        bool last = manager_is_shutting_down(daemon->manager);
 
-        bool wanted = bus_retire(daemon->bus);
-
-        while (!listener_retire(daemon->listener)) {
-                wanted = true;
-                if (!manager_is_shutting_down(daemon->manager))
-                        break;
-        }
-        if (wanted && !manager_is_shutting_down(daemon->manager)) {
-                bus_return(daemon->bus);
+        if (bus_retire(daemon->bus) && !last) {
                 manager_check_idle(daemon->manager);
                 return;
         }
+        while (!listener_retire(daemon->listener))
+                if (!last) {
+                        bus_return(daemon->bus);
+                        manager_check_idle(daemon->manager);
+                        return;
+                }
         log_debug("Nobody needs lxssd any more.");
         (void)sd_notify(false, "STOPPING=1");
         (void)sd_event_exit(daemon->event, EXIT_SUCCESS);
