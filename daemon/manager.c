@@ -440,13 +440,13 @@ void manager_check_idle(Manager *manager) {
         bool idle = g_hash_table_size(manager->clients) == 0 && g_hash_table_size(manager->instances) == 0 &&
                         g_hash_table_size(manager->holds) == 0 && g_queue_is_empty(&manager->operations) &&
                         g_hash_table_size(manager->processes) == 0;
-        uint64_t seconds = registry_settings(manager->registry)->exit_idle_seconds;
+        uint64_t patience = registry_settings(manager->registry)->exit_idle_usec;
 
-        if (!idle || seconds == LINGER_FOREVER)
+        if (!idle || patience == G_MAXUINT64)
                 manager->idle_source = sd_event_source_disable_unref(manager->idle_source);
         else if (!manager->idle_source)
                 (void)sd_event_add_time_relative(manager->event, &manager->idle_source, CLOCK_MONOTONIC,
-                                                 seconds * G_USEC_PER_SEC, 0, on_idle, manager);
+                                                 patience, 0, on_idle, manager);
 }
 
 Registry *manager_registry(Manager *manager) {

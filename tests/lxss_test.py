@@ -494,7 +494,7 @@ class World:
 
     def configure(self, settings=""):
         with open(self.config, "w") as file:
-            file.write("[manager]\nexit-idle=1\n" + settings)
+            file.write("[manager]\nexit-idle=0.1\n" + settings)
 
     @property
     def socket(self):
