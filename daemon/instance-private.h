@@ -48,7 +48,7 @@ void instance_fail_waiting(Instance *instance, const sd_bus_error *error);
 /* Whatever had been handed to /init has ended with it. */
 void instance_end_processes(Instance *instance);
 /* InitChannelEvents. */
-void instance_on_started(uint64_t id, int pidfd, void *userdata);
+void instance_on_started(uint64_t id, pid_t pid, int pidfd, void *userdata);
 void instance_on_failed(uint64_t id, InitStep step, int error, int program, void *userdata);
 void instance_on_stopped(uint64_t id, int signal, void *userdata);
 void instance_on_exited(uint64_t id, int code, int status, void *userdata);

@@ -72,7 +72,7 @@ static Process *find_process(Instance *instance, uint64_t id, ProcessState state
         return process && process->state == state ? process : NULL;
 }
 
-void instance_on_started(uint64_t id, int pidfd, void *userdata) {
+void instance_on_started(uint64_t id, pid_t pid, int pidfd, void *userdata) {
         Instance *instance = userdata;
         Process *process = find_process(instance, id, PROCESS_STARTING);
 
@@ -80,7 +80,8 @@ void instance_on_started(uint64_t id, int pidfd, void *userdata) {
                 closep(&pidfd);
                 return;
         }
-        process_set_running(process, pidfd);
+        /* A packet that names nobody names its sender: the program was gone too soon to be named. */
+        process_set_running(process, pid == instance_leader(instance) ? 0 : pid, pidfd);
         instance->host->events.process_started(process, instance->host->userdata);
         if (!process->client && !process->lingers)
                 (void)init_channel_send(instance->channel, INIT_HANGUP, id, 0, 0);
