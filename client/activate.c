@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Owns the start of lxssd by its first client. Whoever holds the lock in the
+ * runtime directory binds the socket itself, so that clients queue in its backlog
+ * while lxssd still starts and nobody needs to poll; lxssd takes the same lock
+ * when it exits. Knows nothing of D-Bus but how to describe a failure. */
+
+#include "client/activate.h"
+
+#include <stdarg.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "shared/error.h"
+#include "shared/paths.h"
+#include "shared/util.h"
+
+#define BACKLOG 4096
+
+static int unavailable(sd_bus_error *reterr, int r, const char *what, const char *path) {
+        sd_bus_error_setf(reterr, lxss_error_to_name(LXSS_ERROR_SERVICE_UNAVAILABLE), "%s %s: %s", what, path,
+                          strerror(-r));
+        return r;
+}
+
+static int refused(sd_bus_error *reterr, const char *format, ...) _printf_(2, 3);
+static int refused(sd_bus_error *reterr, const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        sd_bus_error_setfv(reterr, lxss_error_to_name(LXSS_ERROR_ACCESS_DENIED), format, arguments);
+        va_end(arguments);
+        return -EACCES;
+}
+
+static int make_socket(const char *path, struct sockaddr_un *ret_address) {
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        if (fd < 0)
+                return -errno;
+        *ret_address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+        strncpy(ret_address->sun_path, path, sizeof(ret_address->sun_path) - 1);
+        return fd;
+}
+
+/* Somebody else's server at our path would get our descriptors: refused. */
+static int verify_peer(int fd, const char *path, sd_bus_error *reterr) {
+        struct ucred peer;
+        socklen_t size = sizeof(peer);
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+                return unavailable(reterr, -errno, "Cannot tell who listens on", path);
+        if (peer.uid != 0 && peer.uid != geteuid())
+                return refused(reterr, "The socket %s is served by another user. Nothing was sent to it.", path);
+        return 0;
+}
+
+/* 1: connected. 0: nobody listens there. */
+static int try_connect(const char *path, int *ret, sd_bus_error *reterr) {
+        _cleanup_close_ int fd = -EBADF;
+        struct sockaddr_un address;
+        int r;
+
+        fd = make_socket(path, &address);
+        if (fd < 0)
+                return unavailable(reterr, fd, "Cannot connect to", path);
+        do
+                r = connect(fd, (struct sockaddr *)&address, sizeof(address));
+        while (r < 0 && errno == EINTR);
+        if (r < 0 && (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR))
+                return 0;
+        if (r < 0)
+                return unavailable(reterr, -errno, "Cannot connect to", path);
+        r = verify_peer(fd, path, reterr);
+        if (r < 0)
+                return r;
+        *ret = steal_fd(&fd);
+        return 1;
+}
+
+static int make_directories(const char *path) {
+        _cleanup_free_ char *copy = strdup(path);
+
+        if (!copy)
+                return -ENOMEM;
+        for (char *slash = copy + 1; (slash = strchr(slash, '/')); slash++) {
+                *slash = '\0';
+                if (mkdir(copy, 0700) < 0 && errno != EEXIST && access(copy, F_OK) < 0)
+                        return -errno;
+                *slash = '/';
+        }
+        return mkdir(copy, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int open_runtime_directory(const char *path, int *ret, sd_bus_error *reterr) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        int r;
+
+        r = make_directories(path);
+        if (r < 0)
+                return unavailable(reterr, r, "Cannot create the directory", path);
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return unavailable(reterr, -errno, "Cannot open the directory", path);
+        if (st.st_uid != geteuid())
+                return refused(reterr, "The directory %s belongs to another user. lxssd is not started in it.", path);
+        if (st.st_mode & 022)
+                return refused(reterr, "Others may write to %s. Remove that with chmod 0700, then try again.", path);
+        *ret = steal_fd(&fd);
+        return 0;
+}
+
+static int take_lock(int directory) {
+        _cleanup_close_ int fd = -EBADF;
+
+        fd = openat(directory, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return -errno;
+        while (flock(fd, LOCK_EX) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return steal_fd(&fd);
+}
+
+static int bind_and_listen(const char *path, int *ret) {
+        _cleanup_close_ int fd = -EBADF;
+        struct sockaddr_un address;
+        mode_t mask;
+        int r;
+
+        fd = make_socket(path, &address);
+        if (fd < 0)
+                return fd;
+        if (unlink(path) < 0 && errno != ENOENT)
+                return -errno;
+        mask = umask(0177);
+        r = bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+        umask(mask);
+        if (r < 0)
+                return r;
+        if (listen(fd, BACKLOG) < 0)
+                return -errno;
+        *ret = steal_fd(&fd);
+        return 0;
+}
+
+/* Only the socket, where sd_listen_fds(3) has it, and the pipe for bad news are
+ * left open. *news is valid before and after. */
+static int arrange_descriptors(int listener, int *news) {
+        int null;
+
+        null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (null < 0)
+                return -errno;
+        for (int fd = 0; fd < 3; fd++)
+                if (dup2(null, fd) < 0)
+                        return -errno;
+        if (dup2(listener, 3) < 0 || dup3(*news, 4, O_CLOEXEC) < 0)
+                return -errno;
+        *news = 4;
+        return close_range(5, ~0u, 0) < 0 ? -errno : 0;
+}
+
+/* What a service manager would give lxssd: a session and signals of its own. */
+static int prepare_child(int listener, int *news) {
+        char pid[16];
+        sigset_t none;
+        int r;
+
+        if (setsid() < 0 || chdir("/") < 0)
+                return -errno;
+        r = arrange_descriptors(listener, news);
+        if (r < 0)
+                return r;
+        for (int signo = 1; signo < NSIG; signo++)
+                (void)signal(signo, SIG_DFL);
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        umask(022);
+
+        snprintf(pid, sizeof(pid), "%d", (int)getpid());
+        if (setenv("LISTEN_PID", pid, 1) < 0 || setenv("LISTEN_FDS", "1", 1) < 0 ||
+            setenv("LISTEN_FDNAMES", "manager", 1) < 0)
+                return -errno;
+        return 0;
+}
+
+static _Noreturn void run_child(int listener, int news, const char *program) {
+        int r = 0;
+
+        /* Twice, so that lxssd is nobody's child and leaves no zombie to lxctl's parent. */
+        switch (fork()) {
+        case -1:
+                r = -errno;
+                break;
+        case 0:
+                r = prepare_child(listener, &news);
+                if (r == 0) {
+                        execl(program, "lxssd", NULL);
+                        r = -errno;
+                }
+                break;
+        default:
+                _exit(EXIT_SUCCESS);
+        }
+        (void)write_all(news, &r, sizeof(r));
+        _exit(EXIT_FAILURE);
+}
+
+/* Above every number that arrange_descriptors() puts something on. */
+static int move_up(int *fd) {
+        int moved = fcntl(*fd, F_DUPFD_CLOEXEC, 10);
+
+        if (moved < 0)
+                return -errno;
+        closep(fd);
+        *fd = moved;
+        return 0;
+}
+
+/* Returns when lxssd has been executed, or why it could not be. */
+static int spawn(int *listener, const char *program) {
+        _cleanup_close_ int news = -EBADF, write_end = -EBADF;
+        int ends[2], error = 0, r;
+        ssize_t n;
+        pid_t pid;
+
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return -errno;
+        news = ends[0];
+        write_end = ends[1];
+        r = move_up(&write_end);
+        if (r == 0)
+                r = move_up(listener);
+        if (r < 0)
+                return r;
+
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                run_child(*listener, write_end, program);
+        closep(&write_end);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        n = read_up_to(news, &error, sizeof(error));
+        if (n == 0)
+                return 0;
+        return n == sizeof(error) && error < 0 ? error : -EIO;
+}
+
+/* With the lock held, and after nobody answered on the socket. */
+static int start_manager(const char *socket_path, sd_bus_error *reterr) {
+        _cleanup_close_ int listener = -EBADF;
+        _cleanup_free_ char *program = NULL;
+        int r;
+
+        r = path_libexec("lxssd", &program);
+        if (r < 0)
+                return unavailable(reterr, r, "Cannot start", "lxssd");
+        r = bind_and_listen(socket_path, &listener);
+        if (r < 0)
+                return unavailable(reterr, r, "Cannot listen on", socket_path);
+        r = spawn(&listener, program);
+        if (r < 0) {
+                (void)unlink(socket_path); /* else others would queue there for nobody */
+                return unavailable(reterr, r, "Cannot start lxssd at", program);
+        }
+        return 0;
+}
+
+static int start_and_connect(const char *socket_path, int *ret, sd_bus_error *reterr) {
+        _cleanup_close_ int directory = -EBADF, lock = -EBADF;
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = path_runtime_directory(&path);
+        if (r < 0)
+                return unavailable(reterr, r, "Cannot find", "the runtime directory");
+        r = open_runtime_directory(path, &directory, reterr);
+        if (r < 0)
+                return r;
+        lock = take_lock(directory);
+        if (lock < 0)
+                return unavailable(reterr, lock, "Cannot lock", path);
+        r = try_connect(socket_path, ret, reterr);
+        if (r != 0)
+                return r; /* another client was faster */
+        r = start_manager(socket_path, reterr);
+        if (r < 0)
+                return r;
+        r = try_connect(socket_path, ret, reterr);
+        return r == 0 ? unavailable(reterr, -ECONNREFUSED, "Cannot connect to", socket_path) : r;
+}
+
+int activate_connect(bool start, int *ret, sd_bus_error *reterr) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = path_manager_socket(&path);
+        if (r == -ENAMETOOLONG)
+                return unavailable(reterr, r, "Cannot make lxssd's socket in", "the runtime directory");
+        if (r < 0)
+                return unavailable(reterr, r, "Cannot find", "the runtime directory (HOME is not set)");
+        r = try_connect(path, ret, reterr);
+        if (r != 0 || !start)
+                return r;
+        return start_and_connect(path, ret, reterr);
+}

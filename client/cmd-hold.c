@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* `lxctl hold`: an instance without a program of ours in it, up for as long as
+ * we run. */
+
+#include <poll.h>
+
+#include "client/command.h"
+#include "client/json.h"
+#include "client/remote.h"
+#include "client/signals.h"
+#include "client/text.h"
+
+static int call_hold(sd_bus *bus, const char *name, int *ret_fd, sd_bus_error *reterr) {
+        _cleanup_bus_message_ sd_bus_message *reply = NULL;
+        int fd, r;
+
+        r = remote_call(bus, "Hold", &reply, reterr, "s", name ? name : "");
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "h", &fd);
+        if (r < 0)
+                return r;
+        fd = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* the message owns the other */
+        if (fd < 0)
+                return -errno;
+        *ret_fd = fd;
+        return 0;
+}
+
+/* Until a signal (0), or the instance or lxssd is gone (-EOWNERDEAD, -ECONNRESET). */
+static int wait_for_end(sd_bus *bus, int hold, int signal_fd) {
+        for (;;) {
+                struct pollfd polls[] = {
+                        { .fd = signal_fd, .events = POLLIN },
+                        { .fd = hold },
+                        { .fd = sd_bus_get_fd(bus), .events = POLLIN },
+                };
+                int r;
+
+                while ((r = sd_bus_process(bus, NULL)) > 0)
+                        ;
+                if (r < 0)
+                        return -ECONNRESET;
+                if (poll(polls, ELEMENTSOF(polls), -1) < 0 && errno != EINTR)
+                        return -errno;
+                if (polls[0].revents && signals_read(signal_fd) > 0)
+                        return 0;
+                if (polls[1].revents & (POLLHUP | POLLERR))
+                        return -EOWNERDEAD;
+        }
+}
+
+static void announce(const Command *command, const char *name) {
+        Json json = JSON_ON(stdout);
+
+        if (command->json) {
+                json_open(&json, NULL, '{');
+                json_string(&json, "held", name); /* null: the default one */
+                json_close(&json, '}');
+                fflush(stdout);
+        } else if (!command->quiet)
+                say_plain("%s is up until you press Ctrl-C.", name ? name : "The default distribution");
+}
+
+static int run_hold(Command *command) {
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_close_ int hold = -EBADF, signal_fd = -EBADF;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        const char *name;
+        int r;
+
+        if (command_words(command, 0, 1, &name) < 0)
+                return command->exit_code;
+        r = remote_connect(true, &bus, &error);
+        if (r >= 0)
+                r = call_hold(bus, name, &hold, &error);
+        if (r < 0)
+                return command_fail(command, r, &error);
+        signal_fd = signals_block_termination();
+        if (signal_fd < 0)
+                return command_fail(command, signal_fd, NULL);
+        announce(command, name);
+        r = wait_for_end(bus, hold, signal_fd);
+        if (r == 0)
+                return EXIT_SUCCESS;
+        say(r == -EOWNERDEAD ? "The instance was ended by somebody else." : "lxssd ended, and the instance with it.");
+        return EXIT_SERVICE;
+}
+
+const Verb verb_hold = {
+        .name = "hold",
+        .alias = "start",
+        .group = VERB_GROUP_PROGRAMS,
+        .synopsis = "[NAME]",
+        .summary = "Start an instance and keep it up until you press Ctrl-C",
+        .run = run_hold,
+};

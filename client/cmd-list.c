@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* `lxctl list`: the distributions, and which of them run. */
+
+#include "client/command.h"
+#include "client/json.h"
+#include "client/remote.h"
+#include "client/snapshot.h"
+#include "client/table.h"
+#include "client/text.h"
+
+enum {
+        LIST_MORE = OPTION_OWN,
+        LIST_RUNNING,
+};
+
+static const Option options[] = {
+        { LIST_MORE,    'v', NULL,      NULL, false, "show more of each" },
+        { LIST_RUNNING, 0,   "running", NULL, false, "only those that run" },
+        { 0 },
+};
+
+static void print_json(const Snapshot *snapshot, bool only_running) {
+        Json json = JSON_ON(stdout);
+
+        json_open(&json, NULL, '[');
+        for (size_t i = 0; i < snapshot->n_distributions; i++) {
+                const DistributionInfo *d = &snapshot->distributions[i];
+
+                if (only_running && !snapshot_find_instance(snapshot, d->name))
+                        continue;
+                json_open(&json, NULL, '{');
+                json_string(&json, "name", d->name);
+                json_string(&json, "state", snapshot_state(snapshot, d));
+                json_bool(&json, "default", d->is_default);
+                json_string(&json, "release", d->release);
+                json_string(&json, "default_user", d->default_user);
+                json_string(&json, "source", d->source);
+                json_string(&json, "root", d->root);
+                json_unsigned(&json, "install_time_us", d->install_time);
+                json_close(&json, '}');
+        }
+        json_close(&json, ']');
+}
+
+static void print_table(const Snapshot *snapshot, bool only_running, bool more) {
+        Table table = { .n_columns = more ? 6 : 3 };
+
+        table_add_all(&table, (const char *const[]){ "  NAME", "STATE", "RELEASE", NULL });
+        if (more)
+                table_add_all(&table, (const char *const[]){ "DEFAULT USER", "SOURCE", "ROOT", NULL });
+        for (size_t i = 0; i < snapshot->n_distributions; i++) {
+                const DistributionInfo *d = &snapshot->distributions[i];
+                _cleanup_free_ char *name = NULL;
+
+                if (only_running && !snapshot_find_instance(snapshot, d->name))
+                        continue;
+                if (asprintf(&name, "%c %s", d->is_default ? '*' : ' ', d->name) < 0)
+                        name = NULL;
+                table_add(&table, name);
+                table_add(&table, snapshot_state(snapshot, d));
+                table_add(&table, d->release);
+                if (more) {
+                        table_add(&table, d->default_user);
+                        table_add(&table, d->source);
+                        table_add(&table, d->root);
+                }
+        }
+        if (table.n_cells > table.n_columns)
+                table_print(&table, stdout);
+        table_finish(&table);
+}
+
+static void print_names(const Snapshot *snapshot, bool only_running) {
+        for (size_t i = 0; i < snapshot->n_distributions; i++)
+                if (!only_running || snapshot_find_instance(snapshot, snapshot->distributions[i].name)) {
+                        text_print(stdout, snapshot->distributions[i].name);
+                        fputc('\n', stdout);
+                }
+}
+
+static int list(Command *command, bool only_running, bool more) {
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_snapshot_ Snapshot snapshot = {};
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r;
+
+        r = remote_connect(true, &bus, &error);
+        if (r >= 0)
+                r = snapshot_take(bus, &snapshot, &error);
+        if (r < 0)
+                return command_fail(command, r, &error);
+        if (command->json)
+                print_json(&snapshot, only_running);
+        else if (command->quiet)
+                print_names(&snapshot, only_running);
+        else
+                print_table(&snapshot, only_running, more);
+        if (snapshot.n_distributions == 0 && !command->json && !command->quiet)
+                say_plain("No distribution is installed. Install one, for instance: lxctl install bootstrap:bookworm");
+        return EXIT_SUCCESS;
+}
+
+static int run_list(Command *command) {
+        bool only_running = false, more = false;
+        int id;
+
+        while ((id = command_next(command)) != OPTION_DONE) {
+                if (id < 0)
+                        return command->exit_code;
+                if (id == OPTION_WORD)
+                        return command_usage(command, "\"%s\" is one word too many.", command->parser.argument);
+                only_running |= id == LIST_RUNNING;
+                more |= id == LIST_MORE;
+        }
+        return list(command, only_running, more || command->verbose);
+}
+
+const Verb verb_list = {
+        .name = "list",
+        .group = VERB_GROUP_DISTRIBUTIONS,
+        .synopsis = "[-v] [--running]",
+        .summary = "Show the installed distributions",
+        .details = "The default one is marked with *. -q prints the names only.",
+        .options = options,
+        .run = run_list,
+};

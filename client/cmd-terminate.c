@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* `lxctl terminate`: the end of one instance, whoever uses it. */
+
+#include "client/command.h"
+#include "client/json.h"
+#include "client/remote.h"
+
+static int run_terminate(Command *command) {
+        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        Json json = JSON_ON(stdout);
+        const char *name;
+        int r;
+
+        if (command_words(command, 1, 1, &name) < 0)
+                return command->exit_code;
+        r = remote_connect(true, &bus, &error); /* started, if need be, to say whether the name exists */
+        if (r >= 0)
+                r = remote_call(bus, "Terminate", NULL, &error, "s", name);
+        if (r < 0)
+                return command_fail(command, r, &error);
+        if (command->json) {
+                json_open(&json, NULL, '{');
+                json_string(&json, "terminated", name);
+                json_close(&json, '}');
+        }
+        return EXIT_SUCCESS;
+}
+
+const Verb verb_terminate = {
+        .name = "terminate",
+        .group = VERB_GROUP_PROGRAMS,
+        .synopsis = "NAME",
+        .summary = "End a distribution's instance and all its programs",
+        .run = run_terminate,
+};

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What main and the verbs share: a verb as data, and the command line being
+ * carried out. Every cmd-*.c defines one Verb. */
+
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+
+#include "client/options.h"
+#include "shared/util.h"
+
+/* lxctl itself or the service failed, as env(1) has it. */
+#define EXIT_SERVICE 125
+
+typedef enum VerbGroup {
+        VERB_GROUP_DISTRIBUTIONS,
+        VERB_GROUP_PROGRAMS,
+        VERB_GROUP_SERVICE,
+        VERB_GROUP_MAX,
+} VerbGroup;
+
+typedef struct Command Command;
+
+typedef struct Verb {
+        const char *name;
+        const char *alias;     /* NULL: none */
+        VerbGroup group;
+        const char *synopsis;  /* what stands behind the name, "" for nothing */
+        const char *summary;   /* one line */
+        const char *details;   /* paragraphs for --help, NULL: none */
+        const Option *options; /* ends with id 0, NULL: none of its own */
+        int (*run)(Command *command); /* returns the exit code */
+} Verb;
+
+struct Command {
+        const Verb *verb; /* NULL before it is known */
+        bool json, quiet, verbose;
+        unsigned closed_mask; /* which of 0, 1 and 2 were closed when lxctl started */
+        int exit_code;        /* where command_next() says that all is done */
+        OptionParser parser;
+};
+
+extern const Verb verb_doctor, verb_hold, verb_install, verb_launch, verb_list, verb_ps, verb_set_default,
+        verb_shutdown, verb_status, verb_terminate, verb_uninstall;
+
+/* option_parser_next() with the options that every verb takes carried out.
+ * Returns an id, OPTION_WORD, OPTION_DONE, or -ECANCELED where the command ends
+ * here with ->exit_code: help was printed, or a complaint. */
+int command_next(Command *command);
+
+/* For verbs without options of their own: takes at least `min` and at most ELEMENTSOF(words) = `max`
+ * words, says what is wrong otherwise. 0, or -ECANCELED with ->exit_code. Missing words are NULL. */
+int command_words(Command *command, size_t min, size_t max, const char **ret_words);
+
+/* Stores one more word, or complains that there are too many. 0, or -ECANCELED. */
+int command_take_word(Command *command, size_t max, const char **words);
+
+/* Says that the command line is wrong. Returns the exit code. */
+int command_usage(Command *command, const char *format, ...) _printf_(2, 3);
+
+/* Says that no distribution has this name, and which was probably meant. Returns the exit code. */
+struct Snapshot;
+int command_unknown_distribution(Command *command, const struct Snapshot *snapshot, const char *name);
+
+/* Says why a call failed. Returns the exit code that belongs to it. */
+int command_fail(Command *command, int r, const sd_bus_error *error);

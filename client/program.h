@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* One launched program, from the Launch call to its end. */
+
+#include <systemd/sd-bus.h>
+
+#include "client/launch-options.h"
+#include "client/relay.h"
+
+typedef struct Program {
+        sd_bus *bus;
+        Relay relay;
+        int signal_fd;
+        bool quiet;
+
+        char *distribution; /* as asked for, then as lxssd says: for the line about what we wait for */
+        sd_bus_slot *call;
+        bool answered;
+        int failure;        /* of the call: negative errno, with error */
+        sd_bus_error error;
+        char *path;         /* of the Process object, once answered */
+
+        uint64_t hint_at;   /* when to look what the call waits for, CLOCK_MONOTONIC µs; 0: done */
+        bool stop_expected; /* we have sent SIGSTOP: the Stopped that follows is our own */
+
+        bool exited;
+        int code, status;   /* as of waitid(2) */
+} Program;
+
+#define PROGRAM_NONE { .signal_fd = -EBADF, .relay = RELAY_NONE }
+
+/* Sends the request; takes the bus reference. `relay` is prepared already. 0 or negative errno with reterr. */
+int program_start(Program *program, sd_bus *bus, const LaunchRequest *request, sd_bus_error *reterr);
+
+/* Stands for the program until it has ended: signals, terminal, job control.
+ * 0: it ended, see ->code and ->status. Negative errno: it did not start, see
+ * ->error, or the connection is lost. The terminal is as it was before. Signals
+ * that arrive before the program runs end this process. */
+int program_run(Program *program);
+
+void program_finish(Program *program);
+#define _cleanup_program_ _cleanup_(program_finish)

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Owns the bytes between the caller's terminal and the pty's master, and decides
+ * when the terminal is put into raw mode. Knows nothing of D-Bus and signals.
+ *
+ * Both directions have one bounded buffer and never block: terminals are opened
+ * anew and non-blocking; other descriptors (under -t) are read and written only
+ * when poll(2) says so, in pieces that a pipe then takes at once.
+ *
+ * Raw from the start is right where stdin and stdout are the terminal. In
+ * `lxctl launch -- ls | less` it would be wrong: less owns the keyboard, and finds
+ * and restores the modes that it met. There our terminal stays as it is until the
+ * program itself asks its pty for keys or hides what is typed (a password). */
+
+#include "client/relay.h"
+
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#define TICK_MS 100
+#define DRAIN_MAX (1024 * 1024) /* more than a pty holds: the rest is not the program's */
+
+static int first_terminal(uint32_t mask) {
+        static const int preferred[] = { 1, 2, 0 };
+
+        for (size_t i = 0; i < ELEMENTSOF(preferred); i++)
+                if ((mask & 1u << preferred[i]) && isatty(preferred[i]))
+                        return preferred[i];
+        return -EBADF;
+}
+
+static int open_end(int fd) {
+        int own;
+
+        if (isatty(fd))
+                return tty_reopen(fd);
+        own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        return own < 0 ? -errno : own;
+}
+
+static int open_ends(Relay *relay, uint32_t mask, TerminalChoice choice) {
+        int terminal = first_terminal(mask), input = 0;
+
+        if ((mask & 1) && isatty(0))
+                relay->mode = choice == TERMINAL_FORCE || ((mask & 2) && isatty(1)) ? RELAY_RAW : RELAY_LINES;
+        else if (choice == TERMINAL_FORCE)
+                relay->mode = RELAY_RAW;
+        else {
+                relay->mode = RELAY_WATCH;
+                input = terminal;
+        }
+        relay->base_mode = relay->mode;
+
+        relay->output = open_end(terminal < 0 ? 1 : terminal);
+        if (relay->output < 0)
+                return relay->output;
+        relay->input = open_end(input);
+        if (relay->input < 0)
+                return relay->input;
+        if (isatty(relay->input))
+                relay->tty.fd = relay->input;
+        return 0;
+}
+
+int relay_prepare(Relay *relay, LaunchRequest *request, TerminalChoice choice) {
+        int ends[2], r;
+
+        if (request->terminal_mask == 0)
+                return 0;
+        r = open_ends(relay, request->terminal_mask, choice);
+        if (r < 0)
+                return r;
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+                return -errno;
+        relay->socket = ends[0];
+        request->terminal_socket = ends[1];
+        tty_get_size(isatty(relay->output) ? relay->output : relay->input, &request->rows, &request->columns);
+        return 0;
+}
+
+void relay_finish(Relay *relay) {
+        tty_restore(&relay->tty);
+        relay->tty.fd = -EBADF;
+        closep(&relay->socket);
+        closep(&relay->master);
+        closep(&relay->input);
+        closep(&relay->output);
+}
+
+static bool buffer_empty(const RelayBuffer *buffer) {
+        return buffer->start == buffer->end;
+}
+
+/* 1: something is in the buffer. 0: end of file. */
+static int buffer_fill(RelayBuffer *buffer, int fd) {
+        ssize_t n = read(fd, buffer->data, sizeof(buffer->data));
+
+        if (n < 0)
+                return -errno;
+        buffer->start = 0;
+        buffer->end = n;
+        return n > 0;
+}
+
+static int buffer_flush(RelayBuffer *buffer, int fd) {
+        ssize_t n = write(fd, buffer->data + buffer->start, buffer->end - buffer->start);
+
+        if (n < 0)
+                return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+        buffer->start += n;
+        return 0;
+}
+
+/* The pty's modes, seen through its master, are the program's. */
+static bool program_wants_keys(Relay *relay) {
+        struct termios modes;
+
+        if (tcgetattr(relay->master, &modes) < 0)
+                return false;
+        return (modes.c_lflag & (ICANON | ECHO)) != (ICANON | ECHO);
+}
+
+/* EXTPROC (termios(3), RFC 1116): the line was edited and echoed by our terminal,
+ * the pty passes it on as it is. Set when a line is really there, and the program
+ * thus most likely waits for it, rather than while it sets its own modes. */
+static void set_local_echo(Relay *relay, bool on) {
+        struct termios modes;
+
+        if (relay->local_echo == on || tcgetattr(relay->master, &modes) < 0)
+                return;
+        if (on)
+                modes.c_lflag |= EXTPROC;
+        else
+                modes.c_lflag &= ~EXTPROC;
+        if (tcsetattr(relay->master, TCSANOW, &modes) == 0)
+                relay->local_echo = on;
+}
+
+static void take_terminal(Relay *relay) {
+        relay->foreground = relay->tty.fd < 0 || tty_is_foreground(relay->tty.fd);
+        if (relay->mode == RELAY_RAW)
+                tty_set_raw(&relay->tty);
+}
+
+static void adapt_mode(Relay *relay) {
+        RelayMode mode;
+
+        if (relay->base_mode == RELAY_RAW || relay->master < 0)
+                return;
+        mode = program_wants_keys(relay) ? RELAY_RAW : relay->base_mode;
+        if (mode == relay->mode)
+                return;
+        relay->mode = mode;
+        if (mode == RELAY_RAW) {
+                set_local_echo(relay, false);
+                take_terminal(relay);
+        } else
+                tty_restore(&relay->tty);
+}
+
+/* Exactly one descriptor, and it is a pty's master: the instance is not trusted. */
+static int receive_master(int socket) {
+        _cleanup_close_ int fd = -EBADF;
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(sizeof(int))];
+        } control = {};
+        char byte;
+        struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+        struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+                                  .msg_controllen = CMSG_LEN(sizeof(int)) }; /* no room for a second */
+        struct cmsghdr *c;
+        ssize_t n;
+        int number;
+
+        n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+        if (n < 0)
+                return -errno;
+        c = CMSG_FIRSTHDR(&message);
+        if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+                memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+        if (fd < 0 || (message.msg_flags & MSG_CTRUNC) || ioctl(fd, TIOCGPTN, &number) < 0)
+                return -EBADMSG;
+        if (fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+                return -errno;
+        return steal_fd(&fd);
+}
+
+static void accept_master(Relay *relay) {
+        int fd = receive_master(relay->socket);
+
+        if (fd == -EAGAIN || fd == -EINTR)
+                return;
+        closep(&relay->socket);
+        if (fd < 0)
+                return; /* no terminal then: the program still runs, and Exited comes */
+        relay->master = fd;
+        relay_resize(relay);
+        adapt_mode(relay);
+        take_terminal(relay);
+}
+
+/* What Ctrl-D at the start of a line does. */
+static void send_end_of_file(Relay *relay) {
+        RelayBuffer *buffer = &relay->to_program;
+        struct termios modes;
+
+        set_local_echo(relay, false);
+        if (tcgetattr(relay->master, &modes) < 0 || !(modes.c_lflag & ICANON))
+                return;
+        buffer->start = buffer->end = 0;
+        if (relay->last_input && relay->last_input != '\n')
+                buffer->data[buffer->end++] = modes.c_cc[VEOF]; /* the first only ends the line */
+        buffer->data[buffer->end++] = modes.c_cc[VEOF];
+}
+
+static void read_input(Relay *relay) {
+        int r = buffer_fill(&relay->to_program, relay->input);
+
+        if (r == -EAGAIN || r == -EINTR)
+                return;
+        if (r > 0) {
+                relay->last_input = relay->to_program.data[relay->to_program.end - 1];
+                if (relay->mode == RELAY_LINES)
+                        set_local_echo(relay, true);
+                return;
+        }
+        if (r == 0 && (relay->tty.fd < 0 || relay->mode == RELAY_LINES))
+                send_end_of_file(relay);
+        /* A terminal in line mode says "end of file" for one Ctrl-D and goes on afterwards. */
+        relay->input_ended = r < 0 || relay->mode != RELAY_LINES;
+}
+
+/* Less and its like, beside us in a pipeline, have set the terminal to their needs: its keys are not ours. */
+static bool somebody_else_reads(const Relay *relay) {
+        struct termios modes;
+
+        return relay->mode == RELAY_LINES && tcgetattr(relay->tty.fd, &modes) == 0 && !(modes.c_lflag & ICANON);
+}
+
+static bool wants_input(const Relay *relay) {
+        return !relay->input_ended && !relay->draining && relay->mode != RELAY_WATCH && relay->foreground &&
+               buffer_empty(&relay->to_program) && !somebody_else_reads(relay);
+}
+
+static void read_master(Relay *relay) {
+        int r = buffer_fill(&relay->to_terminal, relay->master);
+
+        if (r > 0) {
+                relay->n_drained += relay->draining ? relay->to_terminal.end : 0;
+                adapt_mode(relay);
+        } else if (relay->draining)
+                relay->drained = true;
+        else if (r != -EAGAIN && r != -EINTR)
+                relay->hung_up = true;
+}
+
+int relay_get_polls(Relay *relay, struct pollfd *polls) {
+        polls[0] = (struct pollfd){ .fd = relay->socket, .events = POLLIN };
+        polls[1] = (struct pollfd){ .fd = -1 };
+        polls[2] = (struct pollfd){ .fd = -1 };
+        if (relay->master < 0)
+                return -1;
+
+        polls[0].fd = relay->hung_up ? -1 : relay->master;
+        polls[0].events = (buffer_empty(&relay->to_terminal) ? POLLIN : 0) |
+                          (buffer_empty(&relay->to_program) ? 0 : POLLOUT);
+        if (polls[0].events == 0)
+                polls[0].fd = -1; /* else its POLLHUP would make us spin */
+        if (wants_input(relay))
+                polls[1] = (struct pollfd){ .fd = relay->input, .events = POLLIN };
+        if (!buffer_empty(&relay->to_terminal))
+                polls[2] = (struct pollfd){ .fd = relay->output, .events = POLLOUT };
+        if (relay->draining && buffer_empty(&relay->to_terminal))
+                return 0;
+        return relay->base_mode != RELAY_RAW || !relay->foreground || relay->hung_up ? TICK_MS : -1;
+}
+
+static void process_output(Relay *relay, const struct pollfd *polls) {
+        if (polls[2].revents && buffer_flush(&relay->to_terminal, relay->output) < 0) {
+                /* Our terminal or the reader is gone; the program learns it by SIGHUP, as it would beside it. */
+                relay->to_terminal.start = relay->to_terminal.end = 0;
+                closep(&relay->master);
+                relay->drained = true;
+                return;
+        }
+        if (buffer_empty(&relay->to_terminal) && ((polls[0].revents & ~POLLOUT) || relay->draining))
+                read_master(relay);
+        if (relay->draining && relay->n_drained > DRAIN_MAX)
+                relay->drained = true;
+}
+
+void relay_process(Relay *relay, const struct pollfd *polls) {
+        if (relay->master < 0) {
+                if (relay->socket >= 0 && (polls[0].revents || relay->draining))
+                        accept_master(relay);
+                if (relay->draining && relay->master < 0)
+                        relay->drained = true;
+                return;
+        }
+        if (relay->base_mode != RELAY_RAW || !relay->foreground || relay->hung_up) {
+                relay->hung_up = false;
+                adapt_mode(relay);
+                take_terminal(relay);
+        }
+        process_output(relay, polls);
+        if (relay->master < 0)
+                return;
+        if (polls[1].revents && buffer_empty(&relay->to_program))
+                read_input(relay);
+        if (!buffer_empty(&relay->to_program) && buffer_flush(&relay->to_program, relay->master) < 0)
+                relay->to_program.start = relay->to_program.end = 0;
+}
+
+void relay_suspend(Relay *relay) {
+        tty_restore(&relay->tty);
+}
+
+void relay_resume(Relay *relay) {
+        if (relay->master < 0)
+                return;
+        take_terminal(relay);
+        relay_resize(relay);
+}
+
+void relay_resize(Relay *relay) {
+        struct winsize size;
+
+        if (relay->master < 0)
+                return;
+        if (ioctl(relay->output, TIOCGWINSZ, &size) == 0 || ioctl(relay->input, TIOCGWINSZ, &size) == 0)
+                (void)ioctl(relay->master, TIOCSWINSZ, &size);
+}
+
+void relay_drain(Relay *relay) {
+        relay->draining = true;
+        relay->hung_up = false;
+        if (relay->master < 0 && relay->socket < 0)
+                relay->drained = true;
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Owns the decoding of properties into structs, by tables: a property that a
+ * newer lxssd adds is skipped, one that an older lxssd lacks stays empty. */
+
+#include "client/snapshot.h"
+
+#include "client/remote.h"
+
+typedef struct Property {
+        const char *name;
+        char type; /* s, b, u, t or d: what stands at offset is char *, bool, uint32_t, uint64_t or double */
+        size_t offset;
+} Property;
+
+static const Property distribution_properties[] = {
+        { "Name",          's', offsetof(DistributionInfo, name) },
+        { "State",         's', offsetof(DistributionInfo, state) },
+        { "Default",       'b', offsetof(DistributionInfo, is_default) },
+        { "RootDirectory", 's', offsetof(DistributionInfo, root) },
+        { "DefaultUser",   's', offsetof(DistributionInfo, default_user) },
+        { "Release",       's', offsetof(DistributionInfo, release) },
+        { "Source",        's', offsetof(DistributionInfo, source) },
+        { "InstallTime",   't', offsetof(DistributionInfo, install_time) },
+        { 0 },
+};
+
+static const Property instance_properties[] = {
+        { "Distribution", 's', offsetof(InstanceInfo, distribution) },
+        { "State",        's', offsetof(InstanceInfo, state) },
+        { "Leader",       'u', offsetof(InstanceInfo, leader) },
+        { "Clients",      'u', offsetof(InstanceInfo, clients) },
+        { "Processes",    'u', offsetof(InstanceInfo, processes) },
+        { "StartTime",    't', offsetof(InstanceInfo, start_time) },
+        { 0 },
+};
+
+static const Property process_properties[] = {
+        { "Distribution", 's', offsetof(ProcessInfo, distribution) },
+        { "CommandLine",  's', offsetof(ProcessInfo, command_line) },
+        { "User",         's', offsetof(ProcessInfo, user) },
+        { "Pid",          'u', offsetof(ProcessInfo, pid) },
+        { "Terminal",     'b', offsetof(ProcessInfo, terminal) },
+        { "StartTime",    't', offsetof(ProcessInfo, start_time) },
+        { 0 },
+};
+
+static const Property operation_properties[] = {
+        { "Kind",         's', offsetof(OperationInfo, kind) },
+        { "Distribution", 's', offsetof(OperationInfo, distribution) },
+        { "Stage",        's', offsetof(OperationInfo, stage) },
+        { "Progress",     'd', offsetof(OperationInfo, progress) },
+        { 0 },
+};
+
+static const Property manager_properties[] = {
+        { "Version",             's', offsetof(ManagerInfo, version) },
+        { "DefaultDistribution", 's', offsetof(ManagerInfo, default_distribution) },
+        { "LogTarget",           's', offsetof(ManagerInfo, log_target) },
+        { "DataDirectory",       's', offsetof(ManagerInfo, data_directory) },
+        { "IdMode",              's', offsetof(ManagerInfo, id_mode) },
+        { "Distributions",       'u', offsetof(ManagerInfo, distributions) },
+        { "Instances",           'u', offsetof(ManagerInfo, instances) },
+        { "Processes",           'u', offsetof(ManagerInfo, processes) },
+        { "Operations",          'u', offsetof(ManagerInfo, operations) },
+        { "Clients",             'u', offsetof(ManagerInfo, clients) },
+        { "Pid",                 'u', offsetof(ManagerInfo, pid) },
+        { 0 },
+};
+
+/* An interface as an array of structs in the Snapshot. */
+typedef struct Kind {
+        const char *interface;
+        const Property *properties;
+        size_t size;
+        size_t array, count; /* offsets in Snapshot */
+} Kind;
+
+static const Kind kinds[] = {
+        { DISTRIBUTION_INTERFACE, distribution_properties, sizeof(DistributionInfo),
+          offsetof(Snapshot, distributions), offsetof(Snapshot, n_distributions) },
+        { INSTANCE_INTERFACE, instance_properties, sizeof(InstanceInfo),
+          offsetof(Snapshot, instances), offsetof(Snapshot, n_instances) },
+        { PROCESS_INTERFACE, process_properties, sizeof(ProcessInfo),
+          offsetof(Snapshot, processes), offsetof(Snapshot, n_processes) },
+        { OPERATION_INTERFACE, operation_properties, sizeof(OperationInfo),
+          offsetof(Snapshot, operations), offsetof(Snapshot, n_operations) },
+};
+
+#define AT(base, offset, type) ((type *)((char *)(base) + (offset)))
+
+static void properties_free(const Property *properties, void *object) {
+        for (const Property *p = properties; p->name; p++)
+                if (p->type == 's')
+                        free(steal_pointer(AT(object, p->offset, char *)));
+}
+
+static int property_read(sd_bus_message *m, const Property *p, void *object) {
+        const char type[] = { p->type, '\0' };
+        const char *s;
+        int truth, r;
+
+        if (p->type == 's') {
+                r = sd_bus_message_read(m, "v", "s", &s);
+                if (r < 0)
+                        return r;
+                free(*AT(object, p->offset, char *));
+                *AT(object, p->offset, char *) = strdup(s);
+                return *AT(object, p->offset, char *) ? 0 : -ENOMEM;
+        }
+        if (p->type == 'b') {
+                r = sd_bus_message_read(m, "v", "b", &truth);
+                if (r >= 0)
+                        *AT(object, p->offset, bool) = truth;
+                return r;
+        }
+        return sd_bus_message_read(m, "v", type, AT(object, p->offset, char));
+}
+
+static int fill_missing(const Property *properties, void *object) {
+        for (const Property *p = properties; p->name; p++)
+                if (p->type == 's' && !*AT(object, p->offset, char *)) {
+                        *AT(object, p->offset, char *) = strdup("");
+                        if (!*AT(object, p->offset, char *))
+                                return -ENOMEM;
+                }
+        return 0;
+}
+
+/* Reads a{sv} into object. */
+static int properties_read(sd_bus_message *m, const Property *properties, void *object) {
+        const char *name;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                const Property *p = properties;
+
+                r = sd_bus_message_read(m, "s", &name);
+                if (r < 0)
+                        return r;
+                while (p->name && !streq(p->name, name))
+                        p++;
+                r = p->name ? property_read(m, p, object) : sd_bus_message_skip(m, "v");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return r < 0 ? r : fill_missing(properties, object);
+}
+
+static int object_read(sd_bus_message *m, const Kind *kind, Snapshot *snapshot) {
+        void **array = AT(snapshot, kind->array, void *);
+        size_t *n = AT(snapshot, kind->count, size_t);
+        void *grown, *object;
+
+        grown = reallocarray(*array, *n + 1, kind->size);
+        if (!grown)
+                return -ENOMEM;
+        *array = grown;
+        object = (char *)grown + *n * kind->size;
+        memset(object, 0, kind->size);
+        (*n)++;
+        return properties_read(m, kind->properties, object);
+}
+
+/* a{sa{sv}}: the interfaces of one object. */
+static int interfaces_read(sd_bus_message *m, Snapshot *snapshot) {
+        const char *interface;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sa{sv}}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sa{sv}")) > 0) {
+                const Kind *kind = NULL;
+
+                r = sd_bus_message_read(m, "s", &interface);
+                if (r < 0)
+                        return r;
+                for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
+                        if (streq(kinds[i].interface, interface))
+                                kind = &kinds[i];
+                r = kind ? object_read(m, kind, snapshot) : sd_bus_message_skip(m, "a{sv}");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int objects_read(sd_bus_message *m, Snapshot *snapshot) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{oa{sa{sv}}}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "oa{sa{sv}}")) > 0) {
+                r = sd_bus_message_skip(m, "o");
+                if (r >= 0)
+                        r = interfaces_read(m, snapshot);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int compare_distributions(const void *a, const void *b) {
+        return strcmp(((const DistributionInfo *)a)->name, ((const DistributionInfo *)b)->name);
+}
+
+static int compare_processes(const void *a, const void *b) {
+        uint32_t x = ((const ProcessInfo *)a)->pid, y = ((const ProcessInfo *)b)->pid;
+
+        return (x > y) - (x < y);
+}
+
+int snapshot_take(sd_bus *bus, Snapshot *ret, sd_bus_error *reterr) {
+        _cleanup_bus_message_ sd_bus_message *reply = NULL;
+        _cleanup_snapshot_ Snapshot snapshot = {};
+        int r;
+
+        r = sd_bus_call_method(bus, NULL, MANAGER_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
+                               reterr, &reply, NULL);
+        if (r < 0)
+                return r;
+        r = objects_read(reply, &snapshot);
+        if (r < 0)
+                return sd_bus_error_set_errnof(reterr, r, "lxssd's list cannot be read: %s", strerror(-r));
+        if (snapshot.n_distributions > 1)
+                qsort(snapshot.distributions, snapshot.n_distributions, sizeof(DistributionInfo),
+                      compare_distributions);
+        if (snapshot.n_processes > 1)
+                qsort(snapshot.processes, snapshot.n_processes, sizeof(ProcessInfo), compare_processes);
+        *ret = snapshot;
+        snapshot = (Snapshot){};
+        return 0;
+}
+
+void snapshot_finish(Snapshot *snapshot) {
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
+                void **array = AT(snapshot, kinds[i].array, void *);
+                size_t *n = AT(snapshot, kinds[i].count, size_t);
+
+                for (size_t j = 0; j < *n; j++)
+                        properties_free(kinds[i].properties, (char *)*array + j * kinds[i].size);
+                free(steal_pointer(array));
+                *n = 0;
+        }
+}
+
+int manager_info_get(sd_bus *bus, ManagerInfo *ret, sd_bus_error *reterr) {
+        _cleanup_bus_message_ sd_bus_message *reply = NULL;
+        _cleanup_manager_info_ ManagerInfo info = {};
+        int r;
+
+        r = sd_bus_call_method(bus, NULL, MANAGER_PATH, "org.freedesktop.DBus.Properties", "GetAll", reterr, &reply,
+                               "s", MANAGER_INTERFACE);
+        if (r < 0)
+                return r;
+        r = properties_read(reply, manager_properties, &info);
+        if (r < 0)
+                return sd_bus_error_set_errnof(reterr, r, "lxssd's answer cannot be read: %s", strerror(-r));
+        *ret = info;
+        info = (ManagerInfo){};
+        return 0;
+}
+
+void manager_info_finish(ManagerInfo *info) {
+        properties_free(manager_properties, info);
+}
+
+const InstanceInfo *snapshot_find_instance(const Snapshot *snapshot, const char *distribution) {
+        for (size_t i = 0; i < snapshot->n_instances; i++)
+                if (streq(snapshot->instances[i].distribution, distribution))
+                        return &snapshot->instances[i];
+        return NULL;
+}
+
+const DistributionInfo *snapshot_find_distribution(const Snapshot *snapshot, const char *name) {
+        for (size_t i = 0; i < snapshot->n_distributions; i++)
+                if (streq(snapshot->distributions[i].name, name))
+                        return &snapshot->distributions[i];
+        return NULL;
+}
+
+const char *snapshot_state(const Snapshot *snapshot, const DistributionInfo *distribution) {
+        if (!streq(distribution->state, "installed"))
+                return distribution->state;
+        return snapshot_find_instance(snapshot, distribution->name) ? "running" : "stopped";
+}

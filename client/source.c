@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Owns the reading of a source's spelling. Touches no file. */
+
+#include "client/source.h"
+
+#include <ctype.h>
+
+#include "shared/util.h"
+
+SourceKind source_classify(const char *source) {
+        const char *c = source;
+
+        if (streq(source, "-"))
+                return SOURCE_STDIN;
+        /* RFC 3986's scheme. A file of such a name can be given as ./NAME. */
+        if (!isalpha((unsigned char)*c))
+                return SOURCE_PATH;
+        while (isalnum((unsigned char)*c) || (*c && strchr("+-.", *c)))
+                c++;
+        return *c == ':' ? SOURCE_URI : SOURCE_PATH;
+}
+
+static bool strip(char *name, const char *ending) {
+        size_t length = strlen(name), n = strlen(ending);
+
+        if (length <= n || strcasecmp(name + length - n, ending) != 0)
+                return false;
+        name[length - n] = '\0';
+        return true;
+}
+
+char *source_default_name(const char *path) {
+        static const char *const compressions[] = { ".gz", ".xz", ".bz2", ".zst", ".lzma", ".lz4", ".lz", ".Z" };
+        static const char *const archives[] = { ".tar", ".tgz", ".txz", ".tbz2", ".tbz", ".tzst", ".tlz", ".wsl" };
+        const char *slash = strrchr(path, '/');
+        char *name = strdup(slash ? slash + 1 : path);
+
+        if (!name)
+                return NULL;
+        for (size_t i = 0; i < ELEMENTSOF(compressions); i++)
+                if (strip(name, compressions[i]))
+                        break;
+        for (size_t i = 0; i < ELEMENTSOF(archives); i++)
+                if (strip(name, archives[i]))
+                        break;
+        return name;
+}

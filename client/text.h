@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Foreign text on its way to people: names, command lines and messages come
+ * from distributions and other programs, and must not drive a terminal. */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "shared/util.h"
+
+/* Decodes the character at s, of which size bytes are there. Returns its length
+ * (1 to 4) and the code point; 0 where these bytes are not UTF-8. */
+size_t utf8_decode(const char *s, size_t size, uint32_t *ret);
+
+/* A copy of s in which control characters, characters that reverse the reading
+ * direction and bytes that are not UTF-8 stand as \xNN. NULL on out of memory. */
+char *text_escape(const char *s);
+
+/* Columns that s takes on a terminal, one for each character. */
+size_t text_width(const char *s);
+
+/* Writes s as text_escape() makes it. */
+void text_print(FILE *f, const char *s);
+
+/* "lxctl: …" and a newline on stderr, made harmless; say_plain() without the prefix. */
+void say(const char *format, ...) _printf_(1, 2);
+void say_plain(const char *format, ...) _printf_(1, 2);
+
+/* The candidate that was probably meant by word: the nearest by edit distance,
+ * or the only one that it begins. NULL where none is near. The list ends with NULL. */
+const char *text_suggest(const char *word, const char *const *candidates);
+
+/* A decimal number without sign, blanks or anything behind it. 0, -EINVAL or -ERANGE. */
+int text_parse_u64(const char *s, uint64_t *ret);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the files of the objects offer to each other and to bus.c: registering
+ * their vtables on a connection, and turning the manager's events into signals
+ * and replies. */
+
+#include "daemon/bus.h"
+
+/* All objects, on one connection. */
+int bus_add_objects(sd_bus *connection, Bus *bus);
+
+int bus_add_manager(sd_bus *connection, Bus *bus);
+int bus_add_distributions(sd_bus *connection, Bus *bus);
+int bus_add_instances(sd_bus *connection, Bus *bus);
+int bus_add_processes(sd_bus *connection, Bus *bus);
+int bus_add_operations(sd_bus *connection, Bus *bus);
+
+/* Object paths; g_free() them. */
+char *bus_distribution_path(const char *name);
+char *bus_instance_path(const char *name);
+char *bus_process_path(uint64_t id);
+char *bus_operation_path(uint64_t id);
+
+/* The id or name at the end of such a path beneath "/org/lxss/Manager1/KIND". */
+bool bus_path_to_id(const char *path, const char *kind, uint64_t *ret);
+char *bus_path_to_name(const char *path, const char *kind);
+
+/* ManagerEvents, one function each. */
+void bus_distribution_added(Distribution *distribution, void *userdata);
+void bus_distribution_changed(Distribution *distribution, void *userdata);
+void bus_distribution_removed(const char *name, void *userdata);
+void bus_instance_added(Instance *instance, void *userdata);
+void bus_instance_changed(Instance *instance, void *userdata);
+void bus_instance_removed(const char *name, void *userdata);
+void bus_process_started(Process *process, void *userdata);
+void bus_process_failed(Process *process, const sd_bus_error *error, void *userdata);
+void bus_process_stopped(Process *process, int signal, void *userdata);
+void bus_process_ended(Process *process, int code, int status, void *userdata);
+void bus_operation_added(Operation *operation, void *userdata);
+void bus_operation_changed(Operation *operation, void *userdata);
+void bus_operation_finished(Operation *operation, const sd_bus_error *error, void *userdata);
+void bus_tell_idle(void *userdata);

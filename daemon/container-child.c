@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Everything between fork and the execution of a container's PID 1, and nothing
+ * else. Two processes run here.
+ *
+ * The helper stands where lxssd stands. It enters the user's namespace, makes
+ * the container's first process as a sibling of itself (CLONE_PARENT, so that
+ * lxssd is its parent and PR_SET_PDEATHSIG means lxssd), writes its id maps,
+ * says who it is, and exits. Nothing of the container can see it: the helper
+ * never enters the container's process or mount namespace.
+ *
+ * The first process waits for its maps, mounts its file systems with the
+ * rights that it has over its own mount namespace alone, and executes the
+ * program from a descriptor. No foreign program runs before that, so nobody
+ * can race the set-up; the root file system is foreign all the same, and only
+ * touched through daemon/mount.h. */
+
+#include "daemon/container-child.h"
+
+#include <grp.h>
+#include <linux/close_range.h>
+#include <linux/keyctl.h>
+#include <linux/mount.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "daemon/mount.h"
+#include "daemon/rlimit.h"
+#include "shared/fd-socket.h"
+#include "shared/util.h"
+
+/* Descriptors that are still needed stand from here on. */
+#define FD_FLOOR 16
+
+const char *container_step_to_string(int step) {
+        static const char *const texts[CONTAINER_STEP_MAX] = {
+#define X(id, text) [CONTAINER_STEP_##id] = text,
+                CONTAINER_STEPS(X)
+#undef X
+        };
+
+        return step >= 0 && step < CONTAINER_STEP_MAX ? texts[step] : "starting it";
+}
+
+static void send_report(int report, ContainerReport r, int fd) {
+        struct iovec part = { .iov_base = &r, .iov_len = sizeof(r) };
+
+        (void)fd_socket_send(report, &part, 1, &fd, fd >= 0);
+}
+
+/* error is negative errno. */
+_Noreturn static void fail(int report, ContainerStep step, int error) {
+        send_report(report, (ContainerReport){ .step = step, .error = -error }, -1);
+        _exit(EXIT_FAILURE);
+}
+
+static int write_map(pid_t pid, const char *name, const IdMap *map) {
+        _cleanup_free_ char *text = id_map_to_text(map);
+        _cleanup_close_ int fd = -EBADF;
+        char path[64];
+
+        snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+        fd = open(path, O_WRONLY | O_CLOEXEC);
+        return fd < 0 ? -errno : write_all(fd, text, strlen(text));
+}
+
+static int write_maps(pid_t pid, const IdMap *uids, const IdMap *gids) {
+        int r = write_map(pid, "uid_map", uids);
+
+        return r < 0 ? r : write_map(pid, "gid_map", gids);
+}
+
+/* fork(2) with flags; a pidfd too where ret_pidfd is given. */
+static pid_t clone_process(uint64_t flags, int cgroup_fd, int *ret_pidfd) {
+        struct clone_args args = {
+                .flags = flags | (ret_pidfd ? CLONE_PIDFD : 0) | (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
+                .pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+                .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
+                .cgroup = cgroup_fd >= 0 ? cgroup_fd : 0,
+        };
+
+        return syscall(SYS_clone3, &args, sizeof(args));
+}
+
+/* A user namespace that maps the ids that files have on disk to those of the
+ * container: what an idmapped mount wants (mount_setattr(2)). Its carrier dies at once. */
+static int open_idmap(const ContainerSpec *spec) {
+        const IdMap map = id_map_single(ID_STORE_BASE, spec->slot_base, ID_COUNT);
+        char path[64];
+        pid_t carrier;
+        int fd, r;
+
+        carrier = clone_process(CLONE_NEWUSER, -EBADF, NULL);
+        if (carrier < 0)
+                return -errno;
+        if (carrier == 0)
+                for (;;)
+                        pause();
+        snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)carrier);
+        r = write_maps(carrier, &map, &map);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (r == 0 && fd < 0)
+                r = -errno;
+        (void)kill(carrier, SIGKILL);
+        if (r < 0)
+                closep(&fd);
+        return r < 0 ? r : fd;
+}
+
+/* Root's instances: the root file system with its owners shifted from where
+ * they are stored to the distribution's own ids. Safe with root's rights: it
+ * clones a mount of root's own directory, detached, and resolves nothing in it. */
+static int open_shifted_root(const ContainerSpec *spec) {
+        _cleanup_close_ int tree = -EBADF, idmap = -EBADF;
+        struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
+
+        tree = mount_clone(AT_FDCWD, spec->root, false);
+        if (tree < 0)
+                return tree;
+        idmap = open_idmap(spec);
+        if (idmap < 0)
+                return idmap;
+        attr.userns_fd = idmap;
+        if (mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+                return -errno;
+        return steal_fd(&tree);
+}
+
+/* The copy must be of this mount namespace, so it is made in here; for root it comes ready. */
+static int attach_root(const ContainerSpec *spec, int shifted, int *ret_root) {
+        _cleanup_close_ int target = -EBADF, tree = shifted;
+        int r;
+
+        target = open(spec->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (target < 0)
+                return -errno;
+        if (tree < 0)
+                tree = mount_clone(target, "", false);
+        if (tree < 0)
+                return tree;
+        r = mount_attach(tree, target);
+        if (r < 0)
+                return r;
+        *ret_root = steal_fd(&tree);
+        return 0;
+}
+
+/* Safe: ids of its own namespace only. PDEATHSIG comes after the last change of
+ * credentials, which would clear it (prctl(2)). */
+static int become_root(const ContainerSpec *spec) {
+        if (spec->mode != ID_MODE_SINGLE && setgroups(0, NULL) < 0)
+                return -errno;
+        if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+                return -errno;
+        umask(022);
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+                return -errno;
+        /* The host session's keys stay outside (keyrings(7)); a kernel without keyrings has none to hide. */
+        (void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0);
+        return 0;
+}
+
+/* An empty, read-only directory over what is not for the instance. */
+static int mount_cover(int root, const char *path) {
+        static const char *const options[] = { "mode", "555", NULL };
+        _cleanup_close_ int target = mount_open_in_root(root, path, O_PATH | O_DIRECTORY), tree = -EBADF;
+
+        if (target == -ENOENT)
+                return 0;
+        if (target < 0)
+                return target;
+        tree = mount_new("tmpfs", options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+        return tree < 0 ? tree : mount_attach(tree, target);
+}
+
+/* A slave of the host's mounts, so that what is plugged in later shows up. */
+static int mount_host(int root, int host) {
+        static const char *const covered[] = { "mnt/host/proc", "mnt/host/sys", "mnt/host/dev" };
+        int r;
+
+        r = mount_restrict(host, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, MS_SLAVE, true);
+        if (r < 0)
+                return r;
+        r = mount_attach_at(host, root, "mnt/host", true);
+        for (size_t i = 0; r == 0 && i < ELEMENTSOF(covered); i++)
+                r = mount_cover(root, covered[i]);
+        return r;
+}
+
+static int mount_proc(int root) {
+        _cleanup_close_ int tree = mount_new("proc", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+
+        return tree < 0 ? tree : mount_attach_at(tree, root, "proc", true);
+}
+
+/* The network namespace is the host's, so a sysfs of one's own is not to be
+ * had: the host's, read-only, with the container's own cgroups over it where
+ * the kernel has cgroup2. */
+static int mount_sys(int root) {
+        _cleanup_close_ int sys = mount_clone(AT_FDCWD, "/sys", true), cgroup = -EBADF;
+        int r;
+
+        if (sys < 0)
+                return sys;
+        r = mount_restrict(sys, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+                           MS_PRIVATE, true);
+        if (r < 0)
+                return r;
+        r = mount_attach_at(sys, root, "sys", true);
+        if (r < 0)
+                return r;
+        cgroup = mount_new("cgroup2", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+        if (cgroup >= 0)
+                (void)mount_attach_at(cgroup, root, "sys/fs/cgroup", true);
+        return 0;
+}
+
+typedef struct Node {
+        const char *name;
+        unsigned major, minor;
+} Node;
+
+/* The host's node, after a look that it is what its name says. */
+static int mount_node(int dev, const Node *node) {
+        _cleanup_close_ int tree = -EBADF;
+        char path[32];
+        struct stat st;
+
+        snprintf(path, sizeof(path), "/dev/%s", node->name);
+        tree = mount_clone(AT_FDCWD, path, false);
+        if (tree < 0)
+                return tree;
+        if (fstat(tree, &st) < 0)
+                return -errno;
+        if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(node->major, node->minor))
+                return -ENODEV;
+        return mount_attach_at(tree, dev, node->name, false);
+}
+
+static int make_dev_links(int dev) {
+        static const char *const links[][2] = {
+                { "/proc/self/fd", "fd" },
+                { "/proc/self/fd/0", "stdin" },
+                { "/proc/self/fd/1", "stdout" },
+                { "/proc/self/fd/2", "stderr" },
+                { "/proc/kcore", "core" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(links); i++)
+                if (symlinkat(links[i][0], dev, links[i][1]) < 0)
+                        return -errno;
+        return 0;
+}
+
+/* Its own terminals: TIOCSTI and the like reach nobody outside. ptmx is a node, since some programs refuse a link. */
+static int mount_terminals(int dev, IdMode mode) {
+        static const char *const with_group[] = { "newinstance", "", "ptmxmode", "0666", "mode", "0620", "gid", "5", NULL };
+        static const char *const single[] = { "newinstance", "", "ptmxmode", "0666", "mode", "0620", NULL };
+        _cleanup_close_ int pts = -EBADF, ptmx = -EBADF;
+        int r;
+
+        pts = mount_new("devpts", mode == ID_MODE_SINGLE ? single : with_group, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+        if (pts < 0)
+                return pts;
+        r = mount_attach_at(pts, dev, "pts", true);
+        if (r < 0)
+                return r;
+        ptmx = mount_clone(dev, "pts/ptmx", false);
+        return ptmx < 0 ? ptmx : mount_attach_at(ptmx, dev, "ptmx", false);
+}
+
+static int mount_dev(int root, IdMode mode) {
+        static const Node nodes[] = { { "null", 1, 3 },   { "zero", 1, 5 },    { "full", 1, 7 },
+                                      { "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 } };
+        static const char *const options[] = { "mode", "755", NULL }, *const shm_options[] = { "mode", "1777", NULL };
+        _cleanup_close_ int dev = mount_new("tmpfs", options, MOUNT_ATTR_NOSUID), shm = -EBADF, mqueue = -EBADF;
+        int r;
+
+        if (dev < 0)
+                return dev;
+        if ((r = mount_attach_at(dev, root, "dev", true)) < 0 || (r = make_dev_links(dev)) < 0 ||
+            (r = mount_terminals(dev, mode)) < 0)
+                return r;
+        for (size_t i = 0; i < ELEMENTSOF(nodes); i++)
+                if ((r = mount_node(dev, &nodes[i])) < 0)
+                        return r;
+        shm = mount_new("tmpfs", shm_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+        if (shm < 0)
+                return shm;
+        mqueue = mount_new("mqueue", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+        if (mqueue >= 0)
+                (void)mount_attach_at(mqueue, dev, "mqueue", true);
+        return mount_attach_at(shm, dev, "shm", true);
+}
+
+/* One file of the host's, read-only: the network is the host's, and so are its
+ * names. A distribution may ship something that nothing can be mounted on; then its own counts. */
+static void mount_host_file(int root, const char *path) {
+        _cleanup_close_ int file = -EBADF, tree = -EBADF;
+        struct stat st;
+
+        file = open(path, O_PATH | O_CLOEXEC);
+        if (file < 0 || fstat(file, &st) < 0 || !S_ISREG(st.st_mode))
+                return;
+        tree = mount_clone(file, "", false);
+        if (tree < 0 || mount_restrict(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, false) < 0)
+                return;
+        (void)mount_attach_at(tree, root, path + 1, false);
+}
+
+static int mount_run(int root) {
+        static const char *const run_options[] = { "mode", "755", NULL }, *const tmp_options[] = { "mode", "1777", NULL };
+        _cleanup_close_ int run = -EBADF, tmp = -EBADF;
+        int r;
+
+        run = mount_new("tmpfs", run_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+        if (run < 0)
+                return run;
+        r = mount_attach_at(run, root, "run", true);
+        if (r < 0)
+                return r;
+        tmp = mount_new("tmpfs", tmp_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+        if (tmp < 0)
+                return tmp;
+        return mount_attach_at(tmp, root, "tmp", true);
+}
+
+/* pivot_root(".", ".") stacks the old root beneath, from where it is taken off: pivot_root(2), NOTES. */
+static int pivot(int root) {
+        if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+                return -errno;
+        return 0;
+}
+
+static void set_up_instance(const ContainerSpec *spec, int shifted, int report) {
+        _cleanup_close_ int root = -EBADF, host = -EBADF;
+        int r;
+
+        /* The host as it is without the mounts that follow. */
+        if (spec->host && (host = mount_clone(AT_FDCWD, "/", true)) < 0)
+                fail(report, CONTAINER_STEP_HOST, host);
+        /* As the user, who may walk where root of the instance may not. */
+        r = attach_root(spec, shifted, &root);
+        if (r < 0)
+                fail(report, CONTAINER_STEP_ROOT, r);
+        if ((r = become_root(spec)) < 0)
+                fail(report, CONTAINER_STEP_IDENTITY, r);
+        if ((r = mount_proc(root)) < 0)
+                fail(report, CONTAINER_STEP_PROC, r);
+        if ((r = mount_sys(root)) < 0)
+                fail(report, CONTAINER_STEP_SYS, r);
+        if ((r = mount_dev(root, spec->mode)) < 0)
+                fail(report, CONTAINER_STEP_DEV, r);
+        if ((r = mount_run(root)) < 0)
+                fail(report, CONTAINER_STEP_RUN, r);
+        mount_host_file(root, "/etc/resolv.conf");
+        mount_host_file(root, "/etc/hosts");
+        if (spec->host && (r = mount_host(root, host)) < 0)
+                fail(report, CONTAINER_STEP_HOST, r);
+        if ((r = pivot(root)) < 0)
+                fail(report, CONTAINER_STEP_PIVOT, r);
+}
+
+static int mount_staging(const char *path) {
+        _cleanup_close_ int staging = mount_clone(AT_FDCWD, path, false), target = -EBADF;
+
+        if (staging < 0)
+                return staging;
+        target = open(WORKER_MOUNT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return target < 0 ? -errno : mount_attach(staging, target);
+}
+
+static void set_up_worker(const ContainerSpec *spec, int report) {
+        int root = AT_FDCWD, r;
+
+        if ((r = mount_staging(spec->root)) < 0)
+                fail(report, CONTAINER_STEP_STAGING, r);
+        if ((r = become_root(spec)) < 0)
+                fail(report, CONTAINER_STEP_IDENTITY, r);
+        root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (root < 0)
+                fail(report, CONTAINER_STEP_PROC, -errno);
+        if ((r = mount_proc(root)) < 0)
+                fail(report, CONTAINER_STEP_PROC, r);
+        if (fchdir(root) < 0)
+                fail(report, CONTAINER_STEP_STAGING, -errno);
+        (void)close(root);
+}
+
+/* 0 to 2 are /dev/null, 3 and 4 what the program was promised, all else closes on exec. */
+static int place_descriptors(const ContainerSpec *spec, int *report, int *program) {
+        int sources[ELEMENTSOF(spec->fds)], null;
+
+        for (size_t i = 0; i < ELEMENTSOF(sources); i++) {
+                sources[i] = spec->fds[i] < 0 ? -EBADF : fcntl(spec->fds[i], F_DUPFD_CLOEXEC, FD_FLOOR);
+                if (spec->fds[i] >= 0 && sources[i] < 0)
+                        return -errno;
+        }
+        *report = fcntl(*report, F_DUPFD_CLOEXEC, FD_FLOOR);
+        *program = fcntl(spec->program_fd, F_DUPFD_CLOEXEC, FD_FLOOR);
+        if (*report < 0 || *program < 0)
+                return -errno;
+        null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (null < 0)
+                return -errno;
+        for (int i = 0; i < 3; i++)
+                if (null == i ? fcntl(i, F_SETFD, 0) < 0 : dup2(null, i) < 0)
+                        return -errno;
+        if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+                return -errno;
+        for (size_t i = 0; i < ELEMENTSOF(sources); i++)
+                if (sources[i] >= 0 && dup2(sources[i], 3 + i) < 0)
+                        return -errno;
+        return 0;
+}
+
+/* lxssd blocks SIGCHLD and ignores SIGPIPE; its children start as from a login. */
+static void reset_signals(void) {
+        sigset_t none;
+
+        (void)signal(SIGPIPE, SIG_DFL);
+        sigemptyset(&none);
+        (void)sigprocmask(SIG_SETMASK, &none, NULL);
+        rlimit_restore_nofile();
+}
+
+static char *const *worker_environment(void) {
+        static char *none[] = { NULL };
+
+        return environ ?: none;
+}
+
+_Noreturn static void run_first_process(const ContainerSpec *spec, int shifted, int maps_written, int report) {
+        static char *const no_environment[] = { NULL };
+        int program = -EBADF, r;
+        char byte;
+
+        /* Nothing to read: the helper is gone, and so is everything that this was for. */
+        if (read_up_to(maps_written, &byte, 1) != 1)
+                _exit(EXIT_FAILURE);
+        if (spec->kind == CONTAINER_INSTANCE)
+                set_up_instance(spec, shifted, report);
+        else
+                set_up_worker(spec, report);
+        r = place_descriptors(spec, &report, &program);
+        if (r < 0)
+                fail(report, CONTAINER_STEP_DESCRIPTORS, r);
+        reset_signals();
+        (void)syscall(SYS_execveat, program, "", spec->argv,
+                      spec->kind == CONTAINER_INSTANCE ? no_environment : worker_environment(), AT_EMPTY_PATH);
+        fail(report, CONTAINER_STEP_EXEC, -errno);
+}
+
+static uint64_t namespaces(ContainerKind kind) {
+        uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC;
+
+        return kind == CONTAINER_INSTANCE ? flags | CLONE_NEWUTS | CLONE_NEWCGROUP : flags;
+}
+
+static void make_first_process(const ContainerSpec *spec, int shifted, const IdMap *uids, const IdMap *gids, int report) {
+        int maps_written[2], pidfd = -EBADF, r;
+        pid_t pid;
+
+        if (pipe2(maps_written, O_CLOEXEC) < 0)
+                fail(report, CONTAINER_STEP_CLONE, -errno);
+        pid = clone_process(namespaces(spec->kind) | CLONE_PARENT, spec->cgroup_fd, &pidfd);
+        if (pid < 0)
+                fail(report, CONTAINER_STEP_CLONE, -errno);
+        if (pid == 0) {
+                (void)close(maps_written[1]);
+                run_first_process(spec, shifted, maps_written[0], report);
+        }
+        send_report(report, (ContainerReport){ .step = -1, .pid = pid }, pidfd);
+        r = write_maps(pid, uids, gids);
+        if (r < 0)
+                fail(report, CONTAINER_STEP_MAP_IDS, r);
+        (void)write_all(maps_written[1], "", 1);
+}
+
+_Noreturn void container_child_run(const ContainerSpec *spec, int report) {
+        IdMap uids = spec->uids, gids = spec->gids;
+        int shifted = -EBADF;
+
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (spec->userns_fd >= 0 && setns(spec->userns_fd, CLONE_NEWUSER) < 0)
+                fail(report, CONTAINER_STEP_ENTER, -errno);
+        if (spec->mode == ID_MODE_ROOT && spec->kind == CONTAINER_INSTANCE) {
+                shifted = open_shifted_root(spec);
+                /* Not every file system can shift owners. Then the instance gets the ids of the store itself. */
+                uids = gids = id_map_single(0, shifted < 0 ? ID_STORE_BASE : spec->slot_base, ID_COUNT);
+        }
+        /* The map files of the next process belong to us only if it counts as dumpable. setns() took that away. */
+        if (prctl(PR_SET_DUMPABLE, 1) < 0)
+                fail(report, CONTAINER_STEP_ENTER, -errno);
+        make_first_process(spec, shifted, &uids, &gids, report);
+        _exit(EXIT_SUCCESS);
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Operations in their order, one at a time, and the launches that they hold
+ * back. A distribution's name is reserved, or marked as going, from the moment
+ * an operation is asked for, so that nothing can slip in before its turn. */
+
+#include <glib.h>
+
+#include "daemon/log.h"
+#include "daemon/manager-private.h"
+#include "shared/util.h"
+
+static void start_next(Manager *manager);
+
+void manager_free_operation(void *operation) {
+        operation_free(operation);
+}
+
+/* "" waits for whatever is being installed, since that may become the default. */
+bool manager_operation_concerns(Manager *manager, const char *name) {
+        for (GList *l = manager->operations.head; l; l = l->next) {
+                const Operation *operation = l->data;
+
+                if (operation->kind == OPERATION_CLEANUP)
+                        continue;
+                if (str_empty(name) ? operation->kind == OPERATION_INSTALL : streq(operation->name, name))
+                        return true;
+        }
+        return false;
+}
+
+/* Lets those that waited try again; those for whom the wait goes on line up anew. */
+static void retry_held_back(Manager *manager) {
+        GQueue held = manager->held_back;
+
+        g_queue_init(&manager->held_back);
+        for (Process *process; (process = g_queue_pop_head(&held));) {
+                g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+
+                if (manager_submit(manager, process, &error) >= 0)
+                        continue;
+                manager->events.process_failed(process, &error, manager->userdata);
+                manager_drop_process(manager, process);
+        }
+}
+
+static void on_changed(Operation *operation, void *userdata) {
+        Manager *manager = userdata;
+
+        if (operation->kind != OPERATION_CLEANUP)
+                manager->events.operation_changed(operation, manager->userdata);
+}
+
+static void forget_distribution(Manager *manager, Operation *operation) {
+        registry_forget(manager->registry, operation->distribution);
+        operation->distribution = NULL;
+        manager->events.distribution_removed(operation->name, manager->userdata);
+}
+
+static void conclude_install(Manager *manager, Operation *operation, bool succeeded) {
+        if (!succeeded) {
+                forget_distribution(manager, operation);
+                return;
+        }
+        if (operation->make_default) {
+                g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+
+                if (registry_set_default(manager->registry, operation->distribution, &error) < 0)
+                        log_warning("%s", error.message);
+        }
+        manager->events.distribution_changed(operation->distribution, manager->userdata);
+}
+
+static void conclude_uninstall(Manager *manager, Operation *operation, bool succeeded) {
+        if (succeeded) {
+                forget_distribution(manager, operation);
+                return;
+        }
+        operation->distribution->state = operation->before;
+        manager->events.distribution_changed(operation->distribution, manager->userdata);
+}
+
+static void on_finished(Operation *operation, const sd_bus_error *error, void *userdata) {
+        Manager *manager = userdata;
+
+        (void)g_queue_remove(&manager->operations, operation);
+        if (operation->kind != OPERATION_CLEANUP)
+                log_info("%s %s: %s", operation_kind_to_string(operation->kind), operation->name,
+                         error ? error->message : "done");
+        if (operation->kind == OPERATION_INSTALL)
+                conclude_install(manager, operation, !error);
+        else if (operation->kind == OPERATION_UNINSTALL)
+                conclude_uninstall(manager, operation, !error);
+        if (operation->kind != OPERATION_CLEANUP)
+                manager->events.operation_finished(operation, error, manager->userdata);
+        operation_free(operation);
+        retry_held_back(manager);
+        start_next(manager);
+        manager_check_shutdown(manager);
+        manager_check_idle(manager);
+}
+
+const OperationEvents manager_operation_events = {
+        .changed = on_changed,
+        .finished = on_finished,
+};
+
+static void on_instance_gone(void *userdata) {
+        operation_start(userdata, NULL);
+}
+
+/* The head of the queue, unless it is at work already. */
+static void start_next(Manager *manager) {
+        Operation *operation = g_queue_peek_head(&manager->operations);
+        Instance *instance;
+
+        if (!operation || operation->started)
+                return;
+        instance = operation->kind == OPERATION_UNINSTALL ? manager_find_instance(manager, operation->name) : NULL;
+        if (!instance) {
+                operation_start(operation, operation->kind == OPERATION_CLEANUP ? operation->name : NULL);
+                return;
+        }
+        operation->started = true;
+        instance_when_gone(instance, on_instance_gone, operation);
+        instance_stop(instance);
+}
+
+static void enqueue(Manager *manager, Operation *operation) {
+        g_queue_push_tail(&manager->operations, operation);
+        if (operation->kind != OPERATION_CLEANUP)
+                manager->events.operation_added(operation, manager->userdata);
+        start_next(manager);
+        manager_check_idle(manager);
+}
+
+void manager_clean_up_leftovers(Manager *manager) {
+        g_auto(GStrv) paths = registry_leftovers(manager->registry);
+
+        for (char **path = paths; *path; path++) {
+                log_info("Removing what is left of an interrupted operation: %s", *path);
+                enqueue(manager, operation_new(&manager->operation_host, ++manager->last_id, OPERATION_CLEANUP, *path));
+        }
+}
+
+static int refuse(const Manager *manager, sd_bus_error *reterr) {
+        if (!manager->shutting_down)
+                return 0;
+        return error_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, "lxssd is being shut down. Try again in a moment.");
+}
+
+int manager_install(Manager *manager, Client *client, const InstallRequest *request, Operation **ret,
+                    sd_bus_error *reterr) {
+        g_autoptr(Operation) operation = NULL;
+        Distribution *d;
+        int r;
+
+        if ((r = refuse(manager, reterr)) < 0 || (r = registry_reserve(manager->registry, request->name, &d, reterr)) < 0)
+                return r;
+        g_free(d->source);
+        d->source = g_strdup(request->label ?: "");
+        operation = operation_new(&manager->operation_host, ++manager->last_id, OPERATION_INSTALL, request->name);
+        operation->client = client;
+        operation->detached = request->detached;
+        operation->distribution = d;
+        operation->suite = g_strdup(request->suite);
+        operation->user = g_strdup(request->user);
+        operation->make_default = request->make_default;
+        if (request->source >= 0) {
+                operation->source = fcntl(request->source, F_DUPFD_CLOEXEC, 3);
+                if (operation->source < 0) {
+                        r = errno;
+                        registry_forget(manager->registry, d);
+                        return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the archive over: %s", g_strerror(r));
+                }
+        }
+        manager->events.distribution_added(d, manager->userdata);
+        *ret = operation;
+        enqueue(manager, g_steal_pointer(&operation));
+        return 0;
+}
+
+static int check_uninstall(Manager *manager, const char *name, bool terminate, Distribution **ret,
+                           sd_bus_error *reterr) {
+        Distribution *d = registry_find(manager->registry, name);
+        int r;
+
+        if ((r = refuse(manager, reterr)) < 0)
+                return r;
+        if (!d || d->state != DISTRIBUTION_BROKEN) {
+                if (str_empty(name))
+                        return error_set(reterr, LXSS_ERROR_INVALID_NAME, "Which distribution is to be uninstalled?");
+                r = registry_resolve(manager->registry, name, &d, reterr);
+                if (r < 0)
+                        return r;
+        }
+        if (manager_find_instance(manager, d->name) && !terminate)
+                return error_set(reterr, LXSS_ERROR_DISTRIBUTION_RUNNING,
+                                 "%s is running. End it first (lxctl terminate %s), or uninstall it with --terminate.",
+                                 d->name, d->name);
+        *ret = d;
+        return 0;
+}
+
+int manager_uninstall(Manager *manager, Client *client, const char *name, bool terminate, bool detached,
+                      Operation **ret, sd_bus_error *reterr) {
+        Distribution *d = NULL;
+        Operation *operation;
+        int r;
+
+        r = check_uninstall(manager, name, terminate, &d, reterr);
+        if (r < 0)
+                return r;
+        operation = operation_new(&manager->operation_host, ++manager->last_id, OPERATION_UNINSTALL, d->name);
+        operation->client = client;
+        operation->detached = detached;
+        operation->distribution = d;
+        operation->before = d->state;
+        operation->terminate = terminate;
+        d->state = DISTRIBUTION_UNINSTALLING;
+        manager->events.distribution_changed(d, manager->userdata);
+        *ret = operation;
+        enqueue(manager, operation);
+        return 0;
+}
+
+int manager_cancel(Manager *manager, Operation *operation, sd_bus_error *reterr) {
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+
+        if (operation->started)
+                return operation_cancel(operation) ? 0 :
+                                                     error_set(reterr, LXSS_ERROR_OPERATION_PENDING,
+                                                               "The %s of %s can no longer be undone.",
+                                                               operation_kind_to_string(operation->kind),
+                                                               operation->name);
+        error_set(&error, LXSS_ERROR_CANCELED, "The %s of %s was canceled.", operation_kind_to_string(operation->kind),
+                  operation->name);
+        on_finished(operation, &error, manager);
+        return 0;
+}
+
+void manager_withdraw_client(Manager *manager, Client *client) {
+        g_autoptr(GList) operations = g_list_copy(manager->operations.head);
+
+        for (GList *l = manager->held_back.head, *next; l; l = next) {
+                Process *process = l->data;
+
+                next = l->next;
+                if (process->client == client) {
+                        g_queue_delete_link(&manager->held_back, l);
+                        manager_drop_process(manager, process);
+                }
+        }
+        for (GList *l = operations; l; l = l->next) {
+                Operation *operation = l->data;
+
+                /* One that is canceled may end others' wait, but frees only itself. */
+                if (!g_queue_find(&manager->operations, operation) || operation->client != client)
+                        continue;
+                operation->client = NULL;
+                if (!operation->detached && operation->kind == OPERATION_INSTALL)
+                        (void)manager_cancel(manager, operation, NULL);
+        }
+}
+
+void manager_cancel_all(Manager *manager) {
+        g_autoptr(GList) operations = g_list_copy(manager->operations.head);
+
+        for (GList *l = g_list_last(operations); l; l = l->prev)
+                if (g_queue_find(&manager->operations, l->data))
+                        (void)manager_cancel(manager, l->data, NULL);
+}
+
+Operation *manager_find_operation(Manager *manager, uint64_t id) {
+        for (GList *l = manager->operations.head; l; l = l->next) {
+                Operation *operation = l->data;
+
+                if (operation->id == id && operation->kind != OPERATION_CLEANUP)
+                        return operation;
+        }
+        return NULL;
+}
+
+GPtrArray *manager_operations(Manager *manager) {
+        GPtrArray *operations = g_ptr_array_new();
+
+        for (GList *l = manager->operations.head; l; l = l->next)
+                if (((Operation *)l->data)->kind != OPERATION_CLEANUP)
+                        g_ptr_array_add(operations, l->data);
+        return operations;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What manager.c and manager-operations.c share, and nobody else may see. */
+
+#include "daemon/diagnosis.h"
+#include "daemon/hold.h"
+#include "daemon/manager.h"
+
+struct Manager {
+        sd_event *event;
+        Registry *registry;
+        Userns *userns;
+        ManagerEvents events;
+        void *userdata;
+        InstanceHost instance_host;
+        OperationHost operation_host;
+        GHashTable *clients;     /* set of Client, owned */
+        GHashTable *instances;   /* name → Instance, owned */
+        GHashTable *processes;   /* id → Process, owned */
+        GHashTable *holds;       /* set of Hold, owned */
+        GHashTable *inquiries;   /* set of Inquiry, owned: programs that are being diagnosed */
+        GQueue operations;       /* Operation, owned; the head is the one at work */
+        GQueue held_back;        /* Process, borrowed: launches that wait for an operation */
+        GQueue shutdown_waiters;
+        uint64_t last_id;
+        bool shutting_down;
+        sd_event_source *idle_source;
+};
+
+/* manager.c */
+int manager_submit(Manager *manager, Process *process, sd_bus_error *reterr);
+void manager_drop_process(Manager *manager, Process *process);
+void manager_check_shutdown(Manager *manager);
+
+/* manager-operations.c */
+extern const OperationEvents manager_operation_events;
+void manager_free_operation(void *operation);
+/* Removes what an earlier lxssd left in staging. */
+void manager_clean_up_leftovers(Manager *manager);
+/* Whether an operation is under way that a launch into this distribution (empty: the default one) waits for. */
+bool manager_operation_concerns(Manager *manager, const char *name);
+/* Cancels what the client asked for, and forgets its launches that wait. */
+void manager_withdraw_client(Manager *manager, Client *client);
+void manager_cancel_all(Manager *manager);

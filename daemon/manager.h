@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <systemd/sd-event.h>
+
+#include "daemon/client.h"
+#include "daemon/error.h"
+#include "daemon/instance.h"
+#include "daemon/operation.h"
+#include "daemon/process.h"
+#include "daemon/registry.h"
+
+/* Owns the tables of clients, instances, processes and operations, and decides
+ * who waits for whom. Everything that it is asked has been authorised; it asks
+ * the bus nothing, and tells it the news through ManagerEvents. */
+typedef struct Manager Manager;
+
+/* All from the loop or from within the call that caused them. What an event is
+ * about exists until the event returns, and in the *_removed ones no longer in the tables. */
+typedef struct ManagerEvents {
+        void (*distribution_added)(Distribution *distribution, void *userdata);
+        void (*distribution_changed)(Distribution *distribution, void *userdata);
+        void (*distribution_removed)(const char *name, void *userdata);
+        void (*instance_added)(Instance *instance, void *userdata);
+        void (*instance_changed)(Instance *instance, void *userdata);
+        void (*instance_removed)(const char *name, void *userdata);
+        void (*process_started)(Process *process, void *userdata);
+        void (*process_failed)(Process *process, const sd_bus_error *error, void *userdata);
+        void (*process_stopped)(Process *process, int signal, void *userdata);
+        void (*process_ended)(Process *process, int code, int status, void *userdata);
+        void (*operation_added)(Operation *operation, void *userdata);
+        void (*operation_changed)(Operation *operation, void *userdata);
+        void (*operation_finished)(Operation *operation, const sd_bus_error *error, void *userdata);
+        /* Nobody needs lxssd any more. */
+        void (*idle)(void *userdata);
+} ManagerEvents;
+
+/* Takes the registry over. Opens /init and the worker. Returns 0, or negative errno with *reterr set. */
+int manager_new(sd_event *event, Registry *registry, const ManagerEvents *events, void *userdata, Manager **ret,
+                sd_bus_error *reterr);
+/* Ends what still runs, waiting for it. */
+Manager *manager_free(Manager *manager);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Manager, manager_free)
+
+/* A peer has come, and has gone: its processes are hung up, its operations canceled. */
+Client *manager_client_new(Manager *manager, uid_t uid);
+void manager_client_gone(Manager *manager, Client *client);
+
+/* Launches a program. Takes the request over, and a reference of the message,
+ * which process->launch_message holds in the events that follow. Returns 0, or
+ * negative errno with *reterr set where it is clear at once that it cannot be. */
+int manager_launch(Manager *manager, Client *client, LaunchRequest *request, sd_bus_message *message,
+                   sd_bus_error *reterr);
+
+/* What to install. Owned by the caller. */
+typedef struct InstallRequest {
+        const char *name;
+        const char *label; /* for people: where it comes from */
+        const char *user;  /* for the default user; NULL: the caller's own name */
+        const char *suite; /* to bootstrap; NULL: from source */
+        int source;        /* an archive, duplicated; or negative */
+        bool make_default, detached;
+} InstallRequest;
+
+int manager_install(Manager *manager, Client *client, const InstallRequest *request, Operation **ret,
+                    sd_bus_error *reterr);
+int manager_uninstall(Manager *manager, Client *client, const char *name, bool terminate, bool detached,
+                      Operation **ret, sd_bus_error *reterr);
+/* -EBUSY where it can no longer be undone. */
+int manager_cancel(Manager *manager, Operation *operation, sd_bus_error *reterr);
+
+/* Keeps an instance up. The callback gets a descriptor (its to close), or an error. */
+typedef void (*manager_held_t)(int fd, const sd_bus_error *error, void *userdata);
+int manager_hold(Manager *manager, uid_t uid, const char *name, manager_held_t callback, void *userdata,
+                 sd_bus_error *reterr);
+
+/* Ends an instance; the callback comes when it is gone. */
+typedef void (*manager_done_t)(void *userdata);
+int manager_terminate(Manager *manager, const char *name, manager_done_t callback, void *userdata,
+                      sd_bus_error *reterr);
+
+/* Ends everything; the callback comes when it is gone, and idle after it. */
+void manager_shutdown(Manager *manager, manager_done_t callback, void *userdata);
+
+int manager_set_default(Manager *manager, const char *name, sd_bus_error *reterr);
+
+Registry *manager_registry(Manager *manager);
+IdMode manager_id_mode(const Manager *manager);
+Instance *manager_find_instance(Manager *manager, const char *name);
+Process *manager_find_process(Manager *manager, uint64_t id);
+Operation *manager_find_operation(Manager *manager, uint64_t id);
+
+/* Everything there is, in the order of names or ids; g_ptr_array_unref() it. What waits for an
+ * operation is not among the processes, nor what lxssd does on its own among the operations. */
+GPtrArray *manager_instances(Manager *manager);
+GPtrArray *manager_processes(Manager *manager);
+GPtrArray *manager_operations(Manager *manager);
+guint manager_n_clients(const Manager *manager);
+
+/* Something outside the manager keeps lxssd needed (a request under way), or no longer does. */
+void manager_check_idle(Manager *manager);

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The course of one operation: staging directory → worker → commit; or, on
+ * failure and cancellation, staging directory → another worker that removes it.
+ * finished is only told when nothing is left of either. What the worker says
+ * about the archive has been decoded as hostile and is text for people. */
+
+#include "daemon/operation.h"
+
+#include <sys/socket.h>
+
+#include "daemon/container.h"
+#include "daemon/log.h"
+#include "daemon/worker-report.h"
+#include "shared/fd-socket.h"
+#include "shared/util.h"
+
+typedef struct OperationWork {
+        char *staging;
+        Container *container;
+        int report;
+        sd_event_source *report_source;
+        bool removing;       /* the worker at work is one that removes */
+        bool worker_done;    /* it said so */
+        bool withdrawn;      /* UNINSTALL: it is gone from the registry */
+        sd_bus_error error;  /* why it failed */
+        sd_event_source *start_source;
+} OperationWork;
+
+static const char *const kind_names[OPERATION_KIND_MAX] = {
+        [OPERATION_INSTALL] = "install",
+        [OPERATION_UNINSTALL] = "uninstall",
+        [OPERATION_CLEANUP] = "cleanup",
+};
+
+/* The worker's stages, and ours. What it says beyond these is not repeated. */
+static const char *const stages[] = { "queued",     "starting",   "bootstrapping", "extracting",
+                                      "configuring", "committing", "removing" };
+
+const char *operation_kind_to_string(OperationKind kind) {
+        return kind >= 0 && kind < OPERATION_KIND_MAX ? kind_names[kind] : NULL;
+}
+
+static void set_stage(Operation *operation, const char *name) {
+        for (size_t i = 0; i < ELEMENTSOF(stages); i++)
+                if (streq(stages[i], name))
+                        operation->stage = stages[i];
+        operation->host->events.changed(operation, operation->host->userdata);
+}
+
+Operation *operation_new(const OperationHost *host, uint64_t id, OperationKind kind, const char *name) {
+        Operation *operation = g_new0(Operation, 1);
+
+        operation->host = host;
+        operation->id = id;
+        operation->kind = kind;
+        operation->name = g_strdup(name);
+        operation->stage = stages[0];
+        operation->progress = -1;
+        operation->source = -EBADF;
+        operation->work = g_new0(OperationWork, 1);
+        operation->work->report = -EBADF;
+        return operation;
+}
+
+static void stop_worker(OperationWork *work) {
+        work->report_source = sd_event_source_disable_unref(work->report_source);
+        work->container = container_free(work->container);
+        closep(&work->report);
+}
+
+Operation *operation_free(Operation *operation) {
+        if (!operation)
+                return NULL;
+        userns_cancel(operation->host->userns, operation);
+        stop_worker(operation->work);
+        sd_event_source_disable_unref(operation->work->start_source);
+        sd_bus_error_free(&operation->work->error);
+        g_free(operation->work->staging);
+        g_free(operation->work);
+        closep(&operation->source);
+        g_free(operation->name);
+        g_free(operation->suite);
+        g_free(operation->user);
+        g_free(operation);
+        return NULL;
+}
+
+/* The last thing that is done with it: the receiver may free it. */
+static void finish(Operation *operation) {
+        OperationWork *work = operation->work;
+
+        operation->host->events.finished(operation, sd_bus_error_is_set(&work->error) ? &work->error : NULL,
+                                         operation->host->userdata);
+}
+
+static void keep_error(Operation *operation, const sd_bus_error *error) {
+        if (!sd_bus_error_is_set(&operation->work->error))
+                (void)sd_bus_error_copy(&operation->work->error, error);
+}
+
+static void start_removal(Operation *operation);
+
+/* The work is over, well or not. */
+static void conclude(Operation *operation) {
+        OperationWork *work = operation->work;
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+
+        if (operation->canceled && !sd_bus_error_is_set(&work->error))
+                error_set(&work->error, LXSS_ERROR_CANCELED, "The %s of %s was canceled.",
+                          operation_kind_to_string(operation->kind), operation->name);
+        if (operation->kind == OPERATION_INSTALL && !sd_bus_error_is_set(&work->error)) {
+                set_stage(operation, "committing");
+                operation->distribution->id_mode = userns_mode(operation->host->userns);
+                if (registry_commit(operation->host->registry, operation->distribution, work->staging, &error) < 0)
+                        keep_error(operation, &error);
+        }
+        if (operation->kind == OPERATION_INSTALL && sd_bus_error_is_set(&work->error) && work->staging)
+                start_removal(operation);
+        else
+                finish(operation);
+}
+
+/* What the remover could not remove is tried again at the next start. */
+static void conclude_removal(Operation *operation) {
+        OperationWork *work = operation->work;
+
+        if (!work->worker_done || rmdir(work->staging) < 0)
+                log_warning("%s could not be removed; the next start of lxssd tries again.", work->staging);
+        finish(operation);
+}
+
+static void take_report(Operation *operation, const WorkerReport *report) {
+        OperationWork *work = operation->work;
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+        Distribution *d = operation->distribution;
+
+        switch (report->kind) {
+        case WORKER_REPORT_STAGE:
+                set_stage(operation, report->text);
+                break;
+        case WORKER_REPORT_PROGRESS:
+                operation->progress = report->permille / 1000.0;
+                operation->host->events.changed(operation, operation->host->userdata);
+                break;
+        case WORKER_REPORT_USER:
+                if (d && !work->removing) {
+                        g_free(d->default_user);
+                        d->default_user = g_strdup(report->text);
+                }
+                break;
+        case WORKER_REPORT_RELEASE:
+                if (d && !work->removing) {
+                        g_free(d->release);
+                        d->release = g_strdup(report->text);
+                }
+                break;
+        case WORKER_REPORT_ERROR:
+                error_set(&error, report->error, "%s", report->text);
+                if (work->removing)
+                        log_warning("%s: %s", work->staging, report->text);
+                else
+                        keep_error(operation, &error);
+                break;
+        case WORKER_REPORT_DONE:
+                work->worker_done = true;
+                break;
+        default:
+                break;
+        }
+}
+
+/* One datagram. False: there is no more (yet). */
+static bool read_report(Operation *operation) {
+        char bytes[WORKER_REPORT_SIZE_MAX + 1];
+        WorkerReport report;
+        size_t n_fds;
+        ssize_t n;
+
+        n = fd_socket_receive(operation->work->report, bytes, sizeof(bytes), NULL, 0, &n_fds);
+        if (n <= 0 && n != -EMSGSIZE)
+                return false;
+        if (n > 0 && worker_report_decode(bytes, n, &report) >= 0)
+                take_report(operation, &report);
+        return true;
+}
+
+static int on_report(sd_event_source *source, int fd _unused_, uint32_t revents, void *userdata) {
+        if (!read_report(userdata) && revents & (EPOLLHUP | EPOLLERR))
+                (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        return 0;
+}
+
+static void on_worker_over(Operation *operation) {
+        OperationWork *work = operation->work;
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+
+        while (read_report(operation))
+                ;
+        stop_worker(work);
+        if (work->removing) {
+                conclude_removal(operation);
+                return;
+        }
+        if (!work->worker_done && !operation->canceled) {
+                error_set(&error, LXSS_ERROR_FAILED, "The worker that was to %s %s ended unexpectedly; see %s.",
+                          operation_kind_to_string(operation->kind), operation->name, log_target());
+                keep_error(operation, &error);
+        }
+        conclude(operation);
+}
+
+static void on_worker_failed(Container *container _unused_, const char *step, int number, void *userdata) {
+        Operation *operation = userdata;
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+
+        error_set(&error, LXSS_ERROR_HOST_UNSUITABLE, "The worker could not be started: %s failed: %s. What to do about it: "
+                  "lxctl doctor", step, g_strerror(number));
+        if (operation->work->removing)
+                log_warning("%s", error.message);
+        else
+                keep_error(operation, &error);
+        on_worker_over(operation);
+}
+
+static void on_worker_exited(Container *container _unused_, const siginfo_t *info, void *userdata) {
+        if (info->si_code != CLD_EXITED)
+                log_info("A worker ended by signal %d.", info->si_status);
+        on_worker_over(userdata);
+}
+
+static void on_worker_started(Container *container _unused_, void *userdata _unused_) {
+}
+
+static ContainerSpec worker_spec(const Operation *operation, const char *const *argv, int report_end) {
+        const Userns *userns = operation->host->userns;
+        const IdMap store = id_map_single(0, ID_STORE_BASE, ID_COUNT);
+        bool root = userns_mode(userns) == ID_MODE_ROOT;
+
+        return (ContainerSpec){
+                .kind = CONTAINER_WORKER,
+                .mode = userns_mode(userns),
+                .userns_fd = userns_fd(userns),
+                .uids = root ? store : *userns_uid_map(userns),
+                .gids = root ? store : *userns_gid_map(userns),
+                .root = operation->work->staging,
+                .cgroup_fd = -EBADF,
+                .program_fd = operation->host->worker_fd,
+                .argv = argv,
+                .fds = { report_end, operation->work->removing ? -EBADF : operation->source },
+        };
+}
+
+/* Negative errno: it could not even be forked. */
+static int start_worker(Operation *operation, const char *const *argv) {
+        static const ContainerEvents events = {
+                .started = on_worker_started,
+                .failed = on_worker_failed,
+                .exited = on_worker_exited,
+        };
+        OperationWork *work = operation->work;
+        _cleanup_close_ int theirs = -EBADF;
+        ContainerSpec spec;
+        int pair[2], r;
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        work->report = pair[0];
+        theirs = pair[1];
+        work->worker_done = false;
+        if (fcntl(work->report, F_SETFL, O_NONBLOCK) < 0)
+                return -errno;
+        r = sd_event_add_io(operation->host->event, &work->report_source, work->report, EPOLLIN, on_report, operation);
+        if (r < 0)
+                return r;
+        spec = worker_spec(operation, argv, theirs);
+        return container_start(operation->host->event, &spec, &events, operation, &work->container);
+}
+
+static void start_removal(Operation *operation) {
+        static const char *const argv[] = { "lxss-worker", "remove", NULL };
+        OperationWork *work = operation->work;
+        int r;
+
+        work->removing = true;
+        set_stage(operation, "removing");
+        r = start_worker(operation, argv);
+        if (r >= 0)
+                return;
+        log_warning("A worker could not be started: %s", g_strerror(-r));
+        stop_worker(work);
+        conclude_removal(operation);
+}
+
+static int install(Operation *operation, sd_bus_error *reterr) {
+        const char *argv[6] = { "lxss-worker" };
+        size_t n = 1;
+        int r;
+
+        r = registry_make_staging(operation->host->registry, userns_mode(operation->host->userns),
+                                  &operation->work->staging, reterr);
+        if (r < 0)
+                return r;
+        argv[n++] = operation->suite ? "bootstrap" : "extract";
+        if (operation->suite)
+                argv[n++] = operation->suite;
+        if (operation->user) {
+                argv[n++] = "--user";
+                argv[n++] = operation->user;
+        }
+        r = start_worker(operation, argv);
+        return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "A worker could not be started: %s", g_strerror(-r)) : 0;
+}
+
+static int uninstall(Operation *operation, sd_bus_error *reterr) {
+        OperationWork *work = operation->work;
+        int r;
+
+        r = registry_withdraw(operation->host->registry, operation->distribution, &work->staging, reterr);
+        if (r < 0)
+                return r;
+        work->withdrawn = true;
+        start_removal(operation);
+        return 0;
+}
+
+static void on_userns(Userns *userns _unused_, const sd_bus_error *error, void *userdata) {
+        Operation *operation = userdata;
+        g_auto(sd_bus_error) e = SD_BUS_ERROR_NULL;
+        int r = 0;
+
+        if (error)
+                r = sd_bus_error_copy(&e, error);
+        else if (operation->canceled)
+                r = -ECANCELED;
+        else if (operation->kind == OPERATION_INSTALL)
+                r = install(operation, &e);
+        else if (operation->kind == OPERATION_UNINSTALL)
+                r = uninstall(operation, &e);
+        else
+                start_removal(operation);
+        if (r >= 0)
+                return;
+        if (sd_bus_error_is_set(&e))
+                keep_error(operation, &e);
+        stop_worker(operation->work);
+        conclude(operation);
+}
+
+static int on_start(sd_event_source *source _unused_, void *userdata) {
+        Operation *operation = userdata;
+
+        operation->work->start_source = sd_event_source_disable_unref(operation->work->start_source);
+        userns_get(operation->host->userns, on_userns, operation);
+        return 0;
+}
+
+void operation_start(Operation *operation, const char *staging) {
+        operation->started = true;
+        operation->work->staging = g_strdup(staging);
+        set_stage(operation, "starting");
+        /* Without memory for a timer there is none for anything else. */
+        if (sd_event_add_defer(operation->host->event, &operation->work->start_source, on_start, operation) < 0)
+                abort();
+}
+
+bool operation_cancel(Operation *operation) {
+        OperationWork *work = operation->work;
+
+        if (work->withdrawn || work->removing || operation->kind == OPERATION_CLEANUP)
+                return false;
+        operation->canceled = true;
+        if (work->container)
+                container_kill(work->container);
+        return true;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+#include "daemon/client.h"
+#include "daemon/error.h"
+#include "daemon/registry.h"
+#include "daemon/userns.h"
+
+/* Long work on distributions, with progress: it happens in a worker (its own
+ * container, on a staging directory) and shows by one rename. The manager runs
+ * one at a time. */
+
+typedef enum OperationKind {
+        OPERATION_INSTALL,
+        OPERATION_UNINSTALL,
+        OPERATION_CLEANUP, /* of what an earlier lxssd left; nobody asked for it, and nobody is told */
+        OPERATION_KIND_MAX,
+        OPERATION_KIND_INVALID = -22,
+} OperationKind;
+
+const char *operation_kind_to_string(OperationKind kind);
+
+typedef struct Operation Operation;
+
+typedef struct OperationEvents {
+        void (*changed)(Operation *operation, void *userdata);
+        /* error is NULL where it succeeded. The operation may be freed, from here too. */
+        void (*finished)(Operation *operation, const sd_bus_error *error, void *userdata);
+} OperationEvents;
+
+/* What all operations of an lxssd have in common; outlives them. */
+typedef struct OperationHost {
+        sd_event *event;
+        Userns *userns;
+        Registry *registry;
+        int worker_fd; /* lxss-worker */
+        OperationEvents events;
+        void *userdata;
+} OperationHost;
+
+struct Operation {
+        const OperationHost *host;
+        uint64_t id;
+        OperationKind kind;
+        Client *client;             /* who asked; NULL once gone */
+        bool detached;              /* goes on without its client */
+        bool started, canceled;
+        char *name;                 /* of the distribution */
+        Distribution *distribution; /* while there is one */
+        DistributionState before;   /* UNINSTALL: what it was */
+        const char *stage;          /* static */
+        double progress;            /* 0 to 1; negative: not known */
+
+        int source;                 /* INSTALL: the archive, or -EBADF */
+        char *suite;                /* INSTALL: to bootstrap, or NULL */
+        char *user;                 /* INSTALL: the name for the default user */
+        bool make_default, terminate;
+
+        struct OperationWork *work;
+};
+
+/* Nothing happens before operation_start(). The name is copied. */
+Operation *operation_new(const OperationHost *host, uint64_t id, OperationKind kind, const char *name);
+Operation *operation_free(Operation *operation);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Operation, operation_free)
+
+/* finished comes from the loop. For UNINSTALL no instance may run; for CLEANUP,
+ * `staging` is the directory to remove, else NULL. */
+void operation_start(Operation *operation, const char *staging);
+
+/* finished follows, saying so; false where it can no longer be undone. Not for one that has not started. */
+bool operation_cancel(Operation *operation);

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What is known of a launched program. Moves through its states by others' hands. */
+
+#include "daemon/process.h"
+
+#include <stdio.h>
+
+#include "daemon/text.h"
+#include "shared/util.h"
+
+#define COMMAND_LINE_MAX 512
+
+Process *process_new(uint64_t id, Client *client, LaunchRequest *request) {
+        Process *process = g_new0(Process, 1);
+
+        process->id = id;
+        process->client = client;
+        process->request = request;
+        process->pidfd = -EBADF;
+        process->distribution = g_strdup(request->distribution ?: "");
+        process->user = g_strdup(request->user);
+        process->arguments = g_strdupv(request->argv);
+        process->terminal = request->terminal_mask != 0;
+        process->lingers = request->linger_seconds > 0;
+        process->start_time = g_get_real_time();
+        process->command_line = process->arguments && process->arguments[0] ?
+                        text_command_line(process->arguments, COMMAND_LINE_MAX) :
+                        g_strdup("(login shell)");
+        return process;
+}
+
+Process *process_free(Process *process) {
+        if (!process)
+                return NULL;
+        launch_request_free(process->request);
+        sd_bus_message_unref(process->launch_message);
+        closep(&process->pidfd);
+        g_free(process->distribution);
+        g_free(process->user);
+        g_strfreev(process->arguments);
+        g_free(process->command_line);
+        g_free(process);
+        return NULL;
+}
+
+/* A pidfd knows the process by the name that our own pid namespace has for it
+ * (pidfd_open(2), proc(5) on fdinfo). Root of the instance may have sent
+ * something else than a pidfd; that is then not kept. */
+static pid_t pid_of_pidfd(int pidfd) {
+        g_autofree char *path = g_strdup_printf("/proc/self/fdinfo/%d", pidfd);
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        char text[1024], *line;
+        ssize_t n;
+        int pid;
+
+        n = fd < 0 ? -1 : read_up_to(fd, text, sizeof(text) - 1);
+        if (n < 0)
+                return 0;
+        text[n] = '\0';
+        line = strstr(text, "\nPid:");
+        return line && sscanf(line, "\nPid: %d", &pid) == 1 && pid > 0 ? pid : 0;
+}
+
+void process_set_running(Process *process, int pidfd) {
+        process->state = PROCESS_RUNNING;
+        process->pidfd = pidfd;
+        process->pid = pidfd >= 0 ? pid_of_pidfd(pidfd) : 0;
+        if (process->pid == 0)
+                closep(&process->pidfd);
+}

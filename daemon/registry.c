@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The table of distributions and the renames that change it. Metadata is read
+ * once, at start, and is ours alone: the data directory belongs to the user and
+ * nobody else may write there. What is inside a root file system is not looked
+ * at here. */
+
+#include "daemon/registry.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "daemon/log.h"
+#include "daemon/text.h"
+#include "shared/util.h"
+
+#define NAME_MAX_LENGTH 64
+#define LOCK_WAIT_SECONDS 10
+#define GROUP "distribution"
+
+struct Registry {
+        char *directory, *distributions, *staging, *settings_file;
+        Settings *settings;
+        GHashTable *table; /* name → Distribution, owned */
+        int lock;
+};
+
+static const char *const state_names[DISTRIBUTION_STATE_MAX] = {
+        [DISTRIBUTION_INSTALLED] = "installed",
+        [DISTRIBUTION_INSTALLING] = "installing",
+        [DISTRIBUTION_UNINSTALLING] = "uninstalling",
+        [DISTRIBUTION_BROKEN] = "broken",
+};
+
+const char *distribution_state_to_string(DistributionState state) {
+        return state >= 0 && state < DISTRIBUTION_STATE_MAX ? state_names[state] : NULL;
+}
+
+bool distribution_mounts_host(const Distribution *distribution) {
+        return distribution->settings.automount && !distribution->settings.isolated;
+}
+
+static void distribution_free(void *p) {
+        Distribution *d = p;
+
+        g_free(d->name);
+        g_free(d->rootfs);
+        g_free(d->default_user);
+        g_free(d->release);
+        g_free(d->source);
+        g_free(d);
+}
+
+static bool name_is_valid(const char *name) {
+        size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+
+        return n > 0 && n <= NAME_MAX_LENGTH && !name[n] && g_ascii_isalnum(name[0]);
+}
+
+static Distribution *add(Registry *registry, const char *name, DistributionState state) {
+        Distribution *d = g_new0(Distribution, 1);
+
+        d->name = g_strdup(name);
+        d->state = state;
+        d->rootfs = g_build_filename(registry->distributions, name, "rootfs", NULL);
+        d->release = g_strdup("");
+        d->source = g_strdup("");
+        d->id_mode = ID_MODE_INVALID;
+        d->settings = registry->settings->instance;
+        g_hash_table_replace(registry->table, d->name, d);
+        return d;
+}
+
+static char *conf_path(Registry *registry, const char *name) {
+        return g_build_filename(registry->distributions, name, "distribution.conf", NULL);
+}
+
+static void take_string(GKeyFile *file, const char *key, char **member) {
+        char *value = g_key_file_get_string(file, GROUP, key, NULL);
+
+        if (value) {
+                g_free(*member);
+                *member = value;
+        }
+}
+
+/* What cannot be read is listed as broken, so that it can be removed. */
+static void load_one(Registry *registry, const char *name) {
+        g_autofree char *path = conf_path(registry, name), *mode = NULL;
+        g_autoptr(GKeyFile) file = g_key_file_new();
+        g_autoptr(GError) error = NULL;
+        Distribution *d;
+        guint64 slot;
+
+        d = add(registry, name, DISTRIBUTION_BROKEN);
+        if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &error)) {
+                log_warning("%s: %s: the distribution counts as broken.", path, error->message);
+                return;
+        }
+        take_string(file, "default-user", &d->default_user);
+        take_string(file, "release", &d->release);
+        take_string(file, "source", &d->source);
+        d->install_time = g_key_file_get_uint64(file, GROUP, "install-time", NULL);
+        slot = g_key_file_get_uint64(file, GROUP, "slot", NULL);
+        mode = g_key_file_get_string(file, GROUP, "id-mode", NULL);
+        d->id_mode = id_mode_from_string(mode);
+        if (d->id_mode < 0 || slot >= ID_SLOT_MAX || !g_file_test(d->rootfs, G_FILE_TEST_IS_DIR)) {
+                log_warning("%s: the distribution is incomplete and counts as broken.", name);
+                return;
+        }
+        d->slot = slot;
+        d->state = DISTRIBUTION_INSTALLED;
+        settings_load_instance(path, &d->settings);
+}
+
+static void load_all(Registry *registry) {
+        g_autoptr(GDir) dir = g_dir_open(registry->distributions, 0, NULL);
+
+        for (const char *name; dir && (name = g_dir_read_name(dir));)
+                if (name_is_valid(name))
+                        load_one(registry, name);
+}
+
+static int make_directory(const char *path, sd_bus_error *reterr) {
+        struct stat st;
+
+        if (g_mkdir_with_parents(path, 0700) < 0)
+                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot make %s: %s", path, g_strerror(errno));
+        if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
+                return error_set(reterr, LXSS_ERROR_ACCESS_DENIED,
+                                 "%s must be a directory of your own that nobody else can write to.", path);
+        return 0;
+}
+
+static void on_alarm(int signal _unused_) {
+}
+
+/* Another lxssd that is ending holds the lock for some milliseconds more. */
+static int take_lock(Registry *registry, sd_bus_error *reterr) {
+        struct sigaction action = { .sa_handler = on_alarm }, old;
+        g_autofree char *path = g_build_filename(registry->directory, "lock", NULL);
+        int r;
+
+        registry->lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (registry->lock < 0)
+                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot open %s: %s", path, g_strerror(errno));
+        (void)sigaction(SIGALRM, &action, &old);
+        alarm(LOCK_WAIT_SECONDS);
+        r = flock(registry->lock, LOCK_EX) < 0 ? -errno : 0;
+        alarm(0);
+        (void)sigaction(SIGALRM, &old, NULL);
+        if (r < 0) {
+                error_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, "Another lxssd serves %s already.", registry->directory);
+                return -EBUSY;
+        }
+        return 0;
+}
+
+int registry_open(const char *directory, const char *settings_file, Registry **ret, sd_bus_error *reterr) {
+        g_autoptr(Registry) registry = g_new0(Registry, 1);
+        int r;
+
+        registry->lock = -EBADF;
+        registry->directory = g_strdup(directory);
+        registry->distributions = g_build_filename(directory, "distributions", NULL);
+        registry->staging = g_build_filename(directory, "staging", NULL);
+        registry->settings_file = g_strdup(settings_file);
+        registry->table = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, distribution_free);
+        if ((r = make_directory(directory, reterr)) < 0 || (r = take_lock(registry, reterr)) < 0 ||
+            (r = make_directory(registry->distributions, reterr)) < 0 ||
+            (r = make_directory(registry->staging, reterr)) < 0)
+                return r;
+        registry->settings = settings_load(settings_file);
+        load_all(registry);
+        *ret = g_steal_pointer(&registry);
+        return 0;
+}
+
+Registry *registry_free(Registry *registry) {
+        if (!registry)
+                return NULL;
+        g_hash_table_unref(registry->table);
+        settings_free(registry->settings);
+        closep(&registry->lock);
+        g_free(registry->directory);
+        g_free(registry->distributions);
+        g_free(registry->staging);
+        g_free(registry->settings_file);
+        g_free(registry);
+        return NULL;
+}
+
+const char *registry_directory(const Registry *registry) {
+        return registry->directory;
+}
+
+const Settings *registry_settings(const Registry *registry) {
+        return registry->settings;
+}
+
+Distribution *registry_find(Registry *registry, const char *name) {
+        return g_hash_table_lookup(registry->table, name);
+}
+
+static int compare_names(const void *a, const void *b) {
+        return strcmp((*(Distribution *const *)a)->name, (*(Distribution *const *)b)->name);
+}
+
+GPtrArray *registry_list(Registry *registry) {
+        GPtrArray *list = g_ptr_array_new();
+        GHashTableIter i;
+        void *d;
+
+        g_hash_table_iter_init(&i, registry->table);
+        while (g_hash_table_iter_next(&i, NULL, &d))
+                g_ptr_array_add(list, d);
+        g_ptr_array_sort(list, compare_names);
+        return list;
+}
+
+Distribution *registry_default(Registry *registry) {
+        g_autoptr(GPtrArray) list = registry_list(registry);
+        const char *chosen = registry->settings->default_distribution;
+        Distribution *first = NULL, *d = chosen ? registry_find(registry, chosen) : NULL;
+
+        if (d && d->state == DISTRIBUTION_INSTALLED)
+                return d;
+        for (guint i = 0; i < list->len; i++) {
+                d = list->pdata[i];
+                if (d->state == DISTRIBUTION_INSTALLED && (!first || d->install_time < first->install_time))
+                        first = d;
+        }
+        return first;
+}
+
+int registry_set_default(Registry *registry, Distribution *distribution, sd_bus_error *reterr) {
+        int r;
+
+        r = settings_store_default(registry->settings_file, distribution->name, reterr);
+        if (r < 0)
+                return r;
+        g_free(registry->settings->default_distribution);
+        registry->settings->default_distribution = g_strdup(distribution->name);
+        return 0;
+}
+
+/* A name that one slip of the finger turns into this one: same but for case, a prefix of it, or one letter off. */
+static const char *suggest(Registry *registry, const char *name) {
+        g_autoptr(GPtrArray) list = registry_list(registry);
+
+        for (guint i = 0; i < list->len; i++) {
+                const char *candidate = ((Distribution *)list->pdata[i])->name;
+                size_t same = 0, m = strlen(candidate), n = strlen(name), tail = 0;
+
+                while (name[same] && name[same] == candidate[same])
+                        same++;
+                while (tail < MIN(m, n) - MIN(same, MIN(m, n)) && name[n - 1 - tail] == candidate[m - 1 - tail])
+                        tail++;
+                if (g_ascii_strcasecmp(candidate, name) == 0 || (n >= 3 && same == n) || MAX(m, n) - same - tail <= 2)
+                        return candidate;
+        }
+        return NULL;
+}
+
+static int fail_unknown(Registry *registry, const char *name, sd_bus_error *reterr) {
+        const char *close_one = suggest(registry, name);
+        g_autofree char *safe = text_printable(name, 80);
+
+        if (close_one)
+                return error_set(reterr, LXSS_ERROR_NO_SUCH_DISTRIBUTION,
+                                 "There is no distribution \"%s\". Did you mean \"%s\"?", safe, close_one);
+        return error_set(reterr, LXSS_ERROR_NO_SUCH_DISTRIBUTION,
+                         "There is no distribution \"%s\". What is installed: lxctl list", safe);
+}
+
+int registry_resolve(Registry *registry, const char *name, Distribution **ret, sd_bus_error *reterr) {
+        Distribution *d = str_empty(name) ? registry_default(registry) : registry_find(registry, name);
+
+        if (!d && str_empty(name))
+                return error_set(reterr, LXSS_ERROR_NOTHING_INSTALLED,
+                                 "No distribution is installed. Install one, for instance: lxctl install "
+                                 "bootstrap:bookworm");
+        if (!d)
+                return fail_unknown(registry, name, reterr);
+        if (d->state == DISTRIBUTION_INSTALLING || d->state == DISTRIBUTION_UNINSTALLING)
+                return error_set(reterr, LXSS_ERROR_OPERATION_PENDING, "%s is being %s.", d->name,
+                                 d->state == DISTRIBUTION_INSTALLING ? "installed" : "uninstalled");
+        if (d->state == DISTRIBUTION_BROKEN)
+                return error_set(reterr, LXSS_ERROR_DISTRIBUTION_BROKEN,
+                                 "%s is broken (see %s). Remove it with: lxctl uninstall %s", d->name, log_target(),
+                                 d->name);
+        *ret = d;
+        return 0;
+}
+
+/* Names differ by more than case, so that they can be carried to any file system. */
+static Distribution *find_ignoring_case(Registry *registry, const char *name) {
+        GHashTableIter i;
+        void *d;
+
+        g_hash_table_iter_init(&i, registry->table);
+        while (g_hash_table_iter_next(&i, NULL, &d))
+                if (g_ascii_strcasecmp(((Distribution *)d)->name, name) == 0)
+                        return d;
+        return NULL;
+}
+
+static uint32_t free_slot(Registry *registry) {
+        g_autoptr(GHashTable) used = g_hash_table_new(NULL, NULL);
+        GHashTableIter i;
+        uint32_t slot = 0;
+        void *d;
+
+        g_hash_table_iter_init(&i, registry->table);
+        while (g_hash_table_iter_next(&i, NULL, &d))
+                g_hash_table_add(used, GUINT_TO_POINTER(((Distribution *)d)->slot));
+        while (g_hash_table_contains(used, GUINT_TO_POINTER(slot)))
+                slot++;
+        return slot;
+}
+
+int registry_reserve(Registry *registry, const char *name, Distribution **ret, sd_bus_error *reterr) {
+        g_autofree char *safe = text_printable(name, 80);
+        Distribution *d;
+        uint32_t slot;
+
+        if (!name_is_valid(name))
+                return error_set(reterr, LXSS_ERROR_INVALID_NAME,
+                                 "\"%s\" cannot be a distribution's name: it needs 1 to %d letters, digits, dots, "
+                                 "dashes or underscores, a letter or digit first.",
+                                 safe, NAME_MAX_LENGTH);
+        d = find_ignoring_case(registry, name);
+        if (d && d->state == DISTRIBUTION_INSTALLING)
+                return error_set(reterr, LXSS_ERROR_DISTRIBUTION_EXISTS, "%s is being installed already.", d->name);
+        if (d)
+                return error_set(reterr, LXSS_ERROR_DISTRIBUTION_EXISTS,
+                                 "There is a distribution %s already. Choose another name with --name, or remove it "
+                                 "first: lxctl uninstall %s",
+                                 d->name, d->name);
+        slot = free_slot(registry);
+        d = add(registry, name, DISTRIBUTION_INSTALLING);
+        d->slot = slot;
+        *ret = d;
+        return 0;
+}
+
+void registry_forget(Registry *registry, Distribution *distribution) {
+        g_hash_table_remove(registry->table, distribution->name);
+}
+
+/* Workers run as the container's root, which for root's own lxssd is another id. */
+int registry_make_staging(Registry *registry, IdMode mode, char **ret, sd_bus_error *reterr) {
+        g_autofree char *path = g_build_filename(registry->staging, "XXXXXX", NULL);
+
+        if (!g_mkdtemp_full(path, 0700))
+                return error_set(reterr, errno == ENOSPC ? LXSS_ERROR_NO_SPACE : LXSS_ERROR_FAILED,
+                                 "Cannot make a directory in %s: %s", registry->staging, g_strerror(errno));
+        if (mode == ID_MODE_ROOT && chown(path, ID_STORE_BASE, ID_STORE_BASE) < 0) {
+                int r = errno;
+
+                (void)rmdir(path);
+                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot hand %s over: %s", path, g_strerror(r));
+        }
+        *ret = g_steal_pointer(&path);
+        return 0;
+}
+
+static int write_conf(const Distribution *d, const char *directory, sd_bus_error *reterr) {
+        g_autofree char *path = g_build_filename(directory, "distribution.conf", NULL), *data = NULL;
+        g_autoptr(GKeyFile) file = g_key_file_new();
+        g_autoptr(GError) error = NULL;
+        gsize size;
+
+        if (d->default_user)
+                g_key_file_set_string(file, GROUP, "default-user", d->default_user);
+        g_key_file_set_string(file, GROUP, "release", d->release);
+        g_key_file_set_string(file, GROUP, "source", d->source);
+        g_key_file_set_uint64(file, GROUP, "install-time", d->install_time);
+        g_key_file_set_string(file, GROUP, "id-mode", id_mode_to_string(d->id_mode));
+        g_key_file_set_uint64(file, GROUP, "slot", d->slot);
+        data = g_key_file_to_data(file, &size, NULL);
+        if (!g_file_set_contents_full(path, data, size, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600,
+                                      &error))
+                return error_set(reterr, LXSS_ERROR_FAILED, "%s", error->message);
+        return 0;
+}
+
+static int sync_directory(const char *path) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+/* Renames and makes both directories durable: after a power cut it is in one place. */
+static int move(const char *from, const char *to, const char *from_parent, const char *to_parent) {
+        int r;
+
+        if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0)
+                return -errno;
+        r = sync_directory(to_parent);
+        return r < 0 ? r : sync_directory(from_parent);
+}
+
+int registry_commit(Registry *registry, Distribution *distribution, const char *staging, sd_bus_error *reterr) {
+        g_autofree char *target = g_path_get_dirname(distribution->rootfs);
+        int r;
+
+        distribution->install_time = g_get_real_time();
+        r = write_conf(distribution, staging, reterr);
+        if (r < 0)
+                return r;
+        /* In root mode the worker's id owned the directory while it worked. */
+        if (distribution->id_mode == ID_MODE_ROOT && chown(staging, 0, 0) < 0)
+                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take %s back: %s", staging, g_strerror(errno));
+        r = sync_directory(staging);
+        if (r == 0)
+                r = move(staging, target, registry->staging, registry->distributions);
+        if (r < 0)
+                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move the new distribution to %s: %s", target,
+                                 g_strerror(-r));
+        distribution->state = DISTRIBUTION_INSTALLED;
+        return 0;
+}
+
+int registry_withdraw(Registry *registry, Distribution *distribution, char **ret_staging, sd_bus_error *reterr) {
+        g_autofree char *source = g_path_get_dirname(distribution->rootfs), *target = NULL;
+        int r;
+
+        r = registry_make_staging(registry, ID_MODE_SINGLE, &target, reterr);
+        if (r < 0)
+                return r;
+        /* Over the empty directory just made, whose name is then taken by nobody else. */
+        if (rename(source, target) < 0) {
+                r = errno;
+                (void)rmdir(target);
+                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move %s away: %s", source, g_strerror(r));
+        }
+        (void)sync_directory(registry->distributions);
+        if (distribution->id_mode == ID_MODE_ROOT && chown(target, ID_STORE_BASE, ID_STORE_BASE) < 0)
+                log_warning("Cannot hand %s over: %s", target, g_strerror(errno));
+        *ret_staging = g_steal_pointer(&target);
+        return 0;
+}
+
+char **registry_leftovers(Registry *registry) {
+        g_autoptr(GDir) dir = g_dir_open(registry->staging, 0, NULL);
+        g_autoptr(GPtrArray) paths = g_ptr_array_new();
+
+        for (const char *name; dir && (name = g_dir_read_name(dir));)
+                g_ptr_array_add(paths, g_build_filename(registry->staging, name, NULL));
+        g_ptr_array_add(paths, NULL);
+        return (char **)g_ptr_array_free(g_steal_pointer(&paths), FALSE);
+}

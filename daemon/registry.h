@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+#include "daemon/error.h"
+#include "daemon/id-map.h"
+#include "daemon/settings.h"
+
+/* Distributions on disk: DATA/distributions/NAME/{rootfs,distribution.conf}, and
+ * DATA/staging for what is being made or removed. A name appears and vanishes
+ * by rename, so that a distribution is there whole or not at all. */
+
+typedef enum DistributionState {
+        DISTRIBUTION_INSTALLED,
+        DISTRIBUTION_INSTALLING,
+        DISTRIBUTION_UNINSTALLING,
+        DISTRIBUTION_BROKEN,
+        DISTRIBUTION_STATE_MAX,
+        DISTRIBUTION_STATE_INVALID = -22,
+} DistributionState;
+
+const char *distribution_state_to_string(DistributionState state);
+
+typedef struct Distribution {
+        char *name;
+        DistributionState state;
+        char *rootfs;          /* where it is, or will be */
+        char *default_user;    /* NULL: root */
+        char *release;         /* PRETTY_NAME; may be empty */
+        char *source;          /* what it was installed from, for people; may be empty */
+        uint64_t install_time; /* microseconds since the epoch */
+        IdMode id_mode;        /* that its files were written in */
+        uint32_t slot;         /* ID_MODE_ROOT: which range of ids its instances get */
+        InstanceSettings settings;
+} Distribution;
+
+/* Whether instances see the host at /mnt/host. */
+bool distribution_mounts_host(const Distribution *distribution);
+
+typedef struct Registry Registry;
+
+/* Opens the data directory, making what is missing, and takes its lock, which
+ * the process holds until it ends. Waits some seconds for another lxssd that is
+ * about to end. Returns 0 or negative errno with *reterr set; -EBUSY where
+ * another one serves this directory. */
+int registry_open(const char *directory, const char *settings_file, Registry **ret, sd_bus_error *reterr);
+Registry *registry_free(Registry *registry);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Registry, registry_free)
+
+const char *registry_directory(const Registry *registry);
+const Settings *registry_settings(const Registry *registry);
+
+/* By exact name; NULL. Borrowed, as all Distribution pointers, until it is removed. */
+Distribution *registry_find(Registry *registry, const char *name);
+
+/* The chosen default if it is installed, else the one installed first; NULL where none is. */
+Distribution *registry_default(Registry *registry);
+int registry_set_default(Registry *registry, Distribution *distribution, sd_bus_error *reterr);
+
+/* All of them in the order of their names; g_ptr_array_unref() it. */
+GPtrArray *registry_list(Registry *registry);
+
+/* An installed distribution by name (NULL or empty: the default), or the error
+ * that says what to type. -EINPROGRESS where an operation holds it. */
+int registry_resolve(Registry *registry, const char *name, Distribution **ret, sd_bus_error *reterr);
+
+/* Reserves a name for an installation. -EINVAL, -EEXIST. */
+int registry_reserve(Registry *registry, const char *name, Distribution **ret, sd_bus_error *reterr);
+
+/* Forgets a reserved, or a removed, distribution and frees it. */
+void registry_forget(Registry *registry, Distribution *distribution);
+
+/* A new, empty directory in staging; g_free() the path. */
+int registry_make_staging(Registry *registry, IdMode mode, char **ret, sd_bus_error *reterr);
+
+/* Turns DIRECTORY (from staging, with its rootfs) into the reserved
+ * distribution: writes its settings, syncs, renames. */
+int registry_commit(Registry *registry, Distribution *distribution, const char *staging, sd_bus_error *reterr);
+
+/* Takes a distribution's directory away into staging, where the rest of the
+ * removal happens; from then on it is gone for everybody. */
+int registry_withdraw(Registry *registry, Distribution *distribution, char **ret_staging, sd_bus_error *reterr);
+
+/* What an earlier lxssd left in staging: full paths; g_strfreev() it. */
+char **registry_leftovers(Registry *registry);

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Owns the way from a hostile archive to files: which members are taken, under
+ * which names and owners, and which error a failure is. It must not know where
+ * the root directory lies: the process has been locked into it before (chroot),
+ * inside a user namespace, so what libarchive's own checks might miss (`..`,
+ * links, swapped directories) still ends in that root. Nothing is looked up by
+ * name: ids are numbers, and no program or library is started or loaded. */
+
+#include "daemon/worker-extract.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "daemon/worker-text.h"
+
+/* Bounds for archives that were made to hurt. Real root file systems have less
+ * than a million members and shrink tenfold at most; the ratio is looked at
+ * only past a size that even a sparse file's zeros rarely reach. */
+#define MEMBERS_MAX UINT64_C(10000000)
+#define RATIO_MAX 200
+#define RATIO_FREE_BYTES (UINT64_C(4) << 30)
+
+/* libarchive remembers each directory until the end, to set its times last. */
+#define DIRECTORIES_PER_WRITER 50000
+
+#define BLOCK_SIZE (256 * 1024)
+
+/* No ACLs, as in WSL: their ids would need the map applied, and base systems have none. */
+#define WRITE_FLAGS                                                                                    \
+        (ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_SECURE_NODOTDOT | \
+         ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS)
+
+typedef struct Extraction {
+        struct archive *reader, *writer;
+        const IdMap *uids, *gids;
+        WorkerProgress *progress;
+        uint64_t source_size; /* 0: not known */
+        uint64_t n_members, n_bytes;
+        unsigned n_directories; /* of this writer */
+        WorkerReport *reterr;
+} Extraction;
+
+static void extraction_done(Extraction *x) {
+        (void)archive_read_free(x->reader);
+        (void)archive_write_free(x->writer);
+}
+
+static int out_of_memory(Extraction *x) {
+        return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "Out of memory.");
+}
+
+static int damaged(Extraction *x, const char *name, const char *what) {
+        char shown[512];
+
+        text_escape(name, strlen(name), shown, sizeof(shown));
+        return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED, "The archive's member %s %s.", shown, what);
+}
+
+/* archive_errno() where no format claims the bytes; libarchive does not publish its name for it. */
+#define ERRNO_FILE_FORMAT EILSEQ
+
+static int reading_failed(Extraction *x) {
+        int error = archive_errno(x->reader);
+        const char *text = archive_error_string(x->reader);
+
+        if (x->n_members == 0 && error == ERRNO_FILE_FORMAT)
+                return worker_report_fail(x->reterr, LXSS_ERROR_NOT_AN_ARCHIVE,
+                                          "The source is not a tar archive (gzip, bzip2, xz, zstd, lz4 or uncompressed).");
+        if (error == EIO || error == EISDIR || error == EBADF || error == ENOMEM || error == ESTALE)
+                return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.",
+                                          strerror(error));
+        return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
+                                  "The archive is damaged or incomplete (%s). Fetch or make it again.",
+                                  text ? text : "no details");
+}
+
+static int writing_failed(Extraction *x, const char *name) {
+        int error = archive_errno(x->writer);
+        const char *text = archive_error_string(x->writer);
+        char shown[512];
+
+        text_escape(name, strlen(name), shown, sizeof(shown));
+        if (error == ENOSPC || error == EDQUOT)
+                return worker_report_fail(x->reterr, LXSS_ERROR_NO_SPACE,
+                                          "There is no space left for %s (%s). Make room and try again.", shown,
+                                          strerror(error));
+        /* These come from members that contradict each other, not from the host. */
+        if (error <= 0 || error == ELOOP || error == ENOTDIR || error == EISDIR || error == EEXIST ||
+            error == ENOENT || error == ENOTEMPTY || error == ENAMETOOLONG)
+                return damaged(x, name, "cannot be unpacked: it contradicts another member, or passes through a link");
+        return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "%s cannot be written: %s.", shown,
+                                  text ? text : strerror(error));
+}
+
+/* Whether libarchive decompresses this by itself: where it was built without a
+ * library it would start a program, by name, from PATH. */
+static bool filter_is_built_in(int (*support)(struct archive *)) {
+        struct archive *scratch = archive_read_new();
+        bool built_in = scratch && support(scratch) == ARCHIVE_OK;
+
+        (void)archive_read_free(scratch);
+        return built_in;
+}
+
+static int open_reader(Extraction *x, int source) {
+        static int (*const filters[])(struct archive *) = {
+                archive_read_support_filter_gzip, archive_read_support_filter_bzip2, archive_read_support_filter_xz,
+                archive_read_support_filter_lzma, archive_read_support_filter_zstd,  archive_read_support_filter_lz4,
+                archive_read_support_filter_compress,
+        };
+        struct stat st;
+
+        x->reader = archive_read_new();
+        if (!x->reader || archive_read_support_format_tar(x->reader) != ARCHIVE_OK)
+                return out_of_memory(x);
+        for (size_t i = 0; i < ELEMENTSOF(filters); i++)
+                if (filter_is_built_in(filters[i]))
+                        (void)filters[i](x->reader);
+        if (fstat(source, &st) == 0 && S_ISREG(st.st_mode))
+                x->source_size = (uint64_t)st.st_size;
+        if (archive_read_open_fd(x->reader, source, BLOCK_SIZE) != ARCHIVE_OK)
+                return reading_failed(x);
+        return 0;
+}
+
+static int open_writer(Extraction *x) {
+        x->writer = archive_write_disk_new();
+        x->n_directories = 0;
+        if (!x->writer || archive_write_disk_set_options(x->writer, WRITE_FLAGS) != ARCHIVE_OK)
+                return out_of_memory(x);
+        return 0;
+}
+
+/* Sets what was kept back: modes and times of directories. */
+static int close_writer(Extraction *x) {
+        if (archive_write_close(x->writer) != ARCHIVE_OK)
+                return writing_failed(x, "a directory");
+        (void)archive_write_free(x->writer);
+        x->writer = NULL;
+        return 0;
+}
+
+static bool has_parent_component(const char *path) {
+        while (*path) {
+                size_t n = strcspn(path, "/");
+
+                if (n == 2 && path[0] == '.' && path[1] == '.')
+                        return true;
+                path += n;
+                path += strspn(path, "/");
+        }
+        return false;
+}
+
+/* Makes a member's or a hard link's path relative to the root. Returns a
+ * malloc'ed path, empty for the root itself. */
+static int normalize_path(Extraction *x, const char *path, char **ret) {
+        const char *p = path;
+
+        if (!path)
+                return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
+                                          "The archive has a member whose name cannot be read.");
+        if (has_parent_component(path))
+                return damaged(x, path, "has “..” in its path, which could lead out of the distribution");
+        if (strlen(path) >= PATH_MAX)
+                return damaged(x, path, "has a path that is too long");
+        for (;;) {
+                if (p[0] == '/')
+                        p++;
+                else if (p[0] == '.' && (p[1] == '/' || p[1] == '\0'))
+                        p++;
+                else
+                        break;
+        }
+        *ret = strdup(p);
+        return *ret ? 0 : out_of_memory(x);
+}
+
+static int set_owner(Extraction *x, struct archive_entry *entry, const char *name) {
+        int64_t uid = archive_entry_uid(entry), gid = archive_entry_gid(entry);
+
+        if (id_map_is_single(x->uids) || id_map_is_single(x->gids)) {
+                archive_entry_set_uid(entry, 0);
+                archive_entry_set_gid(entry, 0);
+                return 0;
+        }
+        if (id_map_contains(x->uids, uid) && id_map_contains(x->gids, gid))
+                return 0;
+        char what[160];
+
+        (void)snprintf(what, sizeof(what),
+                       "belongs to user %" PRId64 " and group %" PRId64 ", which lie beyond the ids that instances have",
+                       uid, gid);
+        return damaged(x, name, what);
+}
+
+/* Device nodes are skipped quietly: instances get a /dev of their own. Returns
+ * whether the member is one to write. */
+static bool type_is_wanted(struct archive_entry *entry) {
+        if (archive_entry_hardlink(entry))
+                return true;
+        switch (archive_entry_filetype(entry)) {
+        case AE_IFREG:
+        case AE_IFDIR:
+        case AE_IFLNK:
+        case AE_IFIFO:
+                return true;
+        default:
+                return false;
+        }
+}
+
+/* Returns 1 where the hard link can be made, 0 where it is to one of the device
+ * nodes that were skipped, or negative errno. */
+static int set_hardlink(Extraction *x, struct archive_entry *entry) {
+        _cleanup_free_ char *target = NULL;
+        int r;
+
+        if (!archive_entry_hardlink(entry))
+                return 1;
+        r = normalize_path(x, archive_entry_hardlink(entry), &target);
+        if (r < 0)
+                return r;
+        if (strncmp(target, "dev/", 4) == 0 && faccessat(AT_FDCWD, target, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+                return 0;
+        archive_entry_copy_hardlink(entry, target);
+        return 1;
+}
+
+/* Makes the member safe to write. Returns 1, 0 where it is to be skipped, or negative errno. */
+static int prepare_member(Extraction *x, struct archive_entry *entry, char **ret_name) {
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        r = normalize_path(x, archive_entry_pathname(entry), &name);
+        if (r < 0)
+                return r;
+        /* The root directory itself stays as the worker made it: archives of
+         * private directories would lock every user but root out. */
+        if (str_empty(name) || !type_is_wanted(entry))
+                return 0;
+        r = set_hardlink(x, entry);
+        if (r <= 0)
+                return r;
+        r = set_owner(x, entry, name);
+        if (r < 0)
+                return r;
+        archive_entry_copy_pathname(entry, name);
+        *ret_name = steal_pointer(&name);
+        return 1;
+}
+
+static int note_progress(Extraction *x) {
+        int64_t consumed = archive_filter_bytes(x->reader, -1);
+
+        if (x->n_members > MEMBERS_MAX ||
+            (x->n_bytes > RATIO_FREE_BYTES && consumed > 0 && x->n_bytes / RATIO_MAX > (uint64_t)consumed))
+                return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
+                                          "The archive unpacks to far more than any distribution has: refused.");
+        if (x->source_size > 0 && consumed > 0)
+                worker_progress_update(x->progress, (unsigned)((double)consumed / (double)x->source_size * 1000));
+        return 0;
+}
+
+static int copy_data(Extraction *x, const char *name) {
+        for (;;) {
+                const void *block;
+                size_t size;
+                int64_t offset;
+                int r;
+
+                r = archive_read_data_block(x->reader, &block, &size, &offset);
+                if (r == ARCHIVE_EOF)
+                        return 0;
+                if (r < ARCHIVE_WARN)
+                        return reading_failed(x);
+                if (archive_write_data_block(x->writer, block, size, offset) < ARCHIVE_OK)
+                        return writing_failed(x, name);
+                x->n_bytes += size;
+                r = note_progress(x);
+                if (r < 0)
+                        return r;
+        }
+}
+
+/* Only what cannot grant anything beyond the instance: the kernel binds file
+ * capabilities to the user namespace that sets them. The rest (security.selinux,
+ * trusted.*, ACLs) is left out, as is what this file system cannot store. */
+static void restore_xattrs(struct archive_entry *entry, const char *name) {
+        const char *key;
+        const void *value;
+        size_t size;
+
+        if (archive_entry_hardlink(entry))
+                return;
+        (void)archive_entry_xattr_reset(entry);
+        while (archive_entry_xattr_next(entry, &key, &value, &size) == ARCHIVE_OK)
+                if (key && (strncmp(key, "user.", 5) == 0 || streq(key, "security.capability")))
+                        (void)lsetxattr(name, key, value, size, 0);
+}
+
+static int write_member(Extraction *x, struct archive_entry *entry, const char *name) {
+        int r;
+
+        if (archive_write_header(x->writer, entry) != ARCHIVE_OK)
+                return writing_failed(x, name);
+        if (!archive_entry_size_is_set(entry) || archive_entry_size(entry) > 0) {
+                r = copy_data(x, name);
+                if (r < 0)
+                        return r;
+        }
+        if (archive_write_finish_entry(x->writer) != ARCHIVE_OK)
+                return writing_failed(x, name);
+        restore_xattrs(entry, name);
+        if (archive_entry_filetype(entry) != AE_IFDIR || ++x->n_directories < DIRECTORIES_PER_WRITER)
+                return 0;
+        r = close_writer(x);
+        return r < 0 ? r : open_writer(x);
+}
+
+/* Returns 1 after a member, 0 at the end of the archive, or negative errno. */
+static int extract_member(Extraction *x) {
+        _cleanup_free_ char *name = NULL;
+        struct archive_entry *entry;
+        int r;
+
+        r = archive_read_next_header(x->reader, &entry);
+        if (r == ARCHIVE_EOF)
+                return 0;
+        /* A warning is about an attribute that libarchive does not know. */
+        if (r < ARCHIVE_WARN)
+                return reading_failed(x);
+        x->n_members++;
+        r = prepare_member(x, entry, &name);
+        if (r > 0)
+                r = write_member(x, entry, name);
+        if (r >= 0)
+                r = note_progress(x);
+        return r < 0 ? r : 1;
+}
+
+int worker_extract(int source, const IdMap *uids, const IdMap *gids, WorkerProgress *progress, WorkerReport *reterr) {
+        _cleanup_(extraction_done) Extraction x = {
+                .uids = uids,
+                .gids = gids,
+                .progress = progress,
+                .reterr = reterr,
+        };
+        int r;
+
+        r = open_reader(&x, source);
+        if (r == 0)
+                r = open_writer(&x);
+        if (r < 0)
+                return r;
+        do
+                r = extract_member(&x);
+        while (r > 0);
+        return r < 0 ? r : close_writer(&x);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "daemon/worker-ids.h"
+#include "daemon/worker-report.h"
+
+/* Unpacks the tar archive that is read from `source` into the root directory of
+ * this process: call it after worker_enter_root(), so that nothing in the
+ * archive can name a place outside. Reports progress where the archive's size
+ * is known. Returns 0 or negative errno with the reason in *reterr. */
+int worker_extract(int source, const IdMap *uids, const IdMap *gids, WorkerProgress *progress, WorkerReport *reterr);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What lxss-worker tells lxssd about an operation: one datagram each over a
+ * SOCK_SEQPACKET socket, text without a terminating NUL:
+ *
+ *   stage NAME                  what the worker does now
+ *   progress PERMILLE           0 to 1000 of the whole operation
+ *   user NAME                   the distribution's default user
+ *   release TEXT                PRETTY_NAME of os-release(5)
+ *   error NAME\nSENTENCE        the operation failed: a name of shared/error.h, and what to do
+ *   done                        the operation succeeded
+ *
+ * "error" or "done" is the last; a worker that ends without either has crashed. */
+
+#include <stddef.h>
+
+#include "shared/error.h"
+#include "shared/util.h"
+
+#define WORKER_REPORT_TEXT_MAX 1024
+/* No datagram is larger. A receiver's buffer wants one byte more, to notice. */
+#define WORKER_REPORT_SIZE_MAX (WORKER_REPORT_TEXT_MAX + 128)
+
+#define WORKER_USER_NAME_MAX 32
+
+typedef enum WorkerReportKind {
+        WORKER_REPORT_STAGE,
+        WORKER_REPORT_PROGRESS,
+        WORKER_REPORT_USER,
+        WORKER_REPORT_RELEASE,
+        WORKER_REPORT_ERROR,
+        WORKER_REPORT_DONE,
+        WORKER_REPORT_MAX,
+        WORKER_REPORT_INVALID = -EINVAL,
+} WorkerReportKind;
+
+typedef struct WorkerReport {
+        WorkerReportKind kind;
+        unsigned permille;                     /* PROGRESS */
+        LxssError error;                       /* ERROR */
+        char text[WORKER_REPORT_TEXT_MAX + 1]; /* STAGE, USER, RELEASE, ERROR: printable UTF-8 */
+} WorkerReport;
+
+/* Progress that is sent when it has changed and at most 20 times a second. */
+typedef struct WorkerProgress {
+        int fd;
+        unsigned permille;     /* the last one that was sent */
+        uint64_t next_moment;  /* on CLOCK_MONOTONIC, in nanoseconds */
+} WorkerProgress;
+
+/* Whether this is a name that a default user may have: [a-z_][a-z0-9_.-]*, at most 32 bytes. */
+bool worker_user_name_is_valid(const char *name);
+
+/* Takes a datagram apart. The bytes are hostile: nothing but what the encoder
+ * writes is accepted. Returns 0 or -EBADMSG. */
+int worker_report_decode(const char *bytes, size_t size, WorkerReport *ret);
+
+/* Returns the number of bytes written to ret, -EINVAL where the report is none
+ * that the decoder would accept, or -ENOBUFS. */
+ssize_t worker_report_encode(const WorkerReport *report, char *ret, size_t size);
+
+/* Makes *ret an ERROR. Bytes of the sentence that cannot be shown are dropped.
+ * Returns the negative errno of that error, so that a caller may return it. */
+int worker_report_fail(WorkerReport *ret, LxssError error, const char *format, ...) _printf_(3, 4);
+
+/* Each sends one datagram and waits while the receiver is slow. Returns 0 or
+ * negative errno. worker_report_text() drops what cannot be shown. */
+int worker_report_send(int fd, const WorkerReport *report);
+int worker_report_text(int fd, WorkerReportKind kind, const char *text);
+int worker_report_progress(int fd, unsigned permille);
+
+/* Errors of sending are of no interest here: a worker without lxssd is killed. */
+void worker_progress_update(WorkerProgress *progress, unsigned permille);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Foreign bytes (names in archives, lines of a distribution's files, paths) made
+ * fit to be shown: valid UTF-8 that D-Bus accepts, without control characters,
+ * line breaks, or the marks that reorder text on a terminal. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Whether all `size` bytes are such text. */
+bool text_is_printable(const char *bytes, size_t size);
+
+/* Both write at most size - 1 bytes and a terminating NUL to ret (size > 0) and
+ * cut between characters, never within one. They differ in what becomes of the
+ * bytes that cannot be shown: text_escape() writes \xNN for each (and doubles
+ * backslashes, so that what it writes is unambiguous), text_strip() drops them. */
+void text_escape(const char *bytes, size_t n, char *ret, size_t size);
+void text_strip(const char *bytes, size_t n, char *ret, size_t size);

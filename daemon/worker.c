@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* lxss-worker: what lxssd runs inside the distributions' user namespace for an
+ * operation. Owns the command line and the order of the steps; each step is a
+ * module of its own. It must not know lxssd's objects, paths or settings: the
+ * staging directory is always /mnt, news goes to descriptor 3, an archive comes
+ * from descriptor 4. It may be killed at any moment: what it leaves in /mnt is
+ * worth nothing until lxssd, having read "done", gives it a name. */
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "daemon/worker-bootstrap.h"
+#include "daemon/worker-extract.h"
+#include "daemon/worker-ids.h"
+#include "daemon/worker-remove.h"
+#include "daemon/worker-report.h"
+#include "daemon/worker-root.h"
+#include "daemon/worker-user.h"
+
+#define REPORT_FD 3
+#define SOURCE_FD 4
+
+#define STAGING "/mnt"
+#define ROOT STAGING "/rootfs"
+#define TEMPORARY STAGING "/tmp"
+
+typedef struct Worker {
+        const char *suite; /* bootstrap */
+        const char *user;  /* --user; NULL: none is made */
+        IdMap uids, gids;
+        WorkerProgress progress;
+        WorkerReport *reterr;
+} Worker;
+
+static void announce(const char *stage) {
+        (void)worker_report_text(REPORT_FD, WORKER_REPORT_STAGE, stage);
+}
+
+static int make_directory(Worker *worker, const char *path, mode_t mode) {
+        if (mkdir(path, 0700) == 0 && chmod(path, mode) == 0)
+                return 0;
+        return worker_report_fail(worker->reterr,
+                                  errno == ENOSPC || errno == EDQUOT ? LXSS_ERROR_NO_SPACE : LXSS_ERROR_FAILED,
+                                  "The staging directory's %s cannot be made: %s.", path, strerror(errno));
+}
+
+static int read_ids(Worker *worker) {
+        int r = id_map_read("/proc/self/uid_map", &worker->uids);
+
+        if (r == 0)
+                r = id_map_read("/proc/self/gid_map", &worker->gids);
+        if (r == 0)
+                return 0;
+        return worker_report_fail(worker->reterr, LXSS_ERROR_FAILED, "The id map in /proc cannot be read: %s.",
+                                  strerror(-r));
+}
+
+static int configure_user(Worker *worker) {
+        char name[WORKER_USER_NAME_MAX + 1] = "root";
+        int r = 0;
+
+        /* With a single id everything belongs to root, who is the caller. */
+        if (worker->user && !streq(worker->user, "root") && !id_map_is_single(&worker->uids) &&
+            !id_map_is_single(&worker->gids))
+                r = worker_user_configure(worker->user, name, worker->reterr);
+        if (r == 0)
+                (void)worker_report_text(REPORT_FD, WORKER_REPORT_USER, name);
+        return r;
+}
+
+/* What follows the files, whatever made them. The process is locked into the new root. */
+static int finish(Worker *worker) {
+        char release[WORKER_RELEASE_MAX + 1];
+        int r;
+
+        r = worker_verify_root(worker->reterr);
+        if (r < 0)
+                return r;
+        announce("configuring");
+        r = configure_user(worker);
+        if (r < 0)
+                return r;
+        worker_read_release(release);
+        if (release[0])
+                (void)worker_report_text(REPORT_FD, WORKER_REPORT_RELEASE, release);
+        announce("committing");
+        return worker_sync_root(worker->reterr);
+}
+
+static int run_extract(Worker *worker) {
+        int r;
+
+        announce("extracting");
+        r = read_ids(worker);
+        if (r == 0)
+                r = make_directory(worker, ROOT, 0755);
+        if (r == 0)
+                r = worker_enter_root(ROOT, worker->reterr);
+        if (r == 0)
+                r = worker_extract(SOURCE_FD, &worker->uids, &worker->gids, &worker->progress, worker->reterr);
+        return r < 0 ? r : finish(worker);
+}
+
+static int remove_temporary(Worker *worker) {
+        _cleanup_close_ int staging = open(STAGING, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        return worker_remove_directory(staging, "tmp", worker->reterr);
+}
+
+static int run_bootstrap(Worker *worker) {
+        int r;
+
+        announce("bootstrapping");
+        r = read_ids(worker);
+        if (r == 0)
+                r = worker_bootstrap_check(worker->suite, &worker->uids, &worker->gids, worker->reterr);
+        if (r == 0)
+                r = make_directory(worker, ROOT, 0755);
+        /* apt's own user writes there too. */
+        if (r == 0)
+                r = make_directory(worker, TEMPORARY, 01777);
+        if (r == 0)
+                r = worker_bootstrap(worker->suite, ROOT, TEMPORARY, &worker->progress, worker->reterr);
+        if (r == 0)
+                r = remove_temporary(worker);
+        if (r == 0)
+                r = worker_enter_root(ROOT, worker->reterr);
+        return r < 0 ? r : finish(worker);
+}
+
+static int run_remove(Worker *worker) {
+        _cleanup_close_ int staging = -EBADF;
+
+        announce("removing");
+        staging = open(STAGING, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return worker_remove_below(staging, worker->reterr);
+}
+
+static const struct {
+        const char *name;
+        bool takes_suite, takes_user;
+        int (*run)(Worker *worker);
+} verbs[] = {
+        { "extract", false, true, run_extract },
+        { "bootstrap", true, true, run_bootstrap },
+        { "remove", false, false, run_remove },
+};
+
+/* VERB [SUITE] [--user NAME]. Only lxssd writes this line, so there is no getopt here. */
+static int run(Worker *worker, char **argv) {
+        const char *name = argv[0] ? *argv++ : "";
+
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
+                if (!streq(name, verbs[i].name))
+                        continue;
+                if (verbs[i].takes_suite && *argv)
+                        worker->suite = *argv++;
+                if (verbs[i].takes_user && argv[0] && streq(argv[0], "--user") && argv[1]) {
+                        worker->user = argv[1];
+                        argv += 2;
+                }
+                if (*argv || (verbs[i].takes_suite && !worker->suite))
+                        break;
+                return verbs[i].run(worker);
+        }
+        return worker_report_fail(worker->reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                  "lxss-worker is started by lxssd: extract [--user NAME], bootstrap SUITE "
+                                  "[--user NAME], or remove.");
+}
+
+int main(int argc, char **argv) {
+        WorkerReport report = { .kind = WORKER_REPORT_DONE };
+        Worker worker = { .progress = { .fd = REPORT_FD }, .reterr = &report };
+        int r;
+
+        r = run(&worker, argv + (argc > 0));
+        if (r == 0)
+                report = (WorkerReport) { .kind = WORKER_REPORT_DONE };
+        if (r < 0)
+                (void)fprintf(stderr, "lxss-worker: %s\n", report.text);
+        if (worker_report_send(REPORT_FD, &report) < 0)
+                return EXIT_FAILURE;
+        return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

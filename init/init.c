@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* PID 1 of an instance. It starts programs for lxssd, reaps every process,
+ * reports how those that it started ended, and lives exactly as long as its
+ * channel: the channel's end of file means that lxssd is gone or wants the
+ * instance gone, and when PID 1 exits the kernel ends every other process
+ * (pid_namespaces(7)).
+ *
+ * It blocks and ignores no signal, so that its children inherit none; a handler
+ * that writes to an eventfd turns SIGCHLD into something to poll. */
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "init/job.h"
+#include "shared/fd-socket.h"
+#include "shared/init-protocol.h"
+
+/* The descriptor that lxssd leaves to us. */
+#define CHANNEL_FD 3
+
+static int child_event = -EBADF;
+static Job *jobs;
+
+static uint64_t now_ms(void) {
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return t.tv_sec * 1000ull + t.tv_nsec / 1000000;
+}
+
+static void on_child(int signal _unused_) {
+        uint64_t one = 1;
+        int saved = errno;
+
+        (void)!write(child_event, &one, sizeof(one));
+        errno = saved;
+}
+
+/* lxssd reads all that we write; were it stuck, waiting for it is right. */
+static void send_event(InitHeader event, int fd) {
+        struct iovec part = { .iov_base = &event, .iov_len = sizeof(event) };
+
+        if (fd_socket_send(CHANNEL_FD, &part, 1, &fd, fd >= 0) < 0)
+                _exit(EXIT_FAILURE);
+}
+
+static Job *find_job(uint64_t id) {
+        for (Job *j = jobs; j; j = j->next)
+                if (j->id == id)
+                        return j;
+        return NULL;
+}
+
+static void remove_job(Job *job) {
+        Job **link = &jobs;
+
+        while (*link != job)
+                link = &(*link)->next;
+        *link = job->next;
+        job_free(job);
+}
+
+static void report_started(Job *job) {
+        _cleanup_close_ int pidfd = -EBADF;
+
+        job->started = true;
+        pidfd = pidfd_open(job->program, 0);
+        send_event((InitHeader){ .type = INIT_STARTED, .id = job->id, .first = job->program }, pidfd);
+}
+
+/* Says that a launch failed. The child, if there is one, is reaped like any other. */
+static void report_failed(uint64_t id, InitStep step, int error, int program) {
+        send_event((InitHeader){ .type = INIT_FAILED, .id = id, .first = step, .second = error }, program);
+}
+
+static void report_ended(Job *job, int code, int status) {
+        if (!job->started)
+                report_started(job);
+        send_event((InitHeader){ .type = INIT_EXITED, .id = job->id, .first = code, .second = status }, -1);
+        remove_job(job);
+}
+
+typedef enum Progress { PROGRESS_NONE, PROGRESS_MORE, PROGRESS_GONE } Progress;
+
+/* Takes one packet of the child's report. GONE: the job is no more. */
+static Progress read_report(Job *job) {
+        _cleanup_close_ int fd = -EBADF;
+        JobReport r = { 0 };
+        size_t n_fds = 0;
+        ssize_t n;
+
+        if (job->report < 0)
+                return PROGRESS_NONE;
+        n = fd_socket_receive(job->report, &r, sizeof(r), &fd, 1, &n_fds);
+        if (n == -EAGAIN)
+                return PROGRESS_NONE;
+        if (n != sizeof(r)) {
+                closep(&job->report);
+                if (!job->started && !job->terminal)
+                        report_started(job);
+                return PROGRESS_NONE;
+        }
+        switch (r.kind) {
+        case JOB_REPORT_FAILED:
+                report_failed(job->id, r.first, r.second, fd);
+                remove_job(job);
+                return PROGRESS_GONE;
+        case JOB_REPORT_STARTED:
+                job->program = r.first;
+                report_started(job);
+                break;
+        case JOB_REPORT_STOPPED:
+                send_event((InitHeader){ .type = INIT_STOPPED, .id = job->id, .first = r.first }, -1);
+                break;
+        case JOB_REPORT_ENDED:
+                report_ended(job, r.first, r.second);
+                return PROGRESS_GONE;
+        }
+        return PROGRESS_MORE;
+}
+
+/* Takes all there is. True: the job still exists. */
+static bool drain_report(Job *job) {
+        Progress progress;
+
+        do
+                progress = read_report(job);
+        while (progress == PROGRESS_MORE);
+        return progress != PROGRESS_GONE;
+}
+
+/* A child of ours changed: one of the jobs', or an orphan that fell to us. */
+static void on_child_change(const siginfo_t *info) {
+        Job *job = jobs;
+
+        while (job && job->child != info->si_pid)
+                job = job->next;
+        if (!job)
+                return;
+        if (info->si_code == CLD_STOPPED) {
+                if (!job->terminal)
+                        send_event((InitHeader){ .type = INIT_STOPPED, .id = job->id, .first = info->si_status }, -1);
+                return;
+        }
+        /* What the child said before it ended comes first: a failed exec is no exit. */
+        if (drain_report(job))
+                report_ended(job, info->si_code, info->si_status);
+}
+
+static void reap(void) {
+        uint64_t count;
+
+        (void)!read(child_event, &count, sizeof(count));
+        for (;;) {
+                siginfo_t info = { 0 };
+
+                if (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG) < 0 || info.si_pid == 0)
+                        return;
+                on_child_change(&info);
+        }
+}
+
+/* A payload that was too large for a packet. Only lxssd, which we trust, sends it. */
+static int map_payload(int fd, size_t size, void **ret) {
+        struct stat st;
+        void *p;
+
+        if (fstat(fd, &st) < 0 || st.st_size < 0 || (size_t)st.st_size < size)
+                return -EBADMSG;
+        p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (p == MAP_FAILED)
+                return -errno;
+        *ret = p;
+        return 0;
+}
+
+static int decode_launch(const InitHeader *header, const void *payload, int *fds, size_t *n_fds, LaunchRequest **ret) {
+        void *mapped = NULL;
+        int r;
+
+        if (header->flags & INIT_FLAG_MEMFD) {
+                if (*n_fds == 0)
+                        return -EBADMSG;
+                r = map_payload(fds[0], header->size, &mapped);
+                closep(&fds[0]);
+                memmove(fds, fds + 1, --*n_fds * sizeof(int));
+                if (r < 0)
+                        return r;
+        }
+        r = init_launch_decode(mapped ?: payload, header->size, fds, *n_fds, ret);
+        if (mapped)
+                (void)munmap(mapped, header->size);
+        if (r == 0)
+                *n_fds = 0; /* the request's now */
+        return r;
+}
+
+static void on_launch(int epoll, const InitHeader *header, const void *payload, int *fds, size_t *n_fds) {
+        LaunchRequest *request = NULL;
+        InitStep step = INIT_STEP_REQUEST;
+        struct epoll_event event;
+        Job *job = NULL;
+        int r;
+
+        r = decode_launch(header, payload, fds, n_fds, &request);
+        if (r == 0)
+                r = job_start(header->id, request, &step, &job);
+        if (r < 0) {
+                report_failed(header->id, step, -r, -1);
+                return;
+        }
+        job->next = jobs;
+        jobs = job;
+        event = (struct epoll_event){ .events = EPOLLIN, .data.u64 = job->id };
+        (void)epoll_ctl(epoll, EPOLL_CTL_ADD, job->report, &event);
+}
+
+static void on_frame(int epoll, const void *packet, size_t size, int *fds, size_t *n_fds) {
+        InitHeader header;
+        const void *payload;
+        Job *job;
+
+        if (init_frame_decode(packet, size, &header, &payload) < 0)
+                return;
+        job = find_job(header.id);
+        if (header.type == INIT_LAUNCH)
+                on_launch(epoll, &header, payload, fds, n_fds);
+        else if (job && header.type == INIT_SIGNAL)
+                (void)job_signal(job, header.first, header.second);
+        else if (job && header.type == INIT_HANGUP)
+                job_hangup(job, now_ms());
+}
+
+static void on_channel(int epoll) {
+        static _Alignas(InitHeader) char packet[sizeof(InitHeader) + INIT_INLINE_MAX];
+        int fds[FD_SOCKET_MAX];
+        size_t n_fds = 0;
+        ssize_t n;
+
+        n = fd_socket_receive(CHANNEL_FD, packet, sizeof(packet), fds, ELEMENTSOF(fds), &n_fds);
+        if (n == -EMSGSIZE)
+                return;
+        if (n <= 0)
+                _exit(EXIT_SUCCESS);
+        on_frame(epoll, packet, n, fds, &n_fds);
+        for (size_t i = 0; i < n_fds; i++)
+                closep(&fds[i]);
+}
+
+/* Kills what outstayed its hang-up. Returns the milliseconds until the next such moment, or -1. */
+static int enforce_hangups(void) {
+        uint64_t now = now_ms();
+        int next = -1;
+
+        for (Job *j = jobs; j; j = j->next) {
+                if (j->kill_at == 0)
+                        continue;
+                if (j->kill_at <= now) {
+                        (void)job_signal(j, SIGKILL, true);
+                        j->kill_at = now + 1000; /* until it is reaped */
+                }
+                if (next < 0 || (int)(j->kill_at - now) < next)
+                        next = j->kill_at - now;
+        }
+        return next;
+}
+
+/* Directories of a booted system that lie on our own fresh tmpfs. */
+static void make_run(void) {
+        static const struct {
+                const char *path;
+                mode_t mode;
+                uid_t owner;
+        } directories[] = {
+                { "/run/lock", 01777, 0 },
+                { "/run/user", 0755, 0 },
+                { "/run/user/0", 0700, 0 },
+                { "/run/user/1000", 0700, 1000 },
+                { "/tmp/.X11-unix", 01777, 0 },
+                { "/tmp/.ICE-unix", 01777, 0 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
+                (void)mkdir(directories[i].path, directories[i].mode);
+                (void)chmod(directories[i].path, directories[i].mode);
+                (void)!chown(directories[i].path, directories[i].owner, directories[i].owner);
+        }
+}
+
+static void set_up(int *ret_epoll) {
+        struct sigaction action = { .sa_handler = on_child, .sa_flags = SA_RESTART };
+        struct epoll_event channel = { .events = EPOLLIN, .data.u64 = 0 }, child = { .events = EPOLLIN, .data.u64 = UINT64_MAX };
+
+        (void)prctl(PR_SET_NAME, "init");
+        umask(022);
+        child_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        *ret_epoll = epoll_create1(EPOLL_CLOEXEC);
+        if (child_event < 0 || *ret_epoll < 0 || fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) < 0 ||
+            sigaction(SIGCHLD, &action, NULL) < 0 ||
+            epoll_ctl(*ret_epoll, EPOLL_CTL_ADD, CHANNEL_FD, &channel) < 0 ||
+            epoll_ctl(*ret_epoll, EPOLL_CTL_ADD, child_event, &child) < 0)
+                _exit(EXIT_FAILURE);
+        make_run();
+}
+
+int main(void) {
+        int epoll;
+
+        if (getpid() != 1) {
+                fputs("lxinit is the first process of an LXSS instance; lxssd starts it.\n", stderr);
+                return EXIT_FAILURE;
+        }
+        set_up(&epoll);
+        send_event((InitHeader){ .type = INIT_READY }, -1);
+        for (;;) {
+                struct epoll_event events[16];
+                int n = epoll_wait(epoll, events, ELEMENTSOF(events), enforce_hangups());
+
+                for (int i = 0; i < n; i++) {
+                        Job *job;
+
+                        if (events[i].data.u64 == 0)
+                                on_channel(epoll);
+                        else if (events[i].data.u64 == UINT64_MAX)
+                                reap();
+                        else if ((job = find_job(events[i].data.u64)))
+                                (void)drain_report(job);
+                }
+        }
+}
