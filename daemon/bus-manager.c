@@ -9,6 +9,7 @@
 #include "daemon/bus-objects.h"
 #include "daemon/bus-options.h"
 #include "daemon/log.h"
+#include "daemon/text.h"
 #include "shared/util.h"
 
 static int method_launch(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
@@ -89,16 +90,19 @@ static int method_install(sd_bus_message *m, void *userdata, sd_bus_error *reter
 
 static int method_install_from(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         InstallRequest request = { .source = -EBADF };
+        g_autofree char *safe = NULL;
         const char *uri;
         int r;
 
         r = sd_bus_message_read(m, "ss", &uri, &request.name);
         if (r < 0)
                 return r;
+        safe = text_printable(uri, 200);
         if (!g_str_has_prefix(uri, "bootstrap:"))
                 return error_set(reterr, LXSS_ERROR_UNSUPPORTED_SOURCE,
-                                 "Only bootstrap:SUITE can be installed from by name, for instance bootstrap:bookworm. "
-                                 "Archives are passed as a file.");
+                                 "\"%s\" is no source that lxssd knows. It takes archives, and bootstrap:SUITE, for "
+                                 "instance bootstrap:bookworm.",
+                                 safe);
         request.suite = uri + strlen("bootstrap:");
         request.label = uri;
         if (str_empty(request.name))
@@ -190,6 +194,17 @@ static int method_subscribe(sd_bus_message *m, void *userdata, sd_bus_error *ret
                 return r;
         peer->subscribed = true;
         return sd_bus_reply_method_return(m, NULL);
+}
+
+static int method_connect_bus(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        const char *address;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &address);
+        if (r < 0)
+                return r;
+        r = bus_join(userdata, address, reterr);
+        return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
 
 /* One element of a List… reply. */
@@ -323,6 +338,8 @@ static const sd_bus_vtable vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Shutdown", NULL, NULL, method_shutdown, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Subscribe", NULL, NULL, method_subscribe, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ConnectBus", SD_BUS_ARGS("s", address), SD_BUS_NO_RESULT, method_connect_bus,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListDistributions", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sso)", distributions),
                                 method_list_distributions, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListInstances", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssuo)", instances),

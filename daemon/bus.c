@@ -266,29 +266,30 @@ static int on_name_requested(sd_bus_message *m, void *userdata _unused_, sd_bus_
         return 1;
 }
 
-static int on_bus_lost(sd_bus_message *m _unused_, void *userdata, sd_bus_error *reterr _unused_) {
-        Bus *bus = userdata;
+static void leave_bus(Bus *bus) {
         g_autoptr(GPtrArray) lost = g_ptr_array_new();
         GHashTableIter i;
         void *p;
 
-        log_info("The bus has gone; serving the private socket.");
         g_hash_table_iter_init(&i, bus->names);
         while (g_hash_table_iter_next(&i, NULL, &p))
                 g_ptr_array_add(lost, p);
         for (guint n = 0; n < lost->len; n++)
                 drop_peer(lost->pdata[n]);
         bus->connection = sd_bus_close_unref(bus->connection);
+}
+
+static int on_bus_lost(sd_bus_message *m _unused_, void *userdata, sd_bus_error *reterr _unused_) {
+        log_info("The bus has gone; serving the private socket.");
+        leave_bus(userdata);
         return 0;
 }
 
-int bus_connect(Bus *bus) {
-        _cleanup_(sd_bus_close_unrefp) sd_bus *connection = NULL;
+/* Takes the connection over. */
+static int use_bus(Bus *bus, sd_bus *taken) {
+        _cleanup_(sd_bus_close_unrefp) sd_bus *connection = taken;
         int r;
 
-        r = geteuid() == 0 ? sd_bus_open_system(&connection) : sd_bus_open_user(&connection);
-        if (r < 0)
-                return 0;
         if ((r = register_objects(bus, connection)) < 0 ||
             (r = sd_bus_match_signal(connection, NULL, NULL, "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
                                      "Disconnected", on_bus_lost, bus)) < 0 ||
@@ -297,6 +298,30 @@ int bus_connect(Bus *bus) {
                 return r;
         bus->connection = steal_pointer(&connection);
         return 1;
+}
+
+int bus_connect(Bus *bus) {
+        sd_bus *connection;
+        int r;
+
+        r = geteuid() == 0 ? sd_bus_open_system(&connection) : sd_bus_open_user(&connection);
+        return r < 0 ? 0 : use_bus(bus, connection);
+}
+
+int bus_join(Bus *bus, const char *address, sd_bus_error *reterr) {
+        _cleanup_(sd_bus_close_unrefp) sd_bus *connection = NULL;
+        int r;
+
+        if (bus->connection && g_hash_table_size(bus->names) > 0)
+                return error_set(reterr, LXSS_ERROR_FAILED, "This lxssd serves another bus, where it has clients.");
+        if ((r = sd_bus_new(&connection)) >= 0 && (r = sd_bus_set_address(connection, address)) >= 0 &&
+            (r = sd_bus_set_bus_client(connection, true)) >= 0)
+                r = sd_bus_start(connection);
+        if (r < 0)
+                return error_set(reterr, LXSS_ERROR_FAILED, "The bus cannot be reached: %s", g_strerror(-r));
+        leave_bus(bus);
+        r = use_bus(bus, steal_pointer(&connection));
+        return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "The bus cannot be served: %s", g_strerror(-r)) : 0;
 }
 
 bool bus_retire(Bus *bus) {

@@ -45,6 +45,9 @@ int bus_add_connection(Bus *bus, int fd);
  * is no error: returns 0 then, 1 where there is one. */
 int bus_connect(Bus *bus);
 
+/* The same with the bus at this address, unless we are on one that somebody uses. */
+int bus_join(Bus *bus, const char *address, sd_bus_error *reterr);
+
 /* Gives the name back, and serves what was sent to it before. True where that
  * made lxssd needed again; then the name is ours as before. */
 bool bus_retire(Bus *bus);

@@ -292,7 +292,8 @@ static void fail_by_step(Instance *instance, Process *process, InitStep step, in
                 break;
         case INIT_STEP_DIRECTORY:
                 error_set(&error, LXSS_ERROR_NO_SUCH_DIRECTORY,
-                          "The working directory cannot be entered in %s: %s. Choose another one with -C.", name, why);
+                          "The directory %s cannot be entered in %s: %s. Choose another one with -C.", process->directory,
+                          name, why);
                 break;
         case INIT_STEP_CREDENTIALS:
                 error_set(&error, LXSS_ERROR_NO_SUCH_USER,

@@ -106,7 +106,9 @@ static int make_socket(Listener *listener, sd_bus_error *reterr) {
                 return r;
         lock = open_lock(listener);
         r = lock < 0 ? lock : bind_socket(listener);
-        return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "Cannot listen on %s: %s", listener->path, g_strerror(-r)) : 0;
+        if (r < 0)
+                error_set(reterr, LXSS_ERROR_FAILED, "Cannot listen on %s: %s", listener->path, g_strerror(-r));
+        return r;
 }
 
 static int take_passed_socket(Listener *listener, sd_bus_error *reterr) {
@@ -155,6 +157,10 @@ Listener *listener_free(Listener *listener) {
         g_free(listener->directory);
         g_free(listener);
         return NULL;
+}
+
+bool listener_is_open(const Listener *listener) {
+        return listener->fd >= 0;
 }
 
 bool listener_retire(Listener *listener) {

@@ -10,17 +10,23 @@
 #include <systemd/sd-daemon.h>
 
 #include "daemon/bus.h"
+#include "daemon/handover.h"
 #include "daemon/listener.h"
 #include "daemon/log.h"
+#include "daemon/refusal.h"
 #include "daemon/rlimit.h"
 #include "shared/paths.h"
 #include "shared/util.h"
+
+/* How often we look again for an lxssd that listens and does not answer. */
+#define HANDOVER_ATTEMPTS 20
 
 typedef struct Daemon {
         sd_event *event;
         Listener *listener;
         Bus *bus;
         Manager *manager;
+        Refusal *refusal; /* instead of all that, where it could not start */
         bool shut_down; /* on purpose, so that newcomers are for the next one */
 } Daemon;
 
@@ -28,6 +34,10 @@ static void on_accepted(int fd, void *userdata) {
         Daemon *daemon = userdata;
         int r;
 
+        if (daemon->refusal) {
+                refusal_add_connection(daemon->refusal, fd);
+                return;
+        }
         r = bus_add_connection(daemon->bus, fd);
         if (r < 0)
                 log_warning("A connection was refused: %s", g_strerror(-r));
@@ -104,10 +114,42 @@ static int set_up(Daemon *daemon, sd_bus_error *reterr) {
 }
 
 static void tear_down(Daemon *daemon) {
+        refusal_free(daemon->refusal);
         listener_free(daemon->listener);
         manager_free(daemon->manager);
         bus_free(daemon->bus);
         sd_event_unref(daemon->event);
+}
+
+/* Where another one listens, it gets our bus; if it was about to end, we start after all. */
+static int set_up_or_hand_over(Daemon *daemon, sd_bus_error *reterr) {
+        for (unsigned attempt = 0;; attempt++) {
+                int r;
+
+                r = set_up(daemon, reterr);
+                if (r != -EADDRINUSE)
+                        return r;
+                r = handover_bus();
+                if (r >= 0)
+                        return -EALREADY;
+                if (attempt == HANDOVER_ATTEMPTS)
+                        return error_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE,
+                                         "Another lxssd runs, and did not take over: %s", g_strerror(-r));
+                sd_bus_error_free(reterr);
+                tear_down(daemon);
+                *daemon = (Daemon){ 0 };
+        }
+}
+
+/* Says why to whoever waits, and takes the socket away. */
+static void refuse(Daemon *daemon, const sd_bus_error *error) {
+        log_error("lxssd cannot start: %s", error->message);
+        fprintf(stderr, "lxssd: %s\n", error->message);
+        if (!daemon->listener || !listener_is_open(daemon->listener))
+                return;
+        daemon->refusal = refusal_new(daemon->event, error);
+        while (!listener_retire(daemon->listener))
+                refusal_run(daemon->refusal);
 }
 
 static int run(void) {
@@ -115,12 +157,14 @@ static int run(void) {
         Daemon daemon = { 0 };
         int r;
 
-        r = set_up(&daemon, &error);
+        r = set_up_or_hand_over(&daemon, &error);
         if (r < 0) {
-                log_error("lxssd cannot start: %s", error.message ?: g_strerror(-r));
-                fprintf(stderr, "lxssd: %s\n", error.message ?: g_strerror(-r));
+                if (r != -EALREADY && !sd_bus_error_is_set(&error))
+                        error_set(&error, LXSS_ERROR_SERVICE_UNAVAILABLE, "%s", g_strerror(-r));
+                if (r != -EALREADY)
+                        refuse(&daemon, &error);
                 tear_down(&daemon);
-                return r == -EBUSY ? EXIT_SUCCESS : EXIT_FAILURE;
+                return r == -EALREADY ? EXIT_SUCCESS : EXIT_FAILURE;
         }
         (void)sd_notify(false, "READY=1");
         log_debug("lxssd " PACKAGE_VERSION " serves %s.", registry_directory(manager_registry(daemon.manager)));

@@ -368,8 +368,10 @@ int manager_terminate(Manager *manager, const char *name, manager_done_t callbac
                         return r;
                 instance = g_hash_table_lookup(manager->instances, d->name);
         }
-        if (!instance)
-                return error_set(reterr, LXSS_ERROR_NO_SUCH_INSTANCE, "%s is not running.", name);
+        if (!instance) {
+                callback(userdata); /* as wanted: nothing of it runs */
+                return 0;
+        }
         instance_when_gone(instance, callback, userdata);
         instance_stop(instance);
         return 0;

@@ -28,6 +28,7 @@ static const struct {
         { MANAGER, "Terminate", RULE_OWNER_OR_ROOT },
         { MANAGER, "Shutdown", RULE_OWNER_OR_ROOT },
         { MANAGER, "Subscribe", RULE_OWNER_OR_ROOT },
+        { MANAGER, "ConnectBus", RULE_OWNER_OR_ROOT },
         { MANAGER, "ListDistributions", RULE_OWNER_OR_ROOT },
         { MANAGER, "ListInstances", RULE_OWNER_OR_ROOT },
         { MANAGER, "ListProcesses", RULE_OWNER_OR_ROOT },

@@ -10,6 +10,7 @@
 #include "shared/util.h"
 
 #define COMMAND_LINE_MAX 512
+#define DIRECTORY_MAX 256
 
 Process *process_new(uint64_t id, Client *client, LaunchRequest *request) {
         Process *process = g_new0(Process, 1);
@@ -21,6 +22,7 @@ Process *process_new(uint64_t id, Client *client, LaunchRequest *request) {
         process->distribution = g_strdup(request->distribution ?: "");
         process->user = g_strdup(request->user);
         process->arguments = g_strdupv(request->argv);
+        process->directory = text_printable(request->directory ?: request->cwd ?: "~", DIRECTORY_MAX);
         process->terminal = request->terminal_mask != 0;
         process->lingers = request->linger_seconds > 0;
         process->start_time = g_get_real_time();
@@ -40,6 +42,7 @@ Process *process_free(Process *process) {
         g_free(process->user);
         g_strfreev(process->arguments);
         g_free(process->command_line);
+        g_free(process->directory);
         g_free(process);
         return NULL;
 }

@@ -26,6 +26,7 @@ typedef struct Process {
         char *user;
         char **arguments;
         char *command_line;     /* printable */
+        char *directory;        /* where it was to start, printable, as its client knows it */
         bool terminal;
         bool lingers;           /* its client's end is not its own */
         bool hung_up;

@@ -55,7 +55,8 @@ int worker_bootstrap_check(const char *suite, const IdMap *uids, const IdMap *gi
         if (!suite_is_valid(suite)) {
                 text_escape(suite, strlen(suite), shown, sizeof(shown));
                 return worker_report_fail(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                          "“%s” is not the name of a suite: give one like bookworm or noble.", shown);
+                                          "“%s” is not the name of a suite: give one like bookworm or noble.",
+                                          shown);
         }
         if (id_map_is_single(uids) || id_map_is_single(gids))
                 return worker_report_fail(reterr, LXSS_ERROR_HOST_UNSUITABLE,
@@ -98,9 +99,9 @@ int worker_bootstrap_read_line(BootstrapOutput *output, const char *line) {
                 return -1;
         if (strstr(line, "does not have a Release file"))
                 output->release_missing = true;
-        text_escape(line + 3, strlen(line + 3), output->last_error, sizeof(output->last_error));
-        if (!output->first_error[0])
-                strcpy(output->first_error, output->last_error);
+        /* The first is the cause; what follows are apt and mmdebstrap saying that they failed. */
+        if (!output->error[0])
+                text_escape(line + 3, strlen(line + 3), output->error, sizeof(output->error));
         return -1;
 }
 
@@ -247,7 +248,6 @@ static void end_leftovers(void) {
 
 static int judge(const Run *run, const char *suite, WorkerReport *reterr) {
         const BootstrapOutput *seen = &run->seen;
-        bool differ = !streq(seen->first_error, seen->last_error);
 
         if (WIFEXITED(run->status) && WEXITSTATUS(run->status) == 0)
                 return 0;
@@ -259,14 +259,12 @@ static int judge(const Run *run, const char *suite, WorkerReport *reterr) {
                                           "There is no space left for the distribution. Make room and try again.");
         if (seen->release_missing)
                 return worker_report_fail(reterr, LXSS_ERROR_TOOL_FAILED,
-                                          "There is no suite “%s” on the mirror, or the mirror cannot be reached: %s",
-                                          suite, seen->first_error);
+                                          "The mirror has no suite “%s”: %s", suite, seen->error);
         if (WIFSIGNALED(run->status))
                 return worker_report_fail(reterr, LXSS_ERROR_TOOL_FAILED, "mmdebstrap was killed by signal %d (%s).",
                                           WTERMSIG(run->status), strsignal(WTERMSIG(run->status)));
-        return worker_report_fail(reterr, LXSS_ERROR_TOOL_FAILED, "mmdebstrap failed: %s%s%s",
-                                  seen->first_error[0] ? seen->first_error : "it gave no reason", differ ? "; " : "",
-                                  differ ? seen->last_error : "");
+        return worker_report_fail(reterr, LXSS_ERROR_TOOL_FAILED, "mmdebstrap failed: %s",
+                                  seen->error[0] ? seen->error : "it gave no reason.");
 }
 
 int worker_bootstrap(const char *suite, const char *root, const char *temporary, WorkerProgress *progress,

@@ -17,8 +17,8 @@ int worker_bootstrap_check(const char *suite, const IdMap *uids, const IdMap *gi
 
 /* What a failed mmdebstrap said, as far as it is worth repeating. */
 typedef struct BootstrapOutput {
-        char first_error[512], last_error[512];
-        bool release_missing; /* the mirror does not have the suite */
+        char error[512];        /* the first; "" where there was none */
+        bool release_missing;   /* the mirror does not have the suite */
         bool no_space;
 } BootstrapOutput;
 

@@ -70,7 +70,8 @@ static int reading_failed(Extraction *x) {
 
         if (x->n_members == 0 && error == ERRNO_FILE_FORMAT)
                 return worker_report_fail(x->reterr, LXSS_ERROR_NOT_AN_ARCHIVE,
-                                          "The source is not a tar archive (gzip, bzip2, xz, zstd, lz4 or uncompressed).");
+                                          "The source is not a tar archive (gzip, bzip2, xz, zstd, lz4 or "
+                                          "uncompressed).");
         if (error == EIO || error == EISDIR || error == EBADF || error == ENOMEM || error == ESTALE)
                 return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.",
                                           strerror(error));
@@ -95,6 +96,12 @@ static int writing_failed(Extraction *x, const char *name) {
                 return damaged(x, name, "cannot be unpacked: it contradicts another member, or passes through a link");
         return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "%s cannot be written: %s.", shown,
                                   text ? text : strerror(error));
+}
+
+/* A warning is about an attribute that libarchive does not know. ARCHIVE_RETRY,
+ * between the two in number, is a header with a wrong checksum. */
+static bool was_read(int r) {
+        return r == ARCHIVE_OK || r == ARCHIVE_WARN;
 }
 
 /* Whether libarchive decompresses this by itself: where it was built without a
@@ -183,6 +190,7 @@ static int normalize_path(Extraction *x, const char *path, char **ret) {
 
 static int set_owner(Extraction *x, struct archive_entry *entry, const char *name) {
         int64_t uid = archive_entry_uid(entry), gid = archive_entry_gid(entry);
+        char what[160];
 
         if (id_map_is_single(x->uids) || id_map_is_single(x->gids)) {
                 archive_entry_set_uid(entry, 0);
@@ -191,10 +199,9 @@ static int set_owner(Extraction *x, struct archive_entry *entry, const char *nam
         }
         if (id_map_contains(x->uids, uid) && id_map_contains(x->gids, gid))
                 return 0;
-        char what[160];
-
         (void)snprintf(what, sizeof(what),
-                       "belongs to user %" PRId64 " and group %" PRId64 ", which lie beyond the ids that instances have",
+                       "belongs to user %" PRId64 " and group %" PRId64
+                       ", which lie beyond the ids that instances have",
                        uid, gid);
         return damaged(x, name, what);
 }
@@ -277,7 +284,7 @@ static int copy_data(Extraction *x, const char *name) {
                 r = archive_read_data_block(x->reader, &block, &size, &offset);
                 if (r == ARCHIVE_EOF)
                         return 0;
-                if (r < ARCHIVE_WARN)
+                if (!was_read(r))
                         return reading_failed(x);
                 if (archive_write_data_block(x->writer, block, size, offset) < ARCHIVE_OK)
                         return writing_failed(x, name);
@@ -332,8 +339,7 @@ static int extract_member(Extraction *x) {
         r = archive_read_next_header(x->reader, &entry);
         if (r == ARCHIVE_EOF)
                 return 0;
-        /* A warning is about an attribute that libarchive does not know. */
-        if (r < ARCHIVE_WARN)
+        if (!was_read(r))
                 return reading_failed(x);
         x->n_members++;
         r = prepare_member(x, entry, &name);

@@ -60,7 +60,8 @@ static void note_failure(Removal *removal, const char *name, int error) {
         removal->result = error;
         if (error == -EXDEV || error == -EBUSY)
                 worker_report_fail(removal->reterr, LXSS_ERROR_FAILED,
-                                   "%s cannot be removed: something is mounted there. Unmount it and try again.", shown);
+                                   "%s cannot be removed: something is mounted there. Unmount it and try again.",
+                                   shown);
         else
                 worker_report_fail(removal->reterr, LXSS_ERROR_FAILED, "%s cannot be removed: %s.", shown,
                                    strerror(-error));
@@ -80,8 +81,8 @@ static int identify_mount(int fd, uint64_t *ret_mount_id, dev_t *ret_device) {
 }
 
 static bool same_mount(const Removal *removal, int fd) {
-        uint64_t mount_id;
-        dev_t device;
+        uint64_t mount_id = 0;
+        dev_t device = 0;
 
         if (identify_mount(fd, &mount_id, &device) < 0)
                 return false;

@@ -180,6 +180,7 @@ int main(int argc, char **argv) {
         if (r < 0)
                 (void)fprintf(stderr, "lxss-worker: %s\n", report.text);
         if (worker_report_send(REPORT_FD, &report) < 0)
-                return EXIT_FAILURE;
-        return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+                r = -EPIPE;
+        /* Not exit(3): what libraries do there would look for files, and "/" is foreign by now. */
+        _exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }

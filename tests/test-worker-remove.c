@@ -142,19 +142,25 @@ START_TEST(directories_without_permissions_go) {
 END_TEST
 
 static int remove_below_a_mount(void) {
-        char path[256], report_path[256];
+        char path[256], outside[256];
+        _cleanup_close_ int inner_top = -EBADF;
         WorkerReport report = { 0 };
 
         if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
                 return 77;
         snprintf(path, sizeof(path), "%s/top/mounted", base);
-        snprintf(report_path, sizeof(report_path), "%s/outside", base);
+        snprintf(outside, sizeof(outside), "%s/outside", base);
         if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-            mount(report_path, path, NULL, MS_BIND, NULL) < 0)
+            mount(outside, path, NULL, MS_BIND, NULL) < 0)
                 return 77;
-        if (worker_remove_below(top, &report) >= 0 || !strstr(report.text, "mounted"))
+        /* The old descriptor belongs to the old namespace, where nothing is mounted. */
+        *strrchr(path, '/') = '\0';
+        inner_top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (inner_top < 0)
                 return 1;
-        return faccessat(top, "file", F_OK, 0) == 0 ? 2 : 0;
+        if (worker_remove_below(inner_top, &report) >= 0 || !strstr(report.text, "mounted"))
+                return 2;
+        return faccessat(inner_top, "file", F_OK, 0) == 0 ? 3 : 0;
 }
 
 START_TEST(mounts_are_left_alone_and_the_rest_goes) {
@@ -170,7 +176,9 @@ START_TEST(mounts_are_left_alone_and_the_rest_goes) {
                 _exit(remove_below_a_mount());
         ck_assert_int_eq(waitpid(pid, &status, 0), pid);
         ck_assert(WIFEXITED(status));
-        if (WEXITSTATUS(status) != 77)
+        if (WEXITSTATUS(status) == 77)
+                (void)fprintf(stderr, "skipped: no mount namespaces here\n");
+        else
                 ck_assert_int_eq(WEXITSTATUS(status), 0);
         ck_assert_int_eq(faccessat(base_fd, "outside/canary", F_OK, 0), 0);
 }
