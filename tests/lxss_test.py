@@ -358,7 +358,7 @@ class Bus:
             )
         return self.dbus.lowlevel.HANDLER_RESULT_NOT_YET_HANDLED
 
-    def call(self, path, interface, method, signature="", *arguments, timeout=COMMAND_LIMIT):
+    def call(self, path, interface, method, signature="", *arguments, timeout=60):
         return self.connection.call_blocking(
             self.name, path, interface, method, signature, arguments, timeout=timeout, byte_arrays=True
         )
