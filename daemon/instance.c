@@ -16,6 +16,9 @@
 #include "daemon/log.h"
 #include "shared/util.h"
 
+/* More seconds than a clock in microseconds can count are forever, too. */
+#define LINGER_TIMED_MAX (UINT64_MAX / 2 / G_USEC_PER_SEC)
+
 typedef struct Ready {
         instance_ready_t callback;
         void *userdata;
@@ -123,6 +126,18 @@ static void remove_cgroup(Instance *instance) {
                           g_strerror(errno));
 }
 
+static void raise_linger(Instance *instance, const LaunchRequest *request) {
+        if (request->linger_seconds > instance->linger_seconds)
+                instance->linger_seconds = request->linger_seconds;
+}
+
+/* What those asked for that ended with it is over; what those ask for that wait for the next one is not. */
+static void reset_linger(Instance *instance) {
+        instance->linger_seconds = instance->distribution->settings.linger_seconds;
+        for (GList *l = instance->waiting.head; l; l = l->next)
+                raise_linger(instance, ((Process *)l->data)->request);
+}
+
 /* Nothing runs in it any more. May free the instance. */
 static void finish(Instance *instance) {
         end_processes(instance);
@@ -131,7 +146,7 @@ static void finish(Instance *instance) {
         closep(&instance->init_end);
         remove_cgroup(instance);
         instance->unexpected = false;
-        instance->linger_seconds = instance->distribution->settings.linger_seconds;
+        reset_linger(instance);
         set_state(instance, INSTANCE_STOPPED);
         for (GoneWaiter *w; (w = g_queue_pop_head(&instance->gone));) {
                 w->callback(w->userdata);
@@ -215,7 +230,7 @@ static void check_clients(Instance *instance) {
                 return;
         if (seconds == LINGER_NONE)
                 instance_stop(instance);
-        else if (seconds != LINGER_FOREVER &&
+        else if (seconds <= LINGER_TIMED_MAX &&
                  sd_event_add_time_relative(instance->host->event, &instance->linger_source, CLOCK_MONOTONIC,
                                             seconds * G_USEC_PER_SEC, 0, on_linger_over, instance) < 0)
                 instance_stop(instance);
@@ -519,8 +534,7 @@ void instance_launch(Instance *instance, Process *process) {
         if (!process->user)
                 process->user = g_strdup(d->default_user ?: "root");
         localise(process->request, d, process->user);
-        if (process->request->linger_seconds > instance->linger_seconds)
-                instance->linger_seconds = process->request->linger_seconds;
+        raise_linger(instance, process->request);
         add_client(instance, process->client);
         if (instance->state == INSTANCE_RUNNING) {
                 submit(instance, process);
