@@ -138,6 +138,8 @@ static int close_channel(InitChannel *channel) {
 }
 
 static int dispatch(InitChannel *channel, const InitHeader *h, pid_t pid, int *fd) {
+        if (h->size != 0 || h->flags != 0) /* only what we say has a payload */
+                return -EBADMSG;
         switch (h->type) {
         case INIT_READY:
                 channel->events.ready(channel->userdata);

@@ -41,6 +41,8 @@ void instance_add_client(Instance *instance, Client *client);
 /* Nobody is left: ends it now, after the time it may linger, or not at all. May free the instance. */
 void instance_check_clients(Instance *instance);
 void instance_ensure_started(Instance *instance);
+/* The instance lingers as long as the one who asks for most. */
+void instance_raise_linger(Instance *instance, const LaunchRequest *request);
 
 /* instance-processes.c */
 void instance_submit_waiting(Instance *instance);

@@ -184,8 +184,7 @@ void instance_launch(Instance *instance, Process *process) {
         if (!process->user)
                 process->user = g_strdup(d->default_user ?: "root");
         localise(process->request, d, process->user);
-        if (process->request->linger_seconds > instance->linger_seconds)
-                instance->linger_seconds = process->request->linger_seconds;
+        instance_raise_linger(instance, process->request);
         instance_add_client(instance, process->client);
         if (instance->state == INSTANCE_RUNNING) {
                 submit(instance, process);

@@ -14,6 +14,9 @@
 #include "daemon/log.h"
 #include "shared/util.h"
 
+/* More seconds than a clock in microseconds can count are forever, too. */
+#define LINGER_TIMED_MAX (UINT64_MAX / 2 / G_USEC_PER_SEC)
+
 static const char *const state_names[INSTANCE_STATE_MAX] = {
         [INSTANCE_STARTING] = "starting",
         [INSTANCE_RUNNING] = "running",
@@ -67,6 +70,18 @@ static void remove_cgroup(Instance *instance) {
                           g_strerror(errno));
 }
 
+void instance_raise_linger(Instance *instance, const LaunchRequest *request) {
+        if (request->linger_seconds > instance->linger_seconds)
+                instance->linger_seconds = request->linger_seconds;
+}
+
+/* What those asked for that ended with it is over; what those ask for that wait for the next one is not. */
+static void reset_linger(Instance *instance) {
+        instance->linger_seconds = instance->distribution->settings.linger_seconds;
+        for (GList *l = instance->waiting.head; l; l = l->next)
+                instance_raise_linger(instance, ((Process *)l->data)->request);
+}
+
 /* Nothing runs in it any more. May free the instance. */
 static void finish(Instance *instance) {
         instance_end_processes(instance);
@@ -75,7 +90,7 @@ static void finish(Instance *instance) {
         closep(&instance->init_end);
         remove_cgroup(instance);
         instance->unexpected = false;
-        instance->linger_seconds = instance->distribution->settings.linger_seconds;
+        reset_linger(instance);
         set_state(instance, INSTANCE_STOPPED);
         for (GoneWaiter *w; (w = g_queue_pop_head(&instance->gone));) {
                 w->callback(w->userdata);
@@ -152,7 +167,7 @@ void instance_check_clients(Instance *instance) {
                 return;
         if (seconds == LINGER_NONE)
                 instance_stop(instance);
-        else if (seconds != LINGER_FOREVER &&
+        else if (seconds <= LINGER_TIMED_MAX &&
                  sd_event_add_time_relative(instance->host->event, &instance->linger_source, CLOCK_MONOTONIC,
                                             seconds * G_USEC_PER_SEC, 0, on_linger_over, instance) < 0)
                 instance_stop(instance);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/log.h"
 #include "shared/launch-request.h"
@@ -181,8 +182,9 @@ int settings_store_default(const char *user_file, const char *name, sd_bus_error
         g_autofree char *data = NULL;
         gsize size;
 
-        if (!file && contents)
-                return error_set(reterr, LXSS_ERROR_FAILED, "%s is damaged; mend or remove it first.", user_file);
+        if (!file && (contents || access(user_file, F_OK) == 0))
+                return error_set(reterr, LXSS_ERROR_FAILED, "%s is damaged or cannot be read; mend or remove it first.",
+                                 user_file);
         if (!file)
                 file = g_key_file_new();
         g_key_file_set_string(file, "manager", "default-distribution", name);

@@ -25,7 +25,7 @@ char *text_command_line(char *const *words, size_t max) {
                 g_autofree char *word = text_printable(*words, max - text->len);
 
                 g_string_append(text, word);
-                if (words[1])
+                if (words[1] && text->len < max)
                         g_string_append_c(text, ' ');
         }
         return g_string_free(text, FALSE);
