@@ -48,7 +48,7 @@ static bool parse_span(const char *value, void *ret) {
                 *(uint64_t *)ret = G_MAXUINT64;
                 return true;
         }
-        if (end == value || *end || !(seconds >= 0 && seconds <= 10.0 * 365 * 86400))
+        if (!g_ascii_isdigit(*value) || value[strspn(value, "0123456789.")] || *end || seconds > 10.0 * 365 * 86400)
                 return false;
         *(uint64_t *)ret = seconds * G_USEC_PER_SEC;
         return true;
