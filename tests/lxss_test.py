@@ -159,11 +159,10 @@ def command_line(pid):
 
 
 def program_of(pid):
-    """The name of what pid runs, as it was when it was started."""
-    try:
-        return os.path.basename(os.readlink(f"/proc/{pid}/exe")).replace(" (deleted)", "")
-    except OSError:
-        return None
+    """The name of what pid runs (comm; /proc/PID/exe of what is not dumpable is
+    not ours to read)."""
+    name = read(f"/proc/{pid}/comm")
+    return name.decode("utf-8", "replace").strip() if name else None
 
 
 def descendants(root=None):
