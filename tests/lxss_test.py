@@ -365,6 +365,8 @@ class Bus:
         self.signals = []
         self.connection.add_message_filter(self._on_message)
         World.buses.append(self)
+        if not name:  # libdbus sends no descriptor before it knows that the other side takes them
+            self.call(MANAGER, "org.freedesktop.DBus.Peer", "Ping")
 
     def _on_message(self, connection, message):
         if message.get_type() == 4:  # signal
