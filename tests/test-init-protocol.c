@@ -289,6 +289,18 @@ START_TEST(unknown_flags_of_a_request_are_refused) {
 }
 END_TEST
 
+START_TEST(rows_and_columns_have_sixteen_bits) {
+        for (size_t at = 2; at <= 3; at++) {
+                uint32_t words[10] = { 0 };
+
+                words[at] = UINT16_MAX;
+                ck_assert_int_eq(decode_words(words, ELEMENTSOF(words), 0), 0);
+                words[at]++;
+                ck_assert_int_eq(decode_words(words, ELEMENTSOF(words), 0), -EBADMSG);
+        }
+}
+END_TEST
+
 START_TEST(strings_end_with_their_only_nul) {
         static const uint32_t no_nul[] = { 0, 0, 0, 0, 0, 4, 0x78787878, 0, 0, 0, 0 },
                               early[] = { 0, 0, 0, 0, 0, 4, 0x00780078, 0, 0, 0, 0 },
@@ -321,6 +333,7 @@ int main(void) {
                          a_truncated_request_is_refused_at_every_byte, trailing_bytes_are_refused,
                          the_descriptors_are_those_that_the_request_names,
                          lying_counts_are_refused_before_anything_is_allocated_for_them,
-                         unknown_flags_of_a_request_are_refused, strings_end_with_their_only_nul,
+                         unknown_flags_of_a_request_are_refused, rows_and_columns_have_sixteen_bits,
+                         strings_end_with_their_only_nul,
                          refused_descriptors_stay_the_callers);
 }
