@@ -362,8 +362,6 @@ class Bus:
             self.connection.add_match_string(f"sender='{name}'")
         else:
             self.connection = dbus.connection.Connection(address, mainloop=loop)
-            # libdbus knows that descriptors can be passed only once the authentication is over.
-            self.connection.call_blocking(None, MANAGER, "org.freedesktop.DBus.Peer", "Ping", "", ())
         self.signals = []
         self.connection.add_message_filter(self._on_message)
         World.buses.append(self)
