@@ -613,7 +613,12 @@ class World:
         """The host's pid of the running instance's /init, or None."""
         if not os.path.exists(self.socket):
             return None
-        bus = self.bus()
+        try:
+            bus = self.bus()
+        except Exception as error:  # lxssd may be leaving just now
+            if type(error).__name__ != "DBusException":
+                raise
+            return None
         try:
             for name, state, leader, _ in bus.manager("ListInstances"):
                 if name == self.distribution and state == "running":
