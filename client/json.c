@@ -16,7 +16,7 @@ static void quote(FILE *f, const char *s) {
         fputc('"', f);
         while (left > 0) {
                 uint32_t c;
-                size_t n = utf8_decode(s, left, &c);
+                size_t n = text_decode(s, left, &c);
 
                 if (n == 0) {
                         fputs("\xef\xbf\xbd", f);

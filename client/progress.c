@@ -77,7 +77,7 @@ void progress_draw(Progress *progress) {
 
         if (!progress->enabled || !progress->bar || now_ms() - progress->started < SHOW_AFTER_MS)
                 return;
-        text = text_escape(*progress->stage ? describe(progress->stage) : "Working");
+        text = text_escape_copy(*progress->stage ? describe(progress->stage) : "Working");
         if (!text)
                 return;
         progress->drawn = true;

@@ -14,7 +14,7 @@ void table_add(Table *table, const char *cell) {
                 return;
         }
         table->cells = grown;
-        table->cells[table->n_cells] = text_escape(str_empty(cell) ? "-" : cell);
+        table->cells[table->n_cells] = text_escape_copy(str_empty(cell) ? "-" : cell);
         if (table->cells[table->n_cells])
                 table->n_cells++;
         else

@@ -9,66 +9,12 @@
 
 #include <stdarg.h>
 
-size_t utf8_decode(const char *s, size_t size, uint32_t *ret) {
-        static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-        const unsigned char *u = (const unsigned char *)s;
-        uint32_t c;
-        size_t n;
+char *text_escape_copy(const char *s) {
+        size_t n = strlen(s), size = n * 4 + 1;
+        char *escaped = malloc(size);
 
-        if (size == 0)
-                return 0;
-        if (u[0] < 0x80) {
-                *ret = u[0];
-                return 1;
-        }
-        n = u[0] >= 0xf0 && u[0] < 0xf8 ? 4 : u[0] >= 0xe0 ? 3 : u[0] >= 0xc0 ? 2 : 0;
-        if (n == 0 || u[0] >= 0xf8 || size < n)
-                return 0;
-        c = u[0] & (0x7f >> n);
-        for (size_t i = 1; i < n; i++) {
-                if ((u[i] & 0xc0) != 0x80)
-                        return 0;
-                c = c << 6 | (u[i] & 0x3f);
-        }
-        if (c < smallest[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-                return 0;
-        *ret = c;
-        return n;
-}
-
-static bool is_harmless(uint32_t c) {
-        if (c < 0x20 || (c >= 0x7f && c < 0xa0))
-                return false;
-        return !((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x2028 || c == 0x2029);
-}
-
-char *text_escape(const char *s) {
-        static const char digits[] = "0123456789abcdef";
-        size_t left = strlen(s);
-        char *escaped = malloc(left * 4 + 1), *p = escaped;
-
-        if (!escaped)
-                return NULL;
-        while (left > 0) {
-                uint32_t c;
-                size_t n = utf8_decode(s, left, &c);
-                bool keep = n > 0 && is_harmless(c);
-
-                if (n == 0)
-                        n = 1;
-                left -= n;
-                for (; n > 0; n--, s++) {
-                        if (keep) {
-                                *p++ = *s;
-                                continue;
-                        }
-                        *p++ = '\\';
-                        *p++ = 'x';
-                        *p++ = digits[(unsigned char)*s >> 4];
-                        *p++ = digits[*s & 0xf];
-                }
-        }
-        *p = '\0';
+        if (escaped)
+                text_escape(s, n, escaped, size);
         return escaped;
 }
 
@@ -81,7 +27,7 @@ size_t text_width(const char *s) {
 }
 
 void text_print(FILE *f, const char *s) {
-        _cleanup_free_ char *escaped = text_escape(s);
+        _cleanup_free_ char *escaped = text_escape_copy(s);
 
         fputs(escaped ? escaped : "?", f);
 }
@@ -94,7 +40,7 @@ static void say_v(const char *prefix, const char *format, va_list arguments) {
                 text = NULL;
                 return;
         }
-        escaped = text_escape(text);
+        escaped = text_escape_copy(text);
         fprintf(stderr, "%s%s\n", prefix, escaped ? escaped : "out of memory");
 }
 

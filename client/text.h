@@ -8,15 +8,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "shared/text.h"
 #include "shared/util.h"
 
-/* Decodes the character at s, of which size bytes are there. Returns its length
- * (1 to 4) and the code point; 0 where these bytes are not UTF-8. */
-size_t utf8_decode(const char *s, size_t size, uint32_t *ret);
-
-/* A copy of s in which control characters, characters that reverse the reading
- * direction and bytes that are not UTF-8 stand as \xNN. NULL on out of memory. */
-char *text_escape(const char *s);
+/* A copy of s as text_escape() makes it. NULL on out of memory. */
+char *text_escape_copy(const char *s);
 
 /* Columns that s takes on a terminal, one for each character. */
 size_t text_width(const char *s);

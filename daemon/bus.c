@@ -12,6 +12,7 @@
 #include "daemon/bus-objects.h"
 #include "daemon/log.h"
 #include "daemon/policy.h"
+#include "daemon/bus-private.h"
 #include "shared/util.h"
 
 struct Bus {
@@ -146,11 +147,13 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *reterr _u
                 return 0;
         if (sd_bus_message_get_bus(m) == bus->connection)
                 bus->n_calls++;
-        if (caller_uid(bus, m, &uid) < 0 ||
-            !policy_allows(sd_bus_message_get_interface(m), sd_bus_message_get_member(m), uid, geteuid()))
-                return sd_bus_reply_method_errorf(m, lxss_error_to_name(LXSS_ERROR_ACCESS_DENIED),
-                                                  "You may not do this, or there is no such thing.");
-        return 0;
+        if (caller_uid(bus, m, &uid) >= 0 &&
+            policy_allows(sd_bus_message_get_interface(m), sd_bus_message_get_member(m), uid, geteuid()))
+                return 0;
+        /* To a call that wants no reply none is sent, and 0 would let it through to its handler. */
+        (void)sd_bus_reply_method_errorf(m, lxss_error_to_name(LXSS_ERROR_ACCESS_DENIED),
+                                         "You may not do this, or there is no such thing.");
+        return 1;
 }
 
 static int register_objects(Bus *bus, sd_bus *connection) {
@@ -178,26 +181,6 @@ static int check_peer(int fd, uid_t *ret) {
         return 0;
 }
 
-static int start_connection(Bus *bus, int fd, sd_bus **ret) {
-        _cleanup_(sd_bus_close_unrefp) sd_bus *connection = NULL;
-        _cleanup_close_ int owned = fd;
-        sd_id128_t id;
-        int r;
-
-        if ((r = sd_id128_randomize(&id)) < 0 || (r = sd_bus_new(&connection)) < 0 ||
-            (r = sd_bus_set_fd(connection, owned, owned)) < 0)
-                return r;
-        (void)steal_fd(&owned);
-        if ((r = sd_bus_set_server(connection, true, id)) < 0 ||
-            (r = sd_bus_negotiate_fds(connection, true)) < 0 ||
-            (r = sd_bus_negotiate_creds(connection, true, SD_BUS_CREDS_EUID)) < 0 ||
-            (r = sd_bus_start(connection)) < 0 || (r = register_objects(bus, connection)) < 0 ||
-            (r = sd_bus_attach_event(connection, bus->event, SD_EVENT_PRIORITY_NORMAL)) < 0)
-                return r;
-        *ret = steal_pointer(&connection);
-        return 0;
-}
-
 int bus_add_connection(Bus *bus, int fd) {
         _cleanup_close_ int owned = fd;
         sd_bus *connection;
@@ -208,12 +191,14 @@ int bus_add_connection(Bus *bus, int fd) {
         r = check_peer(fd, &uid);
         if (r < 0)
                 return r;
-        r = start_connection(bus, steal_fd(&owned), &connection);
+        r = private_connection_new(bus->event, steal_fd(&owned), &connection);
         if (r < 0)
                 return r;
         peer = add_peer(bus, connection, uid, NULL);
-        r = sd_bus_match_signal(connection, &peer->disconnected, NULL, "/org/freedesktop/DBus/Local",
-                                "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, peer);
+        r = register_objects(bus, connection);
+        if (r >= 0)
+                r = sd_bus_match_signal(connection, &peer->disconnected, NULL, "/org/freedesktop/DBus/Local",
+                                        "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, peer);
         if (r < 0)
                 drop_peer(peer);
         return r;
@@ -308,17 +293,28 @@ int bus_connect(Bus *bus) {
         return r < 0 ? 0 : use_bus(bus, connection);
 }
 
+static bool is_our_bus(Bus *bus, sd_bus *connection) {
+        sd_id128_t ours, theirs;
+
+        return bus->connection && sd_bus_get_bus_id(bus->connection, &ours) >= 0 &&
+                        sd_bus_get_bus_id(connection, &theirs) >= 0 && sd_id128_equal(ours, theirs);
+}
+
 int bus_join(Bus *bus, const char *address, sd_bus_error *reterr) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *connection = NULL;
         int r;
 
-        if (bus->connection && g_hash_table_size(bus->names) > 0)
-                return error_set(reterr, LXSS_ERROR_FAILED, "This lxssd serves another bus, where it has clients.");
         if ((r = sd_bus_new(&connection)) >= 0 && (r = sd_bus_set_address(connection, address)) >= 0 &&
             (r = sd_bus_set_bus_client(connection, true)) >= 0)
                 r = sd_bus_start(connection);
         if (r < 0)
                 return error_set(reterr, LXSS_ERROR_FAILED, "The bus cannot be reached: %s", g_strerror(-r));
+        if (is_our_bus(bus, connection)) {
+                bus_return(bus);
+                return 0;
+        }
+        if (bus->connection && g_hash_table_size(bus->names) > 0)
+                return error_set(reterr, LXSS_ERROR_FAILED, "This lxssd serves another bus, where it has clients.");
         leave_bus(bus);
         r = use_bus(bus, steal_pointer(&connection));
         return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "The bus cannot be served: %s", g_strerror(-r)) : 0;
@@ -335,8 +331,13 @@ bool bus_retire(Bus *bus) {
                 ;
         if (bus->n_calls == before || !bus->connection)
                 return false;
-        (void)sd_bus_request_name_async(bus->connection, NULL, BUS_NAME, 0, on_name_requested, bus);
+        bus_return(bus);
         return true;
+}
+
+void bus_return(Bus *bus) {
+        if (bus->connection)
+                (void)sd_bus_request_name_async(bus->connection, NULL, BUS_NAME, 0, on_name_requested, bus);
 }
 
 void bus_each(Bus *bus, const Peer *also, const char *path, bus_each_t function, const void *userdata) {

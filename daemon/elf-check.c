@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#include "daemon/worker-text.h"
+#include "shared/text.h"
 #include "shared/util.h"
 
 /* The headers lie at the start of whatever a linker writes. libelf gets this

@@ -1,45 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Making hostile text harmless (SECURITY.md, A23). */
+/* Hostile text made harmless (shared/text.h), as strings of their own. */
 
 #include "daemon/text.h"
 
 #include <glib.h>
-#include <stdbool.h>
 #include <string.h>
 
-#define ELLIPSIS "…"
+#include "shared/text.h"
 
-static void append_printable(GString *text, const char *bytes, size_t max) {
-        for (const char *p = bytes; *p;) {
-                gunichar c = g_utf8_get_char_validated(p, -1);
-                bool valid = c != (gunichar)-1 && c != (gunichar)-2;
-
-                if (text->len >= max) {
-                        g_string_append(text, ELLIPSIS);
-                        return;
-                }
-                if (valid && (g_unichar_isprint(c) || c == ' ')) {
-                        g_string_append_unichar(text, c);
-                        p = g_utf8_next_char(p);
-                } else
-                        g_string_append_printf(text, "\\x%02x", (unsigned char)*p++);
-        }
-}
-
+/* What is cut off is cut off: these are words for people, not names to be used again. */
 char *text_printable(const char *bytes, size_t max) {
-        GString *text = g_string_new(NULL);
+        size_t n = strlen(bytes), size = MIN(n * 4, max) + 1;
+        char *text = g_malloc(size);
 
-        append_printable(text, bytes, max);
-        return g_string_free(text, FALSE);
+        text_escape(bytes, n, text, size);
+        return text;
 }
 
 char *text_command_line(char *const *words, size_t max) {
         GString *text = g_string_new(NULL);
 
         for (; *words && text->len < max; words++) {
-                append_printable(text, *words, max);
-                if (words[1])
+                g_autofree char *word = text_printable(*words, max - text->len);
+
+                g_string_append(text, word);
+                if (words[1] && text->len < max)
                         g_string_append_c(text, ' ');
         }
         return g_string_free(text, FALSE);

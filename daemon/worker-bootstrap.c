@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 
 #include "daemon/worker-sources.h"
-#include "daemon/worker-text.h"
+#include "shared/text.h"
 
 /* What minbase (essential packages and apt) lacks for everyday use: sudo, since
  * the default user is not root; ca-certificates, without which every https URL

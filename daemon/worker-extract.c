@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-#include "daemon/worker-text.h"
+#include "shared/text.h"
 
 /* Bounds for archives that were made to hurt. Real root file systems have less
  * than a million members and shrink tenfold at most; the ratio is looked at

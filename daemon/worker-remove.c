@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "daemon/worker-text.h"
+#include "shared/text.h"
 
 /* Few, since an operation may run with 64 descriptors. */
 #define LEVELS_MAX 24

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "daemon/worker-text.h"
+#include "shared/text.h"
 
 static const char *const kind_names[WORKER_REPORT_MAX] = {
         [WORKER_REPORT_STAGE] = "stage",     [WORKER_REPORT_PROGRESS] = "progress",

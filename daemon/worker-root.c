@@ -11,7 +11,7 @@
 #include <locale.h>
 #include <sys/stat.h>
 
-#include "daemon/worker-text.h"
+#include "shared/text.h"
 
 #define OS_RELEASE_MAX (64 * 1024)
 

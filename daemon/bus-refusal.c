@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* See daemon/refusal.h. It tells strangers nothing: what is refused is the
+/* See daemon/bus-refusal.h. It tells strangers nothing: what is refused is the
  * user's own clients, and sd-bus authenticates them like any other. */
 
-#include "daemon/refusal.h"
+#include "daemon/bus-refusal.h"
 
 #include "daemon/error.h"
+#include "daemon/bus-private.h"
 #include "shared/util.h"
 
 #define PATIENCE_USEC (2 * G_USEC_PER_SEC)
@@ -58,17 +59,11 @@ Refusal *refusal_free(Refusal *refusal) {
 
 void refusal_add_connection(Refusal *refusal, int fd) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *connection = NULL;
-        _cleanup_close_ int owned = fd;
-        sd_id128_t id;
 
-        if (sd_id128_randomize(&id) < 0 || sd_bus_new(&connection) < 0 || sd_bus_set_fd(connection, owned, owned) < 0)
-                return;
-        (void)steal_fd(&owned);
-        if (sd_bus_set_server(connection, true, id) < 0 || sd_bus_negotiate_fds(connection, true) < 0 ||
-            sd_bus_start(connection) < 0 || sd_bus_add_filter(connection, NULL, on_call, refusal) < 0 ||
+        if (private_connection_new(refusal->event, fd, &connection) < 0 ||
+            sd_bus_add_filter(connection, NULL, on_call, refusal) < 0 ||
             sd_bus_match_signal(connection, NULL, NULL, "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
-                                "Disconnected", on_disconnected, refusal) < 0 ||
-            sd_bus_attach_event(connection, refusal->event, SD_EVENT_PRIORITY_NORMAL) < 0)
+                                "Disconnected", on_disconnected, refusal) < 0)
                 return;
         g_ptr_array_add(refusal->connections, steal_pointer(&connection));
 }

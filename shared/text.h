@@ -7,13 +7,18 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* Decodes the UTF-8 character at s, of which n bytes are there (RFC 3629: no
+ * overlong forms, no surrogates). Returns its length, 1 to 4, and the code
+ * point; 0 where it is none. */
+size_t text_decode(const char *s, size_t n, uint32_t *ret);
 
 /* Whether all `size` bytes are such text. */
 bool text_is_printable(const char *bytes, size_t size);
 
 /* Both write at most size - 1 bytes and a terminating NUL to ret (size > 0) and
  * cut between characters, never within one. They differ in what becomes of the
- * bytes that cannot be shown: text_escape() writes \xNN for each (and doubles
- * backslashes, so that what it writes is unambiguous), text_strip() drops them. */
+ * bytes that cannot be shown: text_escape() writes \xNN for each, text_strip() drops them. */
 void text_escape(const char *bytes, size_t n, char *ret, size_t size);
 void text_strip(const char *bytes, size_t n, char *ret, size_t size);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* See daemon/handover.h. */
+/* See daemon/bus-handover.h. */
 
-#include "daemon/handover.h"
+#include "daemon/bus-handover.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>

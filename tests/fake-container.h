@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Stands in for daemon/container.c and daemon/userns.c in the program that
+ * includes it, so that an instance starts without a process or a namespace:
+ * the test says what happens, and speaks as /init on the other end of the channel.
+ * The linker takes these definitions and leaves the libraries' own alone. */
+
+#include <sys/socket.h>
+
+#include "daemon/container.h"
+#include "daemon/userns.h"
+#include "tests/test.h"
+
+struct Container {
+        ContainerEvents events;
+        void *userdata;
+        bool killed;
+};
+
+struct Userns {
+        bool held_back; /* the answer comes with fake_userns_answer() */
+        IdMode mode;
+        userns_ready_t waiting;
+        void *userdata;
+};
+
+static struct {
+        Container *container; /* the one that is there; NULL */
+        int init;             /* /init's end of its channel; the last one's stays until the next */
+        unsigned n_starts, n_frees;
+        int start_error;
+        char *root;
+        bool host;
+        int program_fd;
+} fake = { .init = -EBADF };
+
+int container_start(sd_event *event, const ContainerSpec *spec, const ContainerEvents *events, void *userdata,
+                    Container **ret) {
+        ck_assert_ptr_null(fake.container); /* never two of one instance */
+        ck_assert_int_eq(spec->kind, CONTAINER_INSTANCE);
+        if (fake.start_error)
+                return -fake.start_error;
+        closep(&fake.init);
+        fake.init = fcntl(spec->fds[0], F_DUPFD_CLOEXEC, 3);
+        ck_assert_int_ge(fake.init, 0);
+        ck_assert_int_eq(fcntl(fake.init, F_SETFL, O_NONBLOCK), 0);
+        free(fake.root);
+        fake.root = strdup(spec->root);
+        fake.host = spec->host;
+        fake.program_fd = spec->program_fd;
+        fake.n_starts++;
+        fake.container = calloc(1, sizeof(Container));
+        *fake.container = (Container){ .events = *events, .userdata = userdata };
+        *ret = fake.container;
+        return 0;
+}
+
+void container_kill(Container *container) {
+        ck_assert_ptr_eq(container, fake.container);
+        container->killed = true;
+}
+
+pid_t container_leader(const Container *container) {
+        return 4711;
+}
+
+Container *container_free(Container *container) {
+        if (!container)
+                return NULL;
+        ck_assert_ptr_eq(container, fake.container);
+        fake.container = NULL;
+        fake.n_frees++;
+        free(container);
+        return NULL;
+}
+
+Userns *userns_new(sd_event *event) {
+        Userns *userns = calloc(1, sizeof(Userns));
+
+        userns->mode = ID_MODE_SINGLE;
+        return userns;
+}
+
+Userns *userns_free(Userns *userns) {
+        free(userns);
+        return NULL;
+}
+
+void userns_get(Userns *userns, userns_ready_t callback, void *userdata) {
+        ck_assert_ptr_null(userns->waiting);
+        userns->waiting = callback;
+        userns->userdata = userdata;
+        if (!userns->held_back) {
+                userns->waiting = NULL;
+                callback(userns, NULL, userdata);
+        }
+}
+
+static inline _unused_ void fake_userns_answer(Userns *userns, const sd_bus_error *error) {
+        userns_ready_t callback = steal_pointer(&userns->waiting);
+
+        ck_assert_ptr_nonnull(callback);
+        callback(userns, error, userns->userdata);
+}
+
+void userns_cancel(Userns *userns, void *userdata) {
+        if (userns->userdata == userdata)
+                userns->waiting = NULL;
+}
+
+IdMode userns_mode(const Userns *userns) {
+        return userns->mode;
+}
+
+int userns_fd(const Userns *userns) {
+        return -EBADF;
+}
+
+static const IdMap fake_map = { .ranges = { { 0, 1000, 1 } }, .n_ranges = 1 };
+
+const IdMap *userns_uid_map(const Userns *userns) {
+        return &fake_map;
+}
+
+const IdMap *userns_gid_map(const Userns *userns) {
+        return &fake_map;
+}

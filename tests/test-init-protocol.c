@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The codec between lxssd and /init: everything arrives as it was sent, and
+ * nothing else is taken for it. */
+
+#include <fcntl.h>
+
+#include "shared/init-protocol.h"
+#include "tests/test.h"
+
+static int decode_frame(InitHeader header, size_t packet_size, InitHeader *ret, const void **ret_payload) {
+        static char packet[sizeof(InitHeader) + 64];
+
+        memcpy(packet, &header, sizeof(header));
+        return init_frame_decode(packet, packet_size, ret, ret_payload);
+}
+
+START_TEST(headers_of_every_known_type_are_accepted_and_no_others) {
+        for (uint32_t type = 0; type < 64; type++) {
+                bool known = (type >= INIT_LAUNCH && type <= INIT_HANGUP) || (type >= INIT_READY && type <= INIT_EXITED);
+                InitHeader header = { .type = type, .id = 77, .first = -1, .second = 5 }, back;
+                const void *payload;
+
+                ck_assert_int_eq(decode_frame(header, sizeof(header), &back, &payload), known ? 0 : -EBADMSG);
+                if (known)
+                        ck_assert_mem_eq(&back, &header, sizeof(header));
+        }
+}
+END_TEST
+
+START_TEST(a_truncated_header_is_refused_at_every_byte) {
+        for (size_t n = 0; n < sizeof(InitHeader); n++) {
+                _cleanup_free_ char *packet = malloc(n + 1);
+                InitHeader header = { .type = INIT_READY }, back = { .id = 9 };
+                const void *payload = packet;
+
+                memcpy(packet, &header, n);
+                ck_assert_int_eq(init_frame_decode(packet, n, &back, &payload), -EBADMSG);
+                ck_assert_uint_eq(back.id, 9);
+                ck_assert_ptr_eq(payload, packet);
+        }
+}
+END_TEST
+
+START_TEST(the_size_in_the_header_is_exactly_what_follows) {
+        InitHeader back;
+        const void *payload = NULL;
+
+        ck_assert_int_eq(decode_frame((InitHeader){ .type = INIT_LAUNCH, .size = 8 }, sizeof(back) + 8, &back, &payload), 0);
+        ck_assert_ptr_nonnull(payload);
+        ck_assert_int_eq(decode_frame((InitHeader){ .type = INIT_LAUNCH, .size = 8 }, sizeof(back) + 7, &back, &payload),
+                         -EBADMSG);
+        ck_assert_int_eq(decode_frame((InitHeader){ .type = INIT_LAUNCH, .size = 8 }, sizeof(back) + 9, &back, &payload),
+                         -EBADMSG);
+        ck_assert_int_eq(decode_frame((InitHeader){ .type = INIT_LAUNCH, .size = UINT32_MAX }, sizeof(back), &back, &payload),
+                         -EBADMSG);
+}
+END_TEST
+
+START_TEST(a_payload_in_a_memfd_has_no_bytes_behind_the_header) {
+        InitHeader header = { .type = INIT_LAUNCH, .flags = INIT_FLAG_MEMFD, .size = INIT_PAYLOAD_MAX }, back;
+        const void *payload = &back;
+
+        ck_assert_int_eq(decode_frame(header, sizeof(header), &back, &payload), 0);
+        ck_assert_ptr_null(payload);
+        ck_assert_int_eq(decode_frame(header, sizeof(header) + 1, &back, &payload), -EBADMSG);
+        header.size++;
+        ck_assert_int_eq(decode_frame(header, sizeof(header), &back, &payload), -EBADMSG);
+}
+END_TEST
+
+START_TEST(unknown_flags_are_refused) {
+        InitHeader back;
+        const void *payload;
+
+        for (int bit = 1; bit < 32; bit++)
+                ck_assert_int_eq(decode_frame((InitHeader){ .type = INIT_READY, .flags = 1u << bit }, sizeof(back), &back,
+                                              &payload),
+                                 -EBADMSG);
+}
+END_TEST
+
+static LaunchRequest *make_request(void) {
+        LaunchRequest *request = launch_request_new();
+
+        request->user = strdup("\xff\xfe");
+        request->cwd = strdup("/home/an na/\xc3");
+        request->directory = strdup("");
+        for (const char *const *s = (const char *const[]){ "printf", "", "%s\n", "\x80\x81", "ünï", NULL }; *s; s++)
+                ck_assert_int_eq(strv_push_copy(&request->argv, *s), 0);
+        ck_assert_int_eq(strv_push_copy(&request->env, "A=\xff"), 0);
+        ck_assert_int_eq(strv_push_copy(&request->env, "EMPTY="), 0);
+        request->terminal_mask = 5;
+        request->rows = 50;
+        request->columns = 65535;
+        request->shell = true;
+        return request;
+}
+
+static void assert_strv_eq(char *const *a, char *const *b) {
+        ck_assert_uint_eq(strv_length(a), strv_length(b));
+        for (size_t i = 0; i < strv_length(a); i++)
+                ck_assert_str_eq(a[i], b[i]);
+}
+
+static void assert_string_eq(const char *a, const char *b) {
+        ck_assert_int_eq(a != NULL, b != NULL);
+        if (a)
+                ck_assert_str_eq(a, b);
+}
+
+static void assert_same(const LaunchRequest *a, const LaunchRequest *b) {
+        assert_string_eq(a->user, b->user);
+        assert_string_eq(a->cwd, b->cwd);
+        assert_string_eq(a->directory, b->directory);
+        assert_strv_eq(a->argv, b->argv);
+        assert_strv_eq(a->env, b->env);
+        ck_assert_uint_eq(a->terminal_mask, b->terminal_mask);
+        ck_assert_uint_eq(a->rows, b->rows);
+        ck_assert_uint_eq(a->columns, b->columns);
+        ck_assert_int_eq(a->shell, b->shell);
+}
+
+/* Numbers for descriptors of which only the value matters; taken out again before the request is freed. */
+static void forget_fds(LaunchRequest *request) {
+        for (size_t i = 0; i < request->n_fds; i++)
+                request->fds[i].fd = -EBADF;
+        request->terminal_socket = -EBADF;
+}
+
+START_TEST(everything_of_a_request_survives_the_way) {
+        _cleanup_launch_request_ LaunchRequest *request = make_request(), *back = NULL;
+        static const int fds[] = { 1003, 1007, 1099, 1500 };
+        _cleanup_free_ void *payload = NULL;
+        size_t size;
+
+        launch_request_add_fd(request, 7, -EBADF);
+        launch_request_add_fd(request, 3, -EBADF);
+        launch_request_add_fd(request, INT32_MAX, -EBADF);
+        ck_assert_int_eq(init_launch_encode(request, &payload, &size), 0);
+        ck_assert_int_eq(init_launch_decode(payload, size, fds, 4, &back), 0);
+        assert_same(back, request);
+        ck_assert_uint_eq(back->n_fds, 3);
+        ck_assert_int_eq(back->fds[0].number, 3);
+        ck_assert_int_eq(back->fds[0].fd, 1003);
+        ck_assert_int_eq(back->fds[1].number, 7);
+        ck_assert_int_eq(back->fds[1].fd, 1007);
+        ck_assert_int_eq(back->fds[2].number, INT32_MAX);
+        ck_assert_int_eq(back->fds[2].fd, 1099);
+        ck_assert_int_eq(back->terminal_socket, 1500);
+        forget_fds(back);
+}
+END_TEST
+
+START_TEST(an_empty_request_survives_the_way) {
+        _cleanup_launch_request_ LaunchRequest *request = launch_request_new(), *back = NULL;
+        _cleanup_free_ void *payload = NULL;
+        size_t size;
+
+        ck_assert_int_eq(init_launch_encode(request, &payload, &size), 0);
+        ck_assert_int_eq(init_launch_decode(payload, size, NULL, 0, &back), 0);
+        assert_same(back, request);
+        ck_assert_ptr_null(back->user);
+        ck_assert_int_lt(back->terminal_socket, 0);
+}
+END_TEST
+
+START_TEST(ten_thousand_arguments_survive_the_way) {
+        _cleanup_launch_request_ LaunchRequest *request = launch_request_new(), *back = NULL;
+        _cleanup_free_ void *payload = NULL;
+        size_t size;
+
+        request->argv = calloc(10001, sizeof(char *));
+        for (int i = 0; i < 10000; i++)
+                ck_assert_int_ge(asprintf(&request->argv[i], "argument %d", i), 0);
+        ck_assert_int_eq(init_launch_encode(request, &payload, &size), 0);
+        ck_assert_uint_gt(size, INIT_INLINE_MAX);
+        ck_assert_int_eq(init_launch_decode(payload, size, NULL, 0, &back), 0);
+        assert_strv_eq(back->argv, request->argv);
+}
+END_TEST
+
+START_TEST(a_request_beyond_the_limit_is_not_encoded) {
+        _cleanup_launch_request_ LaunchRequest *request = launch_request_new();
+        char *huge = malloc(INIT_PAYLOAD_MAX + 2);
+        void *payload = NULL;
+        size_t size = 5;
+
+        memset(huge, 'x', INIT_PAYLOAD_MAX + 1);
+        huge[INIT_PAYLOAD_MAX + 1] = '\0';
+        ck_assert_int_eq(strv_consume(&request->argv, huge), 0);
+        ck_assert_int_eq(init_launch_encode(request, &payload, &size), -E2BIG);
+        huge[INIT_PAYLOAD_MAX / 2] = '\0';
+        ck_assert_int_eq(strv_push_copy(&request->argv, huge), 0);
+        ck_assert_int_eq(init_launch_encode(request, &payload, &size), -E2BIG);
+        ck_assert_ptr_null(payload);
+        ck_assert_uint_eq(size, 5);
+        huge[64] = '\0';
+        ck_assert_int_eq(init_launch_encode(request, &payload, &size), 0);
+        free(payload);
+}
+END_TEST
+
+START_TEST(a_truncated_request_is_refused_at_every_byte) {
+        _cleanup_launch_request_ LaunchRequest *request = make_request();
+        static const int fds[] = { 1001, 1002 };
+        _cleanup_free_ void *payload = NULL;
+        size_t size;
+
+        launch_request_add_fd(request, 9, -EBADF);
+        ck_assert_int_eq(init_launch_encode(request, &payload, &size), 0);
+        for (size_t n = 0; n < size; n++) {
+                _cleanup_free_ char *copy = malloc(n + 1); /* its own, so that reading too far is noticed */
+                LaunchRequest *back = (LaunchRequest *)1;
+
+                memcpy(copy, payload, n);
+                ck_assert_int_eq(init_launch_decode(copy, n, fds, 2, &back), -EBADMSG);
+                ck_assert_ptr_eq(back, (LaunchRequest *)1);
+        }
+}
+END_TEST
+
+START_TEST(trailing_bytes_are_refused) {
+        _cleanup_launch_request_ LaunchRequest *request = make_request(), *back = NULL;
+        static const int fds[] = { 1001 };
+        _cleanup_free_ void *payload = NULL;
+        _cleanup_free_ char *longer = NULL;
+        size_t size;
+
+        ck_assert_int_eq(init_launch_encode(request, &payload, &size), 0);
+        longer = calloc(1, size + 4);
+        memcpy(longer, payload, size);
+        for (size_t extra = 1; extra <= 4; extra++)
+                ck_assert_int_eq(init_launch_decode(longer, size + extra, fds, 1, &back), -EBADMSG);
+        ck_assert_ptr_null(back);
+}
+END_TEST
+
+/* Words of a payload up to the strings: flags, mask, rows, columns, number of descriptors. */
+static int decode_words(const uint32_t *words, size_t n, size_t n_fds) {
+        static const int fds[] = { 1001, 1002, 1003 };
+        LaunchRequest *back = NULL;
+        int r = init_launch_decode(words, n * sizeof(*words), fds, n_fds, &back);
+
+        if (r == 0) {
+                forget_fds(back);
+                launch_request_free(back);
+        }
+        return r;
+}
+
+START_TEST(the_descriptors_are_those_that_the_request_names) {
+        static const uint32_t two[] = { 0, 0, 0, 0, 2, 3, 4, 0, 0, 0, 0, 0 }, twice[] = { 0, 0, 0, 0, 2, 3, 3, 0, 0, 0, 0, 0 },
+                              descending[] = { 0, 0, 0, 0, 2, 4, 3, 0, 0, 0, 0, 0 },
+                              negative[] = { 0, 0, 0, 0, 2, 3, UINT32_MAX, 0, 0, 0, 0, 0 },
+                              terminal[] = { 0, 1, 0, 0, 2, 3, 4, 0, 0, 0, 0, 0 };
+
+        ck_assert_int_eq(decode_words(two, ELEMENTSOF(two), 2), 0);
+        ck_assert_int_eq(decode_words(two, ELEMENTSOF(two), 1), -EBADMSG);
+        ck_assert_int_eq(decode_words(two, ELEMENTSOF(two), 3), -EBADMSG);
+        ck_assert_int_eq(decode_words(twice, ELEMENTSOF(twice), 2), -EBADMSG);
+        ck_assert_int_eq(decode_words(descending, ELEMENTSOF(descending), 2), -EBADMSG);
+        ck_assert_int_eq(decode_words(negative, ELEMENTSOF(negative), 2), -EBADMSG);
+        ck_assert_int_eq(decode_words(terminal, ELEMENTSOF(terminal), 3), 0);
+        ck_assert_int_eq(decode_words(terminal, ELEMENTSOF(terminal), 2), -EBADMSG);
+        ck_assert_int_eq(decode_words(terminal, ELEMENTSOF(terminal), 0), -EBADMSG);
+}
+END_TEST
+
+START_TEST(lying_counts_are_refused_before_anything_is_allocated_for_them) {
+        static const uint32_t lies[] = { 1, 2, 0x3fffffff, 0x40000000, 0x7fffffff, UINT32_MAX };
+
+        for (size_t at = 4; at < 10; at++)
+                for (size_t i = 0; i < ELEMENTSOF(lies); i++) {
+                        uint32_t words[10] = { 0 };
+
+                        words[at] = lies[i];
+                        ck_assert_int_eq(decode_words(words, ELEMENTSOF(words), 0), -EBADMSG);
+                }
+}
+END_TEST
+
+START_TEST(unknown_flags_of_a_request_are_refused) {
+        for (int bit = 1; bit < 32; bit++) {
+                uint32_t words[10] = { 1u << bit };
+
+                ck_assert_int_eq(decode_words(words, ELEMENTSOF(words), 0), -EBADMSG);
+        }
+}
+END_TEST
+
+START_TEST(rows_and_columns_have_sixteen_bits) {
+        for (size_t at = 2; at <= 3; at++) {
+                uint32_t words[10] = { 0 };
+
+                words[at] = UINT16_MAX;
+                ck_assert_int_eq(decode_words(words, ELEMENTSOF(words), 0), 0);
+                words[at]++;
+                ck_assert_int_eq(decode_words(words, ELEMENTSOF(words), 0), -EBADMSG);
+        }
+}
+END_TEST
+
+START_TEST(strings_end_with_their_only_nul) {
+        static const uint32_t no_nul[] = { 0, 0, 0, 0, 0, 4, 0x78787878, 0, 0, 0, 0 },
+                              early[] = { 0, 0, 0, 0, 0, 4, 0x00780078, 0, 0, 0, 0 },
+                              good[] = { 0, 0, 0, 0, 0, 4, 0x00787878, 0, 0, 0, 0 },
+                              null_argument[] = { 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0 };
+
+        ck_assert_int_eq(decode_words(good, ELEMENTSOF(good), 0), 0);
+        ck_assert_int_eq(decode_words(no_nul, ELEMENTSOF(no_nul), 0), -EBADMSG);
+        ck_assert_int_eq(decode_words(early, ELEMENTSOF(early), 0), -EBADMSG);
+        ck_assert_int_eq(decode_words(null_argument, ELEMENTSOF(null_argument), 0), -EBADMSG);
+}
+END_TEST
+
+START_TEST(refused_descriptors_stay_the_callers) {
+        _cleanup_close_ int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        static const uint32_t words[] = { 0, 0, 0, 0, 1, 3, 0, 0, 0, 0, 1 };
+        LaunchRequest *back = NULL;
+
+        ck_assert_int_eq(init_launch_decode(words, sizeof(words), &fd, 1, &back), -EBADMSG);
+        ck_assert_int_ge(fcntl(fd, F_GETFD), 0);
+}
+END_TEST
+
+int main(void) {
+        return RUN_TESTS("init-protocol", headers_of_every_known_type_are_accepted_and_no_others,
+                         a_truncated_header_is_refused_at_every_byte, the_size_in_the_header_is_exactly_what_follows,
+                         a_payload_in_a_memfd_has_no_bytes_behind_the_header, unknown_flags_are_refused,
+                         everything_of_a_request_survives_the_way, an_empty_request_survives_the_way,
+                         ten_thousand_arguments_survive_the_way, a_request_beyond_the_limit_is_not_encoded,
+                         a_truncated_request_is_refused_at_every_byte, trailing_bytes_are_refused,
+                         the_descriptors_are_those_that_the_request_names,
+                         lying_counts_are_refused_before_anything_is_allocated_for_them,
+                         unknown_flags_of_a_request_are_refused, rows_and_columns_have_sixteen_bits,
+                         strings_end_with_their_only_nul,
+                         refused_descriptors_stay_the_callers);
+}

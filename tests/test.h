@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the unit tests have in common: running a list of them, a directory that
+ * goes away again, and counting descriptors. */
+
+#include <check.h>
+#include <dirent.h>
+#include <ftw.h>
+#include <stdio.h>
+
+#include "shared/util.h"
+
+/* main() is: return RUN_TESTS("module", first_test, second_test, …); */
+#define RUN_TESTS(name, ...)                                                     \
+        test_run(name, (const TTest *const[]){ __VA_ARGS__ },                    \
+                 ELEMENTSOF(((const TTest *const[]){ __VA_ARGS__ })))
+
+static inline int test_run(const char *name, const TTest *const *tests, size_t n) {
+        TCase *tcase = tcase_create(name);
+        Suite *suite = suite_create(name);
+        SRunner *runner;
+        int failed;
+
+        tcase_set_timeout(tcase, 30);
+        for (size_t i = 0; i < n; i++)
+                tcase_add_test(tcase, tests[i]);
+        suite_add_tcase(suite, tcase);
+        runner = srunner_create(suite);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* How many descriptors this process has open. */
+static inline size_t _unused_ count_fds(void) {
+        DIR *dir = opendir("/proc/self/fd");
+        size_t n = 0;
+
+        ck_assert_ptr_nonnull(dir);
+        while (readdir(dir))
+                n++;
+        closedir(dir);
+        return n - 3; /* ".", ".." and the directory's own */
+}
+
+static inline int remove_one(const char *path, const struct stat *st _unused_, int type _unused_,
+                             struct FTW *ftw _unused_) {
+        return remove(path);
+}
+
+/* An empty directory of our own, an absolute path; free it with remove_directory(). */
+static inline _unused_ char *make_directory_for_test(void) {
+        const char *base = getenv("TMPDIR");
+        char *path = NULL;
+
+        ck_assert_int_ge(asprintf(&path, "%s/lxss-test-XXXXXX", base && *base == '/' ? base : "/tmp"), 0);
+        ck_assert_ptr_nonnull(mkdtemp(path));
+        return path;
+}
+
+static inline _unused_ void remove_directory(char *path) {
+        (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+        free(path);
+}
+
+static inline _unused_ void write_file(const char *directory, const char *name, const char *contents) {
+        _cleanup_free_ char *path = NULL;
+        FILE *f;
+
+        ck_assert_int_ge(asprintf(&path, "%s/%s", directory, name), 0);
+        f = fopen(path, "we");
+        ck_assert_ptr_nonnull(f);
+        ck_assert_int_ge(fputs(contents, f), 0);
+        ck_assert_int_eq(fclose(f), 0);
+}
