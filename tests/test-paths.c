@@ -27,8 +27,7 @@ static void clear(void) {
 
 /* Root's paths do not depend on whose environment sudo left behind, so these need an ordinary user. */
 static void become_ordinary(void) {
-        if (geteuid() == 0)
-                ck_assert_int_eq(seteuid(12345), 0);
+        become_ordinary_user();
         clear();
 }
 
@@ -74,11 +73,12 @@ START_TEST(relative_and_empty_variables_count_as_unset) {
 END_TEST
 
 START_TEST(without_home_the_user_database_is_asked) {
-        const struct passwd *pw = getpwuid(getuid());
         _cleanup_free_ char *path = NULL, *expected = NULL;
+        const struct passwd *pw;
 
         become_ordinary();
         unsetenv("HOME");
+        pw = getpwuid(getuid());
         if (!pw || pw->pw_dir[0] != '/') {
                 ck_assert_int_eq(path_data_directory(&path), -ENXIO);
                 return;
