@@ -26,6 +26,7 @@ static const char *describe(const char *stage) {
                 const char *stage, *text;
         } table[] = {
                 { "queued",        "Waiting for another operation" },
+                { "preparing",     "Preparing" },
                 { "bootstrapping", "Bootstrapping" },
                 { "extracting",    "Extracting" },
                 { "configuring",   "Configuring" },

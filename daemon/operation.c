@@ -34,8 +34,8 @@ static const char *const kind_names[OPERATION_KIND_MAX] = {
 };
 
 /* The worker's stages, and ours. What it says beyond these is not repeated. */
-static const char *const stages[] = { "queued",      "bootstrapping", "extracting",
-                                      "configuring", "committing",    "removing" };
+static const char *const stages[] = { "queued",      "preparing",  "bootstrapping", "extracting",
+                                      "configuring", "committing", "removing" };
 
 const char *operation_kind_to_string(OperationKind kind) {
         return kind >= 0 && kind < OPERATION_KIND_MAX ? kind_names[kind] : NULL;
@@ -357,6 +357,7 @@ static int on_start(sd_event_source *source _unused_, void *userdata) {
 void operation_start(Operation *operation, const char *staging) {
         operation->started = true;
         operation->work->staging = g_strdup(staging);
+        set_stage(operation, "preparing");
         /* Without memory for a timer there is none for anything else. */
         if (sd_event_add_defer(operation->host->event, &operation->work->start_source, on_start, operation) < 0)
                 abort();

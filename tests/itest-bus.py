@@ -471,7 +471,7 @@ def test_an_operation_reports_its_progress_and_its_end(fresh):
     equal(str(bus.get(path, I_OPERATION, "Kind")), "install", "Kind")
     equal(str(bus.get(path, I_OPERATION, "Distribution")), "new", "Distribution")
     os.write(writer, data[:4096])
-    expect(str(bus.get(path, I_OPERATION, "Stage")) in ("queued", "extracting"), "an unexpected stage")
+    expect(str(bus.get(path, I_OPERATION, "Stage")) in ("preparing", "extracting"), "an unexpected stage")
     expect(float(bus.get(path, I_OPERATION, "Progress")) < 1, "it claims to be complete")
     with open(writer, "wb") as stream:
         stream.write(data[4096:])
