@@ -91,6 +91,10 @@ static int make_request(Command *command, const LaunchOptions *options, LaunchRe
 static int end_as_program(const Program *program) {
         if (program->code == CLD_EXITED)
                 return program->status & 0xff;
+        if (program->code == 0) {
+                say("The instance ended under the program: its /init is gone, or it was shut down from inside.");
+                return EXIT_SERVICE;
+        }
         if (program->status <= 0 || program->status >= NSIG) {
                 say("lxssd reports an end that makes no sense (code %d, status %d).", program->code,
                     program->status);

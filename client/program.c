@@ -115,6 +115,12 @@ static int append_request(sd_bus_message *m, const LaunchRequest *request) {
         return r < 0 ? r : append_options(m, request);
 }
 
+static void signal_program(Program *program, int signo) {
+        if (program->path && !program->exited)
+                (void)sd_bus_call_method_async(program->bus, NULL, NULL, program->path, PROCESS_INTERFACE, "Signal",
+                                               NULL, NULL, "ib", signo, 1);
+}
+
 static int on_launched(sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *reterr) {
         Program *program = userdata;
         const char *path;
@@ -135,13 +141,9 @@ static int on_launched(sd_bus_message *reply, void *userdata, _unused_ sd_bus_er
                 r = program->path ? 0 : -ENOMEM;
         }
         program->failure = r < 0 ? r : 0;
+        if (program->early_signal > 0)
+                signal_program(program, program->early_signal);
         return 1;
-}
-
-static void signal_program(Program *program, int signo) {
-        if (program->path && !program->exited)
-                (void)sd_bus_call_method_async(program->bus, NULL, NULL, program->path, PROCESS_INTERFACE, "Signal",
-                                               NULL, NULL, "ib", signo, 1);
 }
 
 /* Stops us as the program would be, with the terminal as its owner left it. When
@@ -227,6 +229,10 @@ static int on_default(sd_bus_message *reply, void *userdata, _unused_ sd_bus_err
 /* The answer takes long: ask for the reason, without waiting for that answer either. */
 static void look_for_reason(Program *program) {
         program->hint_at = 0;
+        if (program->early_signal > 0) {
+                relay_finish(&program->relay);
+                signal_die(program->early_signal);
+        }
         if (program->quiet)
                 return;
         if (!str_empty(program->distribution)) {
@@ -254,6 +260,8 @@ static void on_signal(Program *program, int signo) {
                 stop_self(program, false);
         } else if (runs && signal_is_forwarded(signo))
                 signal_program(program, signo);
+        else if (!program->answered && program->hint_at > 0)
+                program->early_signal = signo; /* the program may run already, and the answer be on its way */
         else {
                 relay_finish(&program->relay);
                 signal_die(signo);
@@ -311,6 +319,10 @@ static int wait_and_relay(Program *program) {
         if (program->hint_at > 0 && now_us() >= program->hint_at)
                 look_for_reason(program);
         relay_process(&program->relay, polls + 2);
+        if (program->relay.lost && !signal_is_ignored(SIGHUP)) {
+                relay_finish(&program->relay);
+                signal_die(SIGHUP);
+        }
         return 0;
 }
 

@@ -22,6 +22,7 @@ typedef struct Program {
         char *path;         /* of the Process object, once answered */
 
         uint64_t hint_at;   /* when to look what the call waits for, CLOCK_MONOTONIC µs; 0: done */
+        int early_signal;   /* came before the answer: for the program, or at hint_at for us */
         bool stop_expected; /* we have sent SIGSTOP: the Stopped that follows is our own */
 
         bool exited;
@@ -36,7 +37,7 @@ int program_start(Program *program, sd_bus *bus, const LaunchRequest *request, s
 /* Stands for the program until it has ended: signals, terminal, job control.
  * 0: it ended, see ->code and ->status. Negative errno: it did not start, see
  * ->error, or the connection is lost. The terminal is as it was before. Signals
- * that arrive before the program runs end this process. */
+ * that arrive while lxssd makes us wait end this process. */
 int program_run(Program *program);
 
 void program_finish(Program *program);

@@ -91,9 +91,9 @@ static bool buffer_empty(const RelayBuffer *buffer) {
         return buffer->start == buffer->end;
 }
 
-/* 1: something is in the buffer. 0: end of file. */
+/* 1: something is in the buffer. 0: end of file. Leaves room for one byte more. */
 static int buffer_fill(RelayBuffer *buffer, int fd) {
-        ssize_t n = read(fd, buffer->data, sizeof(buffer->data));
+        ssize_t n = read(fd, buffer->data, sizeof(buffer->data) - 1);
 
         if (n < 0)
                 return -errno;
@@ -214,11 +214,30 @@ static void send_end_of_file(Relay *relay) {
         buffer->data[buffer->end++] = modes.c_cc[VEOF];
 }
 
+/* Closing the pty's master tells the program, as the end of its own terminal would. */
+static void hang_up(Relay *relay) {
+        relay->to_terminal.start = relay->to_terminal.end = 0;
+        closep(&relay->master);
+        relay->drained = true;
+}
+
+/* A terminal that hung up reads as an end of file, which Ctrl-D does too. */
+static bool terminal_is_lost(const Relay *relay) {
+        struct termios modes;
+
+        return relay->tty.fd >= 0 && tcgetattr(relay->tty.fd, &modes) < 0 && errno == EIO;
+}
+
 static void read_input(Relay *relay) {
         int r = buffer_fill(&relay->to_program, relay->input);
 
         if (r == -EAGAIN || r == -EINTR)
                 return;
+        if (r <= 0 && terminal_is_lost(relay)) {
+                relay->lost = true;
+                hang_up(relay);
+                return;
+        }
         if (r > 0) {
                 relay->last_input = relay->to_program.data[relay->to_program.end - 1];
                 if (relay->mode == RELAY_LINES)
@@ -243,12 +262,42 @@ static bool wants_input(const Relay *relay) {
                buffer_empty(&relay->to_program) && !somebody_else_reads(relay);
 }
 
+/* Where our terminal makes each line feed "\r\n", as it does unless it is raw, the
+ * pty has done so already: one of the two returns is taken back. */
+static bool terminal_adds_returns(const Relay *relay) {
+        struct termios modes;
+
+        return relay->mode != RELAY_RAW && tcgetattr(relay->output, &modes) == 0 &&
+               (modes.c_oflag & (OPOST | ONLCR)) == (OPOST | ONLCR);
+}
+
+static void take_returns_back(Relay *relay) {
+        RelayBuffer *buffer = &relay->to_terminal;
+        char *to = buffer->data;
+
+        if (relay->held_return && buffer->data[0] != '\n') {
+                memmove(buffer->data + 1, buffer->data, buffer->end++);
+                buffer->data[0] = '\r';
+        }
+        relay->held_return = buffer->data[buffer->end - 1] == '\r';
+        buffer->end -= relay->held_return;
+        for (const char *from = buffer->data; from < buffer->data + buffer->end; from++)
+                if (from[0] != '\r' || from + 1 == buffer->data + buffer->end || from[1] != '\n')
+                        *to++ = *from;
+        buffer->end = to - buffer->data;
+}
+
 static void read_master(Relay *relay) {
         int r = buffer_fill(&relay->to_terminal, relay->master);
 
         if (r > 0) {
+                if (relay->held_return || terminal_adds_returns(relay))
+                        take_returns_back(relay);
                 relay->n_drained += relay->draining ? relay->to_terminal.end : 0;
                 adapt_mode(relay);
+        } else if (relay->draining && relay->held_return) {
+                relay->held_return = false;
+                relay->to_terminal = (RelayBuffer){ .end = 1, .data = "\r" };
         } else if (relay->draining)
                 relay->drained = true;
         else if (r != -EAGAIN && r != -EINTR)
@@ -279,9 +328,8 @@ int relay_get_polls(Relay *relay, struct pollfd *polls) {
 static void process_output(Relay *relay, const struct pollfd *polls) {
         if (polls[2].revents && buffer_flush(&relay->to_terminal, relay->output) < 0) {
                 /* Our terminal or the reader is gone; the program learns it by SIGHUP, as it would beside it. */
-                relay->to_terminal.start = relay->to_terminal.end = 0;
-                closep(&relay->master);
-                relay->drained = true;
+                relay->lost = terminal_is_lost(relay);
+                hang_up(relay);
                 return;
         }
         if (buffer_empty(&relay->to_terminal) && ((polls[0].revents & ~POLLOUT) || relay->draining))
@@ -308,7 +356,7 @@ void relay_process(Relay *relay, const struct pollfd *polls) {
                 return;
         if (polls[1].revents && buffer_empty(&relay->to_program))
                 read_input(relay);
-        if (!buffer_empty(&relay->to_program) && buffer_flush(&relay->to_program, relay->master) < 0)
+        if (relay->master >= 0 && !buffer_empty(&relay->to_program) && buffer_flush(&relay->to_program, relay->master) < 0)
                 relay->to_program.start = relay->to_program.end = 0;
 }
 

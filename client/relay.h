@@ -31,7 +31,9 @@ typedef struct Relay {
         bool input_ended;
         bool local_echo; /* the pty is in EXTPROC mode: our terminal has edited and echoed */
         bool hung_up;    /* nobody has the pty open: look again at the next tick */
+        bool lost;       /* our own terminal hung up, and so did we */
         char last_input;
+        bool held_return; /* a carriage return at the end of what was read: the line feed may follow */
         bool draining, drained;
         size_t n_drained;
         RelayBuffer to_program, to_terminal;

@@ -15,10 +15,14 @@
 static const int forwarded[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
 static const int handled[] = { SIGTSTP, SIGCONT, SIGWINCH, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU, SIGXFSZ, SIGIO };
 
-static void add_unless_ignored(sigset_t *set, int signo) {
+bool signal_is_ignored(int signo) {
         struct sigaction action;
 
-        if (sigaction(signo, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+        return sigaction(signo, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+static void add_unless_ignored(sigset_t *set, int signo) {
+        if (!signal_is_ignored(signo))
                 sigaddset(set, signo);
 }
 

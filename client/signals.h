@@ -20,6 +20,9 @@ int signals_read(int fd);
 /* Whether it is passed on to the program as it is. */
 bool signal_is_forwarded(int signo);
 
+/* Whether it was ignored when lxctl started. */
+bool signal_is_ignored(int signo);
+
 /* Ends this process by the signal, without a core of its own; by exit code 128+signo where that does not. */
 _Noreturn void signal_die(int signo);
 

@@ -293,17 +293,28 @@ int bus_connect(Bus *bus) {
         return r < 0 ? 0 : use_bus(bus, connection);
 }
 
+static bool is_our_bus(Bus *bus, sd_bus *connection) {
+        sd_id128_t ours, theirs;
+
+        return bus->connection && sd_bus_get_bus_id(bus->connection, &ours) >= 0 &&
+                        sd_bus_get_bus_id(connection, &theirs) >= 0 && sd_id128_equal(ours, theirs);
+}
+
 int bus_join(Bus *bus, const char *address, sd_bus_error *reterr) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *connection = NULL;
         int r;
 
-        if (bus->connection && g_hash_table_size(bus->names) > 0)
-                return error_set(reterr, LXSS_ERROR_FAILED, "This lxssd serves another bus, where it has clients.");
         if ((r = sd_bus_new(&connection)) >= 0 && (r = sd_bus_set_address(connection, address)) >= 0 &&
             (r = sd_bus_set_bus_client(connection, true)) >= 0)
                 r = sd_bus_start(connection);
         if (r < 0)
                 return error_set(reterr, LXSS_ERROR_FAILED, "The bus cannot be reached: %s", g_strerror(-r));
+        if (is_our_bus(bus, connection)) {
+                bus_return(bus);
+                return 0;
+        }
+        if (bus->connection && g_hash_table_size(bus->names) > 0)
+                return error_set(reterr, LXSS_ERROR_FAILED, "This lxssd serves another bus, where it has clients.");
         leave_bus(bus);
         r = use_bus(bus, steal_pointer(&connection));
         return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "The bus cannot be served: %s", g_strerror(-r)) : 0;
@@ -320,8 +331,13 @@ bool bus_retire(Bus *bus) {
                 ;
         if (bus->n_calls == before || !bus->connection)
                 return false;
-        (void)sd_bus_request_name_async(bus->connection, NULL, BUS_NAME, 0, on_name_requested, bus);
+        bus_return(bus);
         return true;
+}
+
+void bus_return(Bus *bus) {
+        if (bus->connection)
+                (void)sd_bus_request_name_async(bus->connection, NULL, BUS_NAME, 0, on_name_requested, bus);
 }
 
 void bus_each(Bus *bus, const Peer *also, const char *path, bus_each_t function, const void *userdata) {

@@ -52,6 +52,9 @@ int bus_join(Bus *bus, const char *address, sd_bus_error *reterr);
  * made lxssd needed again; then the name is ours as before. */
 bool bus_retire(Bus *bus);
 
+/* Asks for the name again, where lxssd stays after all. */
+void bus_return(Bus *bus);
+
 /* Which peer a message comes from, made on its first message. Negative errno with *reterr set. */
 int bus_find_peer(Bus *bus, sd_bus_message *m, Peer **ret, sd_bus_error *reterr);
 

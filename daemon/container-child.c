@@ -144,6 +144,10 @@ static int attach_root(const ContainerSpec *spec, int shifted, int *ret_root) {
                 tree = mount_clone(target, "", false);
         if (tree < 0)
                 return tree;
+        /* What the host mounts in there later is not for the instance; and pivot_root(2) wants no shared mount. */
+        r = mount_restrict(tree, 0, MS_PRIVATE, false);
+        if (r < 0)
+                return r;
         r = mount_attach(tree, target);
         if (r < 0)
                 return r;

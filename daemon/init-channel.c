@@ -6,6 +6,7 @@
 #include "daemon/init-channel.h"
 
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "shared/fd-socket.h"
 
@@ -136,7 +137,7 @@ static int close_channel(InitChannel *channel) {
         return 0;
 }
 
-static int dispatch(InitChannel *channel, const InitHeader *h, int *fd) {
+static int dispatch(InitChannel *channel, const InitHeader *h, pid_t pid, int *fd) {
         if (h->size != 0 || h->flags != 0) /* only what we say has a payload */
                 return -EBADMSG;
         switch (h->type) {
@@ -144,7 +145,7 @@ static int dispatch(InitChannel *channel, const InitHeader *h, int *fd) {
                 channel->events.ready(channel->userdata);
                 return 0;
         case INIT_STARTED:
-                channel->events.started(h->id, steal_fd(fd), channel->userdata);
+                channel->events.started(h->id, pid, steal_fd(fd), channel->userdata);
                 return 0;
         case INIT_FAILED:
                 if (h->first < 0 || h->first >= INIT_STEP_MAX || h->second <= 0 || h->second > 4095)
@@ -169,31 +170,38 @@ static int on_io(sd_event_source *source _unused_, int fd, uint32_t revents, voi
         InitHeader header;
         char packet[sizeof(InitHeader) + 1];
         size_t n_fds = 0;
+        pid_t pid = 0;
         ssize_t n;
 
         if (revents & EPOLLOUT)
                 flush(channel);
-        n = fd_socket_receive(fd, packet, sizeof(packet), &received, 1, &n_fds);
+        n = fd_socket_receive_process(fd, packet, sizeof(packet), &received, 1, &n_fds, &pid);
         if (n == -EAGAIN)
                 return 0;
         if (n <= 0 || init_frame_decode(packet, n, &header, &payload) < 0)
                 return close_channel(channel);
-        if (dispatch(channel, &header, &received) < 0)
+        if (dispatch(channel, &header, pid, &received) < 0)
                 return close_channel(channel);
         return 0;
 }
 
 int init_channel_new(sd_event *event, int fd, const InitChannelEvents *events, void *userdata, InitChannel **ret) {
         g_autoptr(InitChannel) channel = g_new0(InitChannel, 1);
+        const int on = 1;
         int r;
 
         channel->fd = fd;
         channel->events = *events;
         channel->userdata = userdata;
         g_queue_init(&channel->frames);
-        r = sd_event_add_io(event, &channel->source, fd, EPOLLIN, on_io, channel);
-        if (r < 0)
+        if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+                r = -errno;
+        else
+                r = sd_event_add_io(event, &channel->source, fd, EPOLLIN, on_io, channel);
+        if (r < 0) {
+                channel->fd = -EBADF; /* still the caller's */
                 return r;
+        }
         *ret = g_steal_pointer(&channel);
         return 0;
 }

@@ -13,8 +13,8 @@ typedef struct InitChannel InitChannel;
 
 typedef struct InitChannelEvents {
         void (*ready)(void *userdata);
-        /* The descriptors are the receiver's to keep or close; pidfd or program may be negative. */
-        void (*started)(uint64_t id, int pidfd, void *userdata);
+        /* The descriptors are the receiver's to keep or close; pidfd or program may be negative, pid (of the host) 0. */
+        void (*started)(uint64_t id, pid_t pid, int pidfd, void *userdata);
         void (*failed)(uint64_t id, InitStep step, int error, int program, void *userdata);
         void (*stopped)(uint64_t id, int signal, void *userdata);
         void (*exited)(uint64_t id, int code, int status, void *userdata);

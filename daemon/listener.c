@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
-#include "daemon/error.h"
+#include "daemon/directory.h"
 #include "daemon/log.h"
 #include "shared/paths.h"
 #include "shared/util.h"
@@ -44,17 +44,6 @@ static unsigned accept_all(Listener *listener) {
 
 static int on_connection(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_, void *userdata) {
         (void)accept_all(userdata);
-        return 0;
-}
-
-static int make_directory(const char *path, sd_bus_error *reterr) {
-        struct stat st;
-
-        if (g_mkdir_with_parents(path, 0700) < 0)
-                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot make %s: %s", path, g_strerror(errno));
-        if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
-                return error_set(reterr, LXSS_ERROR_ACCESS_DENIED,
-                                 "%s must be a directory of your own that nobody else can write to.", path);
         return 0;
 }
 
@@ -101,7 +90,7 @@ static int make_socket(Listener *listener, sd_bus_error *reterr) {
         _cleanup_close_ int lock = -EBADF;
         int r;
 
-        r = make_directory(listener->directory, reterr);
+        r = directory_make_private(listener->directory, reterr);
         if (r < 0)
                 return r;
         lock = open_lock(listener);

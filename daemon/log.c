@@ -82,6 +82,6 @@ void log_event(int priority, const char *instance, uint64_t process, const char 
         if (file >= 0)
                 write_line(file, instance, process, safe);
         else if (!file_path)
-                (void)sd_journal_send("MESSAGE=%s", safe, "PRIORITY=%i", priority, "SYSLOG_IDENTIFIER=lxssd",
+                (void)sd_journal_send("MESSAGE=%s%s%s", instance ?: "", instance ? ": " : "", safe, "PRIORITY=%i", priority, "SYSLOG_IDENTIFIER=lxssd",
                                       "LXSS_INSTANCE=%s", instance ?: "", "LXSS_PROCESS=%" PRIu64, process, NULL);
 }

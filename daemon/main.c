@@ -27,7 +27,6 @@ typedef struct Daemon {
         Bus *bus;
         Manager *manager;
         Refusal *refusal; /* instead of all that, where it could not start */
-        bool shut_down; /* on purpose, so that newcomers are for the next one */
 } Daemon;
 
 static void on_accepted(int fd, void *userdata) {
@@ -43,16 +42,22 @@ static void on_accepted(int fd, void *userdata) {
                 log_warning("A connection was refused: %s", g_strerror(-r));
 }
 
-/* Nobody needs us: leave, unless somebody turned up while the doors were being closed. */
+/* Nobody needs us: leave, unless somebody turned up while the doors were being
+ * closed. After Shutdown whoever turns up is for the next lxssd. */
 static void on_idle(void *userdata) {
         Daemon *daemon = userdata;
+        bool last = manager_is_shutting_down(daemon->manager);
 
-        if (bus_retire(daemon->bus) || !listener_retire(daemon->listener)) {
-                if (!daemon->shut_down) {
+        if (bus_retire(daemon->bus) && !last) {
+                manager_check_idle(daemon->manager);
+                return;
+        }
+        while (!listener_retire(daemon->listener))
+                if (!last) {
+                        bus_return(daemon->bus);
                         manager_check_idle(daemon->manager);
                         return;
                 }
-        }
         log_debug("Nobody needs lxssd any more.");
         (void)sd_notify(false, "STOPPING=1");
         (void)sd_event_exit(daemon->event, EXIT_SUCCESS);
@@ -64,7 +69,6 @@ static void on_shut_down(void *userdata _unused_) {
 static int on_signal(sd_event_source *source _unused_, const struct signalfd_siginfo *info _unused_, void *userdata) {
         Daemon *daemon = userdata;
 
-        daemon->shut_down = true;
         manager_shutdown(daemon->manager, on_shut_down, NULL);
         return 0;
 }

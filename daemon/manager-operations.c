@@ -143,19 +143,13 @@ void manager_clean_up_leftovers(Manager *manager) {
         }
 }
 
-static int refuse(const Manager *manager, sd_bus_error *reterr) {
-        if (!manager->shutting_down)
-                return 0;
-        return error_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, "lxssd is being shut down. Try again in a moment.");
-}
-
 int manager_install(Manager *manager, Client *client, const InstallRequest *request, Operation **ret,
                     sd_bus_error *reterr) {
         g_autoptr(Operation) operation = NULL;
         Distribution *d;
         int r;
 
-        if ((r = refuse(manager, reterr)) < 0 || (r = registry_reserve(manager->registry, request->name, &d, reterr)) < 0)
+        if ((r = manager_refuse_while_ending(manager, reterr)) < 0 || (r = registry_reserve(manager->registry, request->name, &d, reterr)) < 0)
                 return r;
         g_free(d->source);
         d->source = g_strdup(request->label ?: "");
@@ -185,7 +179,7 @@ static int check_uninstall(Manager *manager, const char *name, bool terminate, D
         Distribution *d = registry_find(manager->registry, name);
         int r;
 
-        if ((r = refuse(manager, reterr)) < 0)
+        if ((r = manager_refuse_while_ending(manager, reterr)) < 0)
                 return r;
         if (!d || d->state != DISTRIBUTION_BROKEN) {
                 if (str_empty(name))

@@ -32,6 +32,8 @@ struct Manager {
 int manager_submit(Manager *manager, Process *process, sd_bus_error *reterr);
 void manager_drop_process(Manager *manager, Process *process);
 void manager_check_shutdown(Manager *manager);
+/* 0, or negative errno with *reterr set once Shutdown was called. */
+int manager_refuse_while_ending(const Manager *manager, sd_bus_error *reterr);
 
 /* manager-operations.c */
 extern const OperationEvents manager_operation_events;

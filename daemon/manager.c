@@ -89,7 +89,8 @@ static void on_process_unexecutable(Process *process, int number, int program, v
         Manager *manager = userdata;
         g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
         Inquiry *inquiry = g_new0(Inquiry, 1);
-        const char *name = process->arguments && process->arguments[0] ? process->arguments[0] : "the login shell";
+        const char *first = process->arguments ? process->arguments[0] : NULL;
+        const char *name = !first ? "the login shell" : *first ? first : "A program without a name";
         int r;
 
         process->instance = NULL;
@@ -283,7 +284,7 @@ static Instance *get_instance(Manager *manager, Distribution *distribution) {
         return instance;
 }
 
-static int refuse_while_ending(const Manager *manager, sd_bus_error *reterr) {
+int manager_refuse_while_ending(const Manager *manager, sd_bus_error *reterr) {
         if (!manager->shutting_down)
                 return 0;
         return error_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, "lxssd is being shut down. Try again in a moment.");
@@ -313,7 +314,7 @@ int manager_launch(Manager *manager, Client *client, LaunchRequest *request, sd_
         Process *process;
         int r;
 
-        r = refuse_while_ending(manager, reterr);
+        r = manager_refuse_while_ending(manager, reterr);
         if (r < 0)
                 return r;
         objection = launch_request_validate(request);
@@ -345,7 +346,7 @@ int manager_hold(Manager *manager, uid_t uid, const char *name, manager_held_t c
         Hold *hold;
         int r;
 
-        if ((r = refuse_while_ending(manager, reterr)) < 0 ||
+        if ((r = manager_refuse_while_ending(manager, reterr)) < 0 ||
             (r = registry_resolve(manager->registry, name, &d, reterr)) < 0)
                 return r;
         r = hold_new(manager->event, get_instance(manager, d), uid, callback, userdata, &events, manager, &hold);
@@ -407,6 +408,10 @@ void manager_shutdown(Manager *manager, manager_done_t callback, void *userdata)
         manager_check_shutdown(manager);
 }
 
+bool manager_is_shutting_down(const Manager *manager) {
+        return manager->shutting_down;
+}
+
 int manager_set_default(Manager *manager, const char *name, sd_bus_error *reterr) {
         Distribution *before = registry_default(manager->registry), *d;
         int r;
@@ -435,13 +440,13 @@ void manager_check_idle(Manager *manager) {
         bool idle = g_hash_table_size(manager->clients) == 0 && g_hash_table_size(manager->instances) == 0 &&
                         g_hash_table_size(manager->holds) == 0 && g_queue_is_empty(&manager->operations) &&
                         g_hash_table_size(manager->processes) == 0;
-        uint64_t seconds = registry_settings(manager->registry)->exit_idle_seconds;
+        uint64_t patience = registry_settings(manager->registry)->exit_idle_usec;
 
-        if (!idle || seconds == LINGER_FOREVER)
+        if (!idle || patience == G_MAXUINT64)
                 manager->idle_source = sd_event_source_disable_unref(manager->idle_source);
         else if (!manager->idle_source)
                 (void)sd_event_add_time_relative(manager->event, &manager->idle_source, CLOCK_MONOTONIC,
-                                                 seconds * G_USEC_PER_SEC, 0, on_idle, manager);
+                                                 patience, 0, on_idle, manager);
 }
 
 Registry *manager_registry(Manager *manager) {

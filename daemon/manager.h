@@ -2,6 +2,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 #include "daemon/client.h"
@@ -82,6 +83,8 @@ int manager_terminate(Manager *manager, const char *name, manager_done_t callbac
 
 /* Ends everything; the callback comes when it is gone, and idle after it. */
 void manager_shutdown(Manager *manager, manager_done_t callback, void *userdata);
+
+bool manager_is_shutting_down(const Manager *manager);
 
 int manager_set_default(Manager *manager, const char *name, sd_bus_error *reterr);
 

@@ -297,8 +297,7 @@ static int install(Operation *operation, sd_bus_error *reterr) {
         size_t n = 1;
         int r;
 
-        r = registry_make_staging(operation->host->registry, userns_mode(operation->host->userns),
-                                  &operation->work->staging, reterr);
+        r = registry_make_staging(operation->host->registry, &operation->work->staging, reterr);
         if (r < 0)
                 return r;
         argv[n++] = operation->suite ? "bootstrap" : "extract";

@@ -4,8 +4,6 @@
 
 #include "daemon/process.h"
 
-#include <stdio.h>
-
 #include "daemon/text.h"
 #include "shared/util.h"
 
@@ -47,28 +45,24 @@ Process *process_free(Process *process) {
         return NULL;
 }
 
-/* A pidfd knows the process by the name that our own pid namespace has for it
- * (pidfd_open(2), proc(5) on fdinfo). Root of the instance may have sent
- * something else than a pidfd; that is then not kept. */
-static pid_t pid_of_pidfd(int pidfd) {
-        g_autofree char *path = g_strdup_printf("/proc/self/fdinfo/%d", pidfd);
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-        char text[1024], *line;
+/* Root of the instance may have sent something else than a pidfd (proc(5) on fdinfo). */
+static bool is_pidfd(int fd) {
+        g_autofree char *path = g_strdup_printf("/proc/self/fdinfo/%d", fd);
+        _cleanup_close_ int info = open(path, O_RDONLY | O_CLOEXEC);
+        char text[1024];
         ssize_t n;
-        int pid;
 
-        n = fd < 0 ? -1 : read_up_to(fd, text, sizeof(text) - 1);
+        n = info < 0 ? -1 : read_up_to(info, text, sizeof(text) - 1);
         if (n < 0)
-                return 0;
+                return false;
         text[n] = '\0';
-        line = strstr(text, "\nPid:");
-        return line && sscanf(line, "\nPid: %d", &pid) == 1 && pid > 0 ? pid : 0;
+        return strstr(text, "\nPid:");
 }
 
-void process_set_running(Process *process, int pidfd) {
+void process_set_running(Process *process, pid_t pid, int pidfd) {
         process->state = PROCESS_RUNNING;
+        process->pid = pid;
         process->pidfd = pidfd;
-        process->pid = pidfd >= 0 ? pid_of_pidfd(pidfd) : 0;
-        if (process->pid == 0)
+        if (pidfd >= 0 && !is_pidfd(pidfd))
                 closep(&process->pidfd);
 }

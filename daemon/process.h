@@ -41,5 +41,5 @@ Process *process_new(uint64_t id, Client *client, LaunchRequest *request);
 Process *process_free(Process *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Process, process_free)
 
-/* The program runs, and this is its pidfd (taken over). Reads the host's process id from it. */
-void process_set_running(Process *process, int pidfd);
+/* The program runs, as this process of the host, and this is its pidfd (taken over). */
+void process_set_running(Process *process, pid_t pid, int pidfd);

@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "daemon/directory.h"
 #include "daemon/log.h"
 #include "daemon/text.h"
 #include "shared/util.h"
@@ -123,17 +124,6 @@ static void load_all(Registry *registry) {
                         load_one(registry, name);
 }
 
-static int make_directory(const char *path, sd_bus_error *reterr) {
-        struct stat st;
-
-        if (g_mkdir_with_parents(path, 0700) < 0)
-                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot make %s: %s", path, g_strerror(errno));
-        if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
-                return error_set(reterr, LXSS_ERROR_ACCESS_DENIED,
-                                 "%s must be a directory of your own that nobody else can write to.", path);
-        return 0;
-}
-
 static void on_alarm(int signal _unused_) {
 }
 
@@ -168,9 +158,9 @@ int registry_open(const char *directory, const char *settings_file, Registry **r
         registry->staging = g_build_filename(directory, "staging", NULL);
         registry->settings_file = g_strdup(settings_file);
         registry->table = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, distribution_free);
-        if ((r = make_directory(directory, reterr)) < 0 || (r = take_lock(registry, reterr)) < 0 ||
-            (r = make_directory(registry->distributions, reterr)) < 0 ||
-            (r = make_directory(registry->staging, reterr)) < 0)
+        if ((r = directory_make_private(directory, reterr)) < 0 || (r = take_lock(registry, reterr)) < 0 ||
+            (r = directory_make_private(registry->distributions, reterr)) < 0 ||
+            (r = directory_make_private(registry->staging, reterr)) < 0)
                 return r;
         registry->settings = settings_load(settings_file);
         load_all(registry);
@@ -350,18 +340,23 @@ void registry_forget(Registry *registry, Distribution *distribution) {
         g_hash_table_remove(registry->table, distribution->name);
 }
 
-/* Workers run as the container's root, which for root's own lxssd is another id. */
-int registry_make_staging(Registry *registry, IdMode mode, char **ret, sd_bus_error *reterr) {
+/* Workers run as the container's root. For root's own lxssd that is another id,
+ * which a directory of mode 0700 has to belong to; for a user's it has rights over what is the user's. */
+static int hand_over(const char *path) {
+        return geteuid() == 0 && chown(path, ID_STORE_BASE, ID_STORE_BASE) < 0 ? -errno : 0;
+}
+
+int registry_make_staging(Registry *registry, char **ret, sd_bus_error *reterr) {
         g_autofree char *path = g_build_filename(registry->staging, "XXXXXX", NULL);
+        int r;
 
         if (!g_mkdtemp_full(path, 0700))
                 return error_set(reterr, errno == ENOSPC ? LXSS_ERROR_NO_SPACE : LXSS_ERROR_FAILED,
                                  "Cannot make a directory in %s: %s", registry->staging, g_strerror(errno));
-        if (mode == ID_MODE_ROOT && chown(path, ID_STORE_BASE, ID_STORE_BASE) < 0) {
-                int r = errno;
-
+        r = hand_over(path);
+        if (r < 0) {
                 (void)rmdir(path);
-                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot hand %s over: %s", path, g_strerror(r));
+                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot hand %s over: %s", path, g_strerror(-r));
         }
         *ret = g_steal_pointer(&path);
         return 0;
@@ -428,7 +423,7 @@ int registry_withdraw(Registry *registry, Distribution *distribution, char **ret
         g_autofree char *source = g_path_get_dirname(distribution->rootfs), *target = NULL;
         int r;
 
-        r = registry_make_staging(registry, ID_MODE_SINGLE, &target, reterr);
+        r = registry_make_staging(registry, &target, reterr);
         if (r < 0)
                 return r;
         /* Over the empty directory just made, whose name is then taken by nobody else. */
@@ -438,8 +433,9 @@ int registry_withdraw(Registry *registry, Distribution *distribution, char **ret
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move %s away: %s", source, g_strerror(r));
         }
         (void)sync_directory(registry->distributions);
-        if (distribution->id_mode == ID_MODE_ROOT && chown(target, ID_STORE_BASE, ID_STORE_BASE) < 0)
-                log_warning("Cannot hand %s over: %s", target, g_strerror(errno));
+        r = hand_over(target);
+        if (r < 0)
+                log_warning("Cannot hand %s over: %s", target, g_strerror(-r));
         *ret_staging = g_steal_pointer(&target);
         return 0;
 }

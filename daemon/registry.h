@@ -72,7 +72,7 @@ int registry_reserve(Registry *registry, const char *name, Distribution **ret, s
 void registry_forget(Registry *registry, Distribution *distribution);
 
 /* A new, empty directory in staging; g_free() the path. */
-int registry_make_staging(Registry *registry, IdMode mode, char **ret, sd_bus_error *reterr);
+int registry_make_staging(Registry *registry, char **ret, sd_bus_error *reterr);
 
 /* Turns DIRECTORY (from staging, with its rootfs) into the reserved
  * distribution: writes its settings, syncs, renames. */

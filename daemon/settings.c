@@ -12,7 +12,7 @@
 #include "shared/launch-request.h"
 
 #define SYSTEM_FILE "/etc/lxss/lxss.conf"
-#define EXIT_IDLE_DEFAULT 3
+#define EXIT_IDLE_DEFAULT (3 * G_USEC_PER_SEC)
 
 typedef bool (*parser_t)(const char *value, void *ret);
 
@@ -39,6 +39,21 @@ static bool parse_seconds(const char *value, void *ret) {
         return true;
 }
 
+/* Seconds with decimals, as microseconds. */
+static bool parse_span(const char *value, void *ret) {
+        char *end;
+        double seconds = g_ascii_strtod(value, &end);
+
+        if (strcmp(value, "forever") == 0) {
+                *(uint64_t *)ret = G_MAXUINT64;
+                return true;
+        }
+        if (!g_ascii_isdigit(*value) || value[strspn(value, "0123456789.")] || *end || seconds > 10.0 * 365 * 86400)
+                return false;
+        *(uint64_t *)ret = seconds * G_USEC_PER_SEC;
+        return true;
+}
+
 static bool parse_name(const char *value, void *ret) {
         g_free(*(char **)ret);
         *(char **)ret = *value ? g_strdup(value) : NULL;
@@ -53,7 +68,7 @@ typedef struct Key {
 
 static const Key manager_keys[] = {
         { "manager", "default-distribution", parse_name, offsetof(Settings, default_distribution) },
-        { "manager", "exit-idle", parse_seconds, offsetof(Settings, exit_idle_seconds) },
+        { "manager", "exit-idle", parse_span, offsetof(Settings, exit_idle_usec) },
 };
 
 static const Key instance_keys[] = {
@@ -136,7 +151,7 @@ static void load_file(const char *path, Settings *settings) {
 Settings *settings_load(const char *user_file) {
         g_autoptr(Settings) settings = g_new0(Settings, 1);
 
-        settings->exit_idle_seconds = EXIT_IDLE_DEFAULT;
+        settings->exit_idle_usec = EXIT_IDLE_DEFAULT;
         settings->instance.automount = true;
         load_file(SYSTEM_FILE, settings);
         if (strcmp(user_file, SYSTEM_FILE) != 0)

@@ -17,7 +17,7 @@ typedef struct InstanceSettings {
 
 typedef struct Settings {
         char *default_distribution; /* NULL: none was chosen */
-        uint64_t exit_idle_seconds;
+        uint64_t exit_idle_usec;    /* G_MAXUINT64: never */
         InstanceSettings instance; /* for all distributions */
 } Settings;
 

@@ -8,6 +8,7 @@
  * worth nothing until lxssd, having read "done", gives it a name. */
 
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "daemon/worker-bootstrap.h"
@@ -174,6 +175,7 @@ int main(int argc, char **argv) {
         Worker worker = { .progress = { .fd = REPORT_FD }, .reterr = &report };
         int r;
 
+        (void)prctl(PR_SET_NAME, "lxss-worker"); /* executed by descriptor, it has none that says anything */
         r = run(&worker, argv + (argc > 0));
         if (r == 0)
                 report = (WorkerReport) { .kind = WORKER_REPORT_DONE };

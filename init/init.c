@@ -47,11 +47,19 @@ static void on_child(int signal _unused_) {
 }
 
 /* lxssd reads all that we write; were it stuck, waiting for it is right. */
-static void send_event(InitHeader event, int fd) {
+static void send_event_about(InitHeader event, int fd, pid_t pid) {
         struct iovec part = { .iov_base = &event, .iov_len = sizeof(event) };
+        int r;
 
-        if (fd_socket_send(CHANNEL_FD, &part, 1, &fd, fd >= 0) < 0)
+        r = fd_socket_send_process(CHANNEL_FD, &part, 1, &fd, fd >= 0, pid);
+        if (r == -ESRCH) /* its session leader was quicker to reap it */
+                r = fd_socket_send(CHANNEL_FD, &part, 1, &fd, fd >= 0);
+        if (r < 0)
                 _exit(EXIT_FAILURE);
+}
+
+static void send_event(InitHeader event, int fd) {
+        send_event_about(event, fd, 0);
 }
 
 static Job *find_job(uint64_t id) {
@@ -75,7 +83,7 @@ static void report_started(Job *job) {
 
         job->started = true;
         pidfd = pidfd_open(job->program, 0);
-        send_event((InitHeader){ .type = INIT_STARTED, .id = job->id, .first = job->program }, pidfd);
+        send_event_about((InitHeader){ .type = INIT_STARTED, .id = job->id }, pidfd, job->program);
 }
 
 /* Says that a launch failed. The child, if there is one, is reaped like any other. */
@@ -157,16 +165,18 @@ static void on_child_change(const siginfo_t *info) {
                 report_ended(job, info->si_code, info->si_status);
 }
 
+/* Looks first and reaps afterwards: as long as a program is a zombie, lxssd can be told who it was. */
 static void reap(void) {
         uint64_t count;
 
         (void)!read(child_event, &count, sizeof(count));
         for (;;) {
-                siginfo_t info = { 0 };
+                siginfo_t info = { 0 }, reaped;
 
-                if (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG) < 0 || info.si_pid == 0)
+                if (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
                         return;
                 on_child_change(&info);
+                (void)waitid(P_PID, info.si_pid, &reaped, (info.si_code == CLD_STOPPED ? WSTOPPED : WEXITED) | WNOHANG);
         }
 }
 

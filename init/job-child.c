@@ -192,11 +192,15 @@ static void forward_hangup(pid_t program) {
 }
 
 _Noreturn static void lead_session(pid_t program, int report, const sigset_t *signals) {
+        bool hung_up = false;
+
         for (;;) {
                 siginfo_t info = { 0 };
 
-                if (sigwaitinfo(signals, &info) == SIGHUP)
+                if (sigwaitinfo(signals, &info) == SIGHUP && !hung_up) {
+                        hung_up = true;
                         forward_hangup(program);
+                }
                 for (;;) {
                         info.si_pid = 0;
                         if (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG) < 0 || info.si_pid == 0)

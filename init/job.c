@@ -36,9 +36,14 @@ int job_signal(const Job *job, int signal, bool group) {
         return kill(group ? -job->program : job->program, signal) < 0 ? -errno : 0;
 }
 
+/* A session leader passes the first hang-up on, be it ours or its terminal's: the program gets one. */
 void job_hangup(Job *job, uint64_t now) {
-        (void)job_signal(job, SIGHUP, true);
-        (void)job_signal(job, SIGCONT, true);
+        if (job->terminal)
+                (void)kill(job->child, SIGHUP);
+        else {
+                (void)job_signal(job, SIGHUP, true);
+                (void)job_signal(job, SIGCONT, true);
+        }
         if (job->kill_at == 0)
                 job->kill_at = now + HANGUP_GRACE_MS;
 }

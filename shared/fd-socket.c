@@ -11,29 +11,42 @@
 
 typedef union Control {
         struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int) * FD_SOCKET_MAX)];
+        char bytes[CMSG_SPACE(sizeof(int) * FD_SOCKET_MAX) + CMSG_SPACE(sizeof(struct ucred))];
 } Control;
 
-int fd_socket_send(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds) {
-        Control control;
+/* Appends one control message to those that are there. */
+static void add_control(struct msghdr *message, Control *control, int type, const void *data, size_t size) {
+        struct cmsghdr *c = (struct cmsghdr *)(control->bytes + message->msg_controllen);
+
+        memset(c, 0, CMSG_SPACE(size));
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = type;
+        c->cmsg_len = CMSG_LEN(size);
+        memcpy(CMSG_DATA(c), data, size);
+        message->msg_control = control;
+        message->msg_controllen += CMSG_SPACE(size);
+}
+
+int fd_socket_send_process(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds, pid_t pid) {
+        struct ucred credentials = { .pid = pid, .uid = getuid(), .gid = getgid() };
         struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = n_parts };
+        Control control;
         ssize_t n;
 
         if (n_fds > FD_SOCKET_MAX)
                 return -E2BIG;
-        if (n_fds > 0) {
-                memset(&control, 0, CMSG_SPACE(sizeof(int) * n_fds));
-                message.msg_control = &control;
-                message.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-                control.header.cmsg_level = SOL_SOCKET;
-                control.header.cmsg_type = SCM_RIGHTS;
-                control.header.cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-                memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * n_fds);
-        }
+        if (n_fds > 0)
+                add_control(&message, &control, SCM_RIGHTS, fds, sizeof(int) * n_fds);
+        if (pid > 0)
+                add_control(&message, &control, SCM_CREDENTIALS, &credentials, sizeof(credentials));
         do
                 n = sendmsg(fd, &message, MSG_NOSIGNAL);
         while (n < 0 && errno == EINTR);
         return n < 0 ? -errno : 0;
+}
+
+int fd_socket_send(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds) {
+        return fd_socket_send_process(fd, parts, n_parts, fds, n_fds, 0);
 }
 
 /* Takes the descriptors out of a message, closing those for which there is no room. */
@@ -59,7 +72,18 @@ static size_t take_fds(struct msghdr *message, int *fds, size_t max_fds) {
         return n_fds;
 }
 
-ssize_t fd_socket_receive(int fd, void *buffer, size_t size, int *fds, size_t max_fds, size_t *ret_n_fds) {
+static pid_t named_process(struct msghdr *message) {
+        struct ucred credentials = { 0 };
+
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c))
+                if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS &&
+                    c->cmsg_len == CMSG_LEN(sizeof(credentials)))
+                        memcpy(&credentials, CMSG_DATA(c), sizeof(credentials));
+        return credentials.pid;
+}
+
+ssize_t fd_socket_receive_process(int fd, void *buffer, size_t size, int *fds, size_t max_fds, size_t *ret_n_fds,
+                                  pid_t *ret_pid) {
         Control control;
         struct iovec part = { .iov_base = buffer, .iov_len = size };
         struct msghdr message = {
@@ -83,5 +107,12 @@ ssize_t fd_socket_receive(int fd, void *buffer, size_t size, int *fds, size_t ma
                 return -EMSGSIZE;
         }
         *ret_n_fds = n_fds;
+        *ret_pid = named_process(&message);
         return n;
+}
+
+ssize_t fd_socket_receive(int fd, void *buffer, size_t size, int *fds, size_t max_fds, size_t *ret_n_fds) {
+        pid_t pid;
+
+        return fd_socket_receive_process(fd, buffer, size, fds, max_fds, ret_n_fds, &pid);
 }

@@ -25,7 +25,7 @@ typedef enum InitType {
         INIT_SIGNAL,  /* first: signal number, second: 1 for the whole group */
         INIT_HANGUP,  /* SIGHUP and SIGCONT to the group, SIGKILL after a grace */
         INIT_READY = 16,
-        INIT_STARTED, /* with the program's pidfd */
+        INIT_STARTED, /* with the program's pidfd, and the program named as the packet's process */
         INIT_FAILED,  /* first: InitStep, second: errno; with the program's descriptor where it could be opened */
         INIT_STOPPED, /* first: signal */
         INIT_EXITED,  /* first: CLD_…, second: status, as in waitid(2) */

@@ -223,8 +223,7 @@ def test_over_the_bus_a_program_gets_descriptors_and_exited_comes_to_the_caller_
 def test_launch_reports_how_the_program_ended(tiny):
     bus = tiny.awake()
     for script, wanted in ((b"exit 0", [CLD_EXITED, 0]), (b"exit 255", [CLD_EXITED, 255]), (b"kill -9 $$", [CLD_KILLED, 9])):
-        path, pid = bus.launch("tiny", [b"sh", b"-c", script])
-        expect(pid > 1, f"the pid is {pid}")
+        path, _ = bus.launch("tiny", [b"sh", b"-c", script])
         equal([int(a) for a in bus.signal("Exited", path)], wanted, f"Exited of {script!r}")
 
 
@@ -654,7 +653,7 @@ def test_lxctl_refuses_a_server_of_another_user(fresh):
     )
     squatter.reads("ready")
     sentence(fresh.lxctl("list"), code=125)
-    equal(squatter.finish().out, b"b''\n", "what the squatter received")
+    equal(squatter.finish().out, b"ready\nb''\n", "what the squatter said and received")
     os.chown(fresh.runtime, 0, 0)
     os.unlink(fresh.socket)
 

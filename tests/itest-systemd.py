@@ -11,10 +11,9 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 
 from lxss_test import (
-    I_MANAGER, MANAGER, Bus, Command, Failure, Skip, contains, equal, expect, main, modes, program_of, read, run,
+    I_MANAGER, MANAGER, Bus, Command, Skip, contains, equal, expect, main, modes, program_of, read, run,
     sentence, tiny_tar, wait_for,
 )  # fmt: skip
 

@@ -28,7 +28,7 @@ static void on_ready(void *userdata) {
         g_string_append(story, "ready ");
 }
 
-static void on_started(uint64_t id, int pidfd, void *userdata) {
+static void on_started(uint64_t id, pid_t pid, int pidfd, void *userdata) {
         keep_fd(pidfd);
         g_string_append_printf(story, "started:%" G_GUINT64_FORMAT "%s ", id, pidfd >= 0 ? "+fd" : "");
 }

@@ -33,7 +33,7 @@ static Settings *load(const char *contents) {
 
 static void assert_defaults(const Settings *settings) {
         ck_assert_ptr_null(settings->default_distribution);
-        ck_assert_uint_eq(settings->exit_idle_seconds, 3);
+        ck_assert_uint_eq(settings->exit_idle_usec, 3 * G_USEC_PER_SEC);
         ck_assert_uint_eq(settings->instance.linger_seconds, LINGER_NONE);
         ck_assert(settings->instance.automount);
         ck_assert(!settings->instance.isolated);
@@ -62,7 +62,7 @@ START_TEST(every_key_is_read) {
                                             "[instance]\nlinger=90\nautomount=off\nisolated=Yes\n");
 
         ck_assert_str_eq(settings->default_distribution, "debian");
-        ck_assert_uint_eq(settings->exit_idle_seconds, 60);
+        ck_assert_uint_eq(settings->exit_idle_usec, 60 * G_USEC_PER_SEC);
         ck_assert_uint_eq(settings->instance.linger_seconds, 90);
         ck_assert(!settings->instance.automount);
         ck_assert(settings->instance.isolated);
@@ -74,13 +74,13 @@ START_TEST(unknown_keys_and_groups_change_nothing) {
                                             "[instance]\nexit-idle=7\n[colours]\nred=yes\n");
 
         ck_assert_str_eq(settings->default_distribution, "debian");
-        ck_assert_uint_ne(settings->exit_idle_seconds, 60);
-        ck_assert_uint_ne(settings->exit_idle_seconds, 7);
+        ck_assert_uint_ne(settings->exit_idle_usec, 60 * G_USEC_PER_SEC);
+        ck_assert_uint_ne(settings->exit_idle_usec, 7 * G_USEC_PER_SEC);
 }
 END_TEST
 
 START_TEST(bad_values_keep_what_was_there) {
-        static const char *const numbers[] = { "", "-1", "+1", "1s", "1.5", "0x10", "99999999999999999999", "never", "1 2" },
+        static const char *const numbers[] = { "", "-1", "+1", "1s", "1.5.5", "0x10", "99999999999999999999", "never", "1 2" },
                                  *const bools[] = { "", "2", "maybe", "yess", "-1" };
 
         if (system_file_exists())
@@ -118,7 +118,7 @@ END_TEST
 START_TEST(forever_is_a_time) {
         g_autoptr(Settings) settings = load("[manager]\nexit-idle=forever\n[instance]\nlinger=forever\n");
 
-        ck_assert_uint_eq(settings->exit_idle_seconds, LINGER_FOREVER);
+        ck_assert_uint_eq(settings->exit_idle_usec, G_MAXUINT64);
         ck_assert_uint_eq(settings->instance.linger_seconds, LINGER_FOREVER);
 }
 END_TEST

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What instance.c and instance-processes.c share, and nobody else may see. */
+
+#include "daemon/container.h"
+#include "daemon/init-channel.h"
+#include "daemon/instance.h"
+
+typedef struct Ready {
+        instance_ready_t callback;
+        void *userdata;
+} Ready;
+
+typedef struct GoneWaiter {
+        void (*callback)(void *userdata);
+        void *userdata;
+} GoneWaiter;
+
+struct Instance {
+        const InstanceHost *host;
+        Distribution *distribution;
+        InstanceState state;
+        bool unexpected; /* it is ending, and nobody asked for that */
+        Container *container;
+        InitChannel *channel;
+        int init_end;    /* /init's end of the channel, until it is started */
+        int cgroup_fd;
+        uint64_t start_time;
+        GHashTable *clients;   /* set of Client, borrowed */
+        GHashTable *processes; /* id → Process handed to /init, borrowed */
+        GQueue waiting;        /* Process, borrowed */
+        GQueue ready;          /* Ready */
+        GQueue gone;           /* GoneWaiter */
+        uint64_t linger_seconds;
+        sd_event_source *linger_source, *start_source;
+};
+
+/* instance.c */
+void instance_add_client(Instance *instance, Client *client);
+/* Nobody is left: ends it now, after the time it may linger, or not at all. May free the instance. */
+void instance_check_clients(Instance *instance);
+void instance_ensure_started(Instance *instance);
+/* The instance lingers as long as the one who asks for most. */
+void instance_raise_linger(Instance *instance, const LaunchRequest *request);
+
+/* instance-processes.c */
+void instance_submit_waiting(Instance *instance);
+void instance_fail_waiting(Instance *instance, const sd_bus_error *error);
+/* Whatever had been handed to /init has ended with it. */
+void instance_end_processes(Instance *instance);
+/* InitChannelEvents. */
+void instance_on_started(uint64_t id, pid_t pid, int pidfd, void *userdata);
+void instance_on_failed(uint64_t id, InitStep step, int error, int program, void *userdata);
+void instance_on_stopped(uint64_t id, int signal, void *userdata);
+void instance_on_exited(uint64_t id, int code, int status, void *userdata);
