@@ -427,7 +427,7 @@ static pid_t wait_through_signals(pid_t pid) {
 
 /* The wait is bounded by SIGALRM; the test sends it early rather than wait its seconds. */
 START_TEST(a_second_one_gives_up_in_the_end) {
-        struct sigaction before = { .sa_handler = on_alarm_kill }, after;
+        struct sigaction before = { .sa_handler = on_alarm_kill, .sa_flags = SA_RESTART }, after;
         Registry *other = NULL;
         pid_t pid, parent = getpid(), alarmer;
 
