@@ -115,7 +115,7 @@ def test_busctl_drives_install_and_launch_in_a_bootstrapped_debian(fresh):
     needs_network()
     with_lxssd(fresh)
     busctl(fresh, "call", NAME, MANAGER, NAME, "InstallFrom", "ssa{sv}", "bootstrap:bookworm", "made", "1", "detach", "b", "true").good()
-    bus = fresh.bus()
+    bus = fresh.awake()
     wait_for("the operation is over", lambda: not bus.manager("ListOperations"), 600)
     contains(busctl(fresh, "call", NAME, MANAGER, NAME, "ListDistributions").good().text, '"made"', '"installed"')
     path, inside = shared_file(fresh, "version")
@@ -137,7 +137,7 @@ def test_gdbus_installs_launches_and_lists(fresh):
     result = gdbus(fresh, "Install", f"handle {fd}", "byhand", "{'detach': <true>}", pass_fds=[fd]).good()
     os.close(fd)
     contains(result.text, f"{MANAGER}/operation/", what="gdbus's output")
-    bus = fresh.bus()
+    bus = fresh.awake()
     wait_for("the operation is over", lambda: not bus.manager("ListOperations"))
     contains(gdbus(fresh, "ListDistributions").good().text, "'byhand', 'installed'", what="gdbus's output")
     path, inside = shared_file(fresh, "from-gdbus")
@@ -198,7 +198,7 @@ def test_the_caller_of_the_bus_is_a_client_until_it_leaves_the_bus(tiny):
     wait_for("the program runs", lambda: processes_saying("sleep 112233"))
     bus.close()
     wait_for("the program is hung up", lambda: not processes_saying("sleep 112233"))
-    private = tiny.bus()
+    private = tiny.awake()
     wait_for("the instance is gone", lambda: not private.manager("ListInstances"))
 
 
@@ -285,7 +285,7 @@ def test_hold_keeps_the_instance_until_the_descriptor_is_closed(tiny):
     fd = bus.manager("Hold", "s", "tiny").take()
     copy = os.dup(fd)
     bus.close()
-    bus = tiny.bus()
+    bus = tiny.awake()
     os.close(fd)
     equal(len(bus.manager("ListInstances")), 1, "instances with a copy of the descriptor open")
     os.close(copy)
@@ -303,7 +303,7 @@ def test_linger_of_a_launch_outlives_the_connection(tiny):
     bus = tiny.awake()
     bus.launch("tiny", [b"sleep", b"667788"], linger=bus.dbus.UInt64(2**64 - 1))
     bus.close()
-    bus = tiny.bus()
+    bus = tiny.awake()
     for _ in range(20):
         bus.manager("ListInstances")
     expect(processes_saying("sleep 667788"), "the program was hung up")
@@ -324,7 +324,7 @@ def test_objects_come_and_go_with_signals(tiny):
     wait_for("InterfacesAdded of process and instance", lambda: {path, instance} <= objects("InterfacesAdded"))
     wait_for("InterfacesRemoved of the process", lambda: path in objects("InterfacesRemoved"))
     bus.close()
-    bus = tiny.bus()
+    bus = tiny.awake()
     bus.manager("Subscribe")
     wait_for("the instance is gone", lambda: not bus.manager("ListInstances"))
 
@@ -515,7 +515,7 @@ def test_an_operation_ends_with_its_caller_unless_detached(fresh):
         bus.manager("Install", "hsa{sv}", bus.dbus.types.UnixFd(reader), "kept", options)
         os.close(reader)
         bus.close()
-        other = fresh.bus()
+        other = fresh.awake()
         if detach:
             with open(writer, "wb") as stream:
                 stream.write(tiny_tar())

@@ -121,7 +121,9 @@ def test_two_hundred_parallel_launches_return_two_hundred_right_exit_codes(debia
 
 def test_lxctl_ends_with_its_program_though_a_child_keeps_the_pipe(debian):
     debian.hold()
-    command = debian.start_launch("sh", "-c", "setsid sleep 1234567 & echo started; exit 5")
+    # It must be in a session of its own before its parent ends: what is in the program's group is hung up.
+    script = 'setsid sh -c "echo >$0; exec sleep 1234567" & until [ -s "$0" ]; do sleep 0.01; done; exit 5'
+    command = debian.start_launch("sh", "-c", script, "/tmp/child-is-up")
     equal(command.ended(), 5, "the exit code")
     expect(processes_saying("sleep 1234567"), "the child is gone although the instance is held")
 

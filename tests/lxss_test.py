@@ -605,9 +605,18 @@ class World:
         return Bus(f"unix:path={self.socket}")
 
     def awake(self):
-        """The same, with lxssd started first."""
-        self.lxctl("list")
-        return self.bus()
+        """The same, with lxssd started first; it may be leaving just when we come."""
+
+        def connected():
+            self.lxctl("list")
+            try:
+                return self.bus()
+            except Exception as error:
+                if type(error).__name__ != "DBusException":
+                    raise
+                return None
+
+        return wait_for("a connection to lxssd", connected)
 
     def leader(self):
         """The host's pid of the running instance's /init, or None."""
