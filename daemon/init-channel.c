@@ -163,8 +163,8 @@ static int dispatch(InitChannel *channel, const InitHeader *h, pid_t pid, int *f
         }
 }
 
-static int on_io(sd_event_source *source _unused_, int fd, uint32_t revents, void *userdata) {
-        InitChannel *channel = userdata;
+/* One packet. 1: it was read, 0: there is none now, negative: there will be no more. */
+static int receive(InitChannel *channel) {
         _cleanup_close_ int received = -EBADF;
         const void *payload;
         InitHeader header;
@@ -173,16 +173,26 @@ static int on_io(sd_event_source *source _unused_, int fd, uint32_t revents, voi
         pid_t pid = 0;
         ssize_t n;
 
-        if (revents & EPOLLOUT)
-                flush(channel);
-        n = fd_socket_receive_process(fd, packet, sizeof(packet), &received, 1, &n_fds, &pid);
+        n = fd_socket_receive_process(channel->fd, packet, sizeof(packet), &received, 1, &n_fds, &pid);
         if (n == -EAGAIN)
                 return 0;
-        if (n <= 0 || init_frame_decode(packet, n, &header, &payload) < 0)
-                return close_channel(channel);
-        if (dispatch(channel, &header, pid, &received) < 0)
-                return close_channel(channel);
-        return 0;
+        if (n <= 0)
+                return n < 0 ? (int)n : -EPIPE;
+        if (init_frame_decode(packet, n, &header, &payload) < 0 || dispatch(channel, &header, pid, &received) < 0)
+                return -EBADMSG;
+        return 1;
+}
+
+static int on_io(sd_event_source *source _unused_, int fd _unused_, uint32_t revents, void *userdata) {
+        if (revents & EPOLLOUT)
+                flush(userdata);
+        return receive(userdata) < 0 ? close_channel(userdata) : 0;
+}
+
+void init_channel_drain(InitChannel *channel) {
+        /* Without a source it said its last, or something that it may not say. */
+        while (channel->source && receive(channel) > 0)
+                ;
 }
 
 int init_channel_new(sd_event *event, int fd, const InitChannelEvents *events, void *userdata, InitChannel **ret) {

@@ -27,6 +27,9 @@ int init_channel_new(sd_event *event, int fd, const InitChannelEvents *events, v
 InitChannel *init_channel_free(InitChannel *channel);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(InitChannel, init_channel_free)
 
+/* Reads what is there at once, for when /init is gone and what it said last is not. */
+void init_channel_drain(InitChannel *channel);
+
 /* Asks for a launch; takes the request over. Returns 0, -E2BIG where it has more
  * descriptors or bytes than a launch can carry, or another negative errno. */
 int init_channel_launch(InitChannel *channel, uint64_t id, LaunchRequest *request);

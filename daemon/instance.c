@@ -84,6 +84,8 @@ static void reset_linger(Instance *instance) {
 
 /* Nothing runs in it any more. May free the instance. */
 static void finish(Instance *instance) {
+        if (instance->channel)
+                init_channel_drain(instance->channel); /* no exit is ever lost */
         instance_end_processes(instance);
         instance->channel = init_channel_free(instance->channel);
         instance->container = container_free(instance->container);

@@ -248,7 +248,8 @@ static const char *suggest(Registry *registry, const char *name) {
                         same++;
                 while (tail < MIN(m, n) - MIN(same, MIN(m, n)) && name[n - 1 - tail] == candidate[m - 1 - tail])
                         tail++;
-                if (g_ascii_strcasecmp(candidate, name) == 0 || (n >= 3 && same == n) || MAX(m, n) - same - tail <= 2)
+                if (g_ascii_strcasecmp(candidate, name) == 0 || (n >= 3 && same == n) ||
+                    (MIN(m, n) >= 4 && MAX(m, n) - same - tail <= 2))
                         return candidate;
         }
         return NULL;
