@@ -298,7 +298,8 @@ def test_ctrl_d_ends_the_input(debian):
 @everywhere
 @closes_terminals
 def test_ctrl_z_stops_the_job_and_fg_brings_it_back(debian):
-    terminal = on_terminal(debian, "cat")
+    terminal = on_terminal(debian, "sh", "-c", "echo ready; exec cat")
+    terminal.sees("ready")
     terminal.types("one\n")
     terminal.sees("one\r\none\r\n")
     for _ in range(3):
