@@ -82,6 +82,7 @@ static void report_started(Job *job) {
         _cleanup_close_ int pidfd = -EBADF;
 
         job->started = true;
+        job_hand_over_terminal(job);
         pidfd = pidfd_open(job->program, 0);
         send_event_about((InitHeader){ .type = INIT_STARTED, .id = job->id }, pidfd, job->program);
 }

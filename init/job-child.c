@@ -16,7 +16,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -171,48 +170,18 @@ static void take_foreground(pid_t group) {
         (void)tcsetpgrp(STDIN_FILENO, group ?: getpid());
 }
 
-/* Waits until the program's exec is over, one way or the other. Somebody may
- * have typed Ctrl-Z by then: what is not the program yet is continued at once, and
- * the signal returned, for the program. */
-static int await_exec(int started, pid_t program) {
-        _cleanup_close_ int changes = -EBADF;
-        int stopped_by = 0;
-        sigset_t child;
-
-        sigemptyset(&child);
-        sigaddset(&child, SIGCHLD);
-        changes = signalfd(-1, &child, SFD_CLOEXEC);
-        for (;;) {
-                struct pollfd polls[2] = { { .fd = started, .events = POLLIN }, { .fd = changes, .events = POLLIN } };
-                struct signalfd_siginfo signal;
-                siginfo_t info = { 0 };
-
-                (void)poll(polls, ELEMENTSOF(polls), -1);
-                if (polls[0].revents)
-                        return stopped_by;
-                (void)!read(changes, &signal, sizeof(signal));
-                if (waitid(P_PID, program, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid == program) {
-                        stopped_by = info.si_status;
-                        (void)kill(program, SIGCONT);
-                }
-        }
-}
-
-/* Tells whether exec of the program succeeded (end of file) or failed. */
+/* Waits until exec of the program succeeded (end of file) or failed, and passes it on. */
 static void forward_start(int started, int report, pid_t program) {
         JobReport r = { JOB_REPORT_STARTED, program, 0 };
-        int fd = -1, stopped_by;
+        int fd = -1;
         size_t n_fds = 0;
 
-        stopped_by = await_exec(started, program);
         if (fd_socket_receive(started, &r, sizeof(r), &fd, 1, &n_fds) > 0) {
                 report_send(report, r, n_fds > 0 ? fd : -1);
                 (void)waitpid(program, NULL, 0);
                 _exit(127);
         }
         report_send(report, r, -1);
-        if (stopped_by > 0)
-                (void)kill(-program, stopped_by);
 }
 
 /* The terminal hung up: the kernel tells only the session's leader. It tells
@@ -222,32 +191,28 @@ static void forward_hangup(pid_t program) {
         (void)kill(-program, SIGCONT);
 }
 
-/* What changed with the program, as far as it can be told at once. */
-static void report_changes(pid_t program, int report) {
-        for (;;) {
-                siginfo_t info = { 0 };
-
-                if (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG) < 0 || info.si_pid == 0)
-                        return;
-                if (info.si_pid != program)
-                        continue;
-                if (info.si_code == CLD_STOPPED) {
-                        report_send(report, (JobReport){ JOB_REPORT_STOPPED, info.si_status, 0 }, -1);
-                        continue;
-                }
-                report_send(report, (JobReport){ JOB_REPORT_ENDED, info.si_code, info.si_status }, -1);
-                _exit(0);
-        }
-}
-
 _Noreturn static void lead_session(pid_t program, int report, const sigset_t *signals) {
         bool hung_up = false;
 
         for (;;) {
-                report_changes(program, report);
-                if (sigwaitinfo(signals, NULL) == SIGHUP && !hung_up) {
+                siginfo_t info = { 0 };
+
+                if (sigwaitinfo(signals, &info) == SIGHUP && !hung_up) {
                         hung_up = true;
                         forward_hangup(program);
+                }
+                for (;;) {
+                        info.si_pid = 0;
+                        if (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG) < 0 || info.si_pid == 0)
+                                break;
+                        if (info.si_pid != program)
+                                continue;
+                        if (info.si_code == CLD_STOPPED) {
+                                report_send(report, (JobReport){ JOB_REPORT_STOPPED, info.si_status, 0 }, -1);
+                                continue;
+                        }
+                        report_send(report, (JobReport){ JOB_REPORT_ENDED, info.si_code, info.si_status }, -1);
+                        _exit(0);
                 }
         }
 }

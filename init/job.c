@@ -26,6 +26,8 @@ Job *job_free(Job *job) {
         if (!job)
                 return NULL;
         closep(&job->report);
+        closep(&job->master);
+        closep(&job->terminal_socket);
         free(job);
         return NULL;
 }
@@ -75,25 +77,14 @@ static int open_terminal(const LaunchRequest *request, const Account *account, i
         return 0;
 }
 
-static int send_terminal(int socket, int master) {
+void job_hand_over_terminal(Job *job) {
         char byte = 0;
         struct iovec part = { .iov_base = &byte, .iov_len = 1 };
 
-        return fd_socket_send(socket, &part, 1, &master, 1);
-}
-
-static int prepare_terminal(const LaunchRequest *request, const Account *account, int *ret_slave) {
-        _cleanup_close_ int master = -EBADF, slave = -EBADF;
-        int r;
-
-        r = open_terminal(request, account, &master, &slave);
-        if (r < 0)
-                return r;
-        r = send_terminal(request->terminal_socket, master);
-        if (r < 0)
-                return r;
-        *ret_slave = steal_fd(&slave);
-        return 0;
+        if (job->master >= 0)
+                (void)fd_socket_send(job->terminal_socket, &part, 1, &job->master, 1);
+        closep(&job->master);
+        closep(&job->terminal_socket);
 }
 
 /* Where the program starts: -C, else the caller's directory, else the user's home. */
@@ -159,7 +150,7 @@ int job_join_words(char *const *words, char **ret) {
         return 0;
 }
 
-static int prepare(LaunchRequest *request, Account *account, JobPlan *plan, InitStep *ret_step) {
+static int prepare(LaunchRequest *request, Account *account, JobPlan *plan, int *ret_master, InitStep *ret_step) {
         int r;
 
         *ret_step = INIT_STEP_FORK;
@@ -176,7 +167,7 @@ static int prepare(LaunchRequest *request, Account *account, JobPlan *plan, Init
                 return r;
         if (request->terminal_mask != 0) {
                 *ret_step = INIT_STEP_TERMINAL;
-                return prepare_terminal(request, account, &plan->slave);
+                return open_terminal(request, account, ret_master, &plan->slave);
         }
         return 0;
 }
@@ -207,6 +198,7 @@ int job_start(uint64_t id, LaunchRequest *taken, InitStep *ret_step, Job **ret) 
         _cleanup_launch_request_ LaunchRequest *request = taken;
         _cleanup_account_ Account *account = NULL;
         _cleanup_(job_plan_clear) JobPlan plan = { .request = request, .slave = -EBADF };
+        _cleanup_close_ int master = -EBADF;
         _cleanup_free_ Job *job = NULL;
         int r;
 
@@ -215,7 +207,7 @@ int job_start(uint64_t id, LaunchRequest *taken, InitStep *ret_step, Job **ret) 
         if (r < 0)
                 return r;
         plan.account = account;
-        r = prepare(request, account, &plan, ret_step);
+        r = prepare(request, account, &plan, &master, ret_step);
         if (r < 0)
                 return r;
 
@@ -223,10 +215,20 @@ int job_start(uint64_t id, LaunchRequest *taken, InitStep *ret_step, Job **ret) 
         job = calloc(1, sizeof(*job));
         if (!job)
                 return -ENOMEM;
-        *job = (Job){ .id = id, .report = -EBADF, .terminal = request->terminal_mask != 0 };
+        *job = (Job){
+                .id = id,
+                .report = -EBADF,
+                .terminal = request->terminal_mask != 0,
+                .master = -EBADF,
+                .terminal_socket = -EBADF,
+        };
         r = fork_child(&plan, job);
         if (r < 0)
                 return r;
+        if (job->terminal) {
+                job->master = steal_fd(&master);
+                job->terminal_socket = steal_fd(&request->terminal_socket);
+        }
         if (!job->terminal)
                 job->program = job->child;
         *ret = steal_pointer(&job);

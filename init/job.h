@@ -10,6 +10,7 @@ typedef struct Job {
         pid_t program; /* 0 until it is known */
         int report;    /* the child's end of the story; -EBADF once there is no more to come */
         bool terminal;
+        int master, terminal_socket; /* until the program has started: what is typed earlier stays with the caller */
         bool started;  /* STARTED was sent */
         bool ended;    /* the leader reported the program's end: code and status hold */
         int code, status;
@@ -38,6 +39,9 @@ int job_start(uint64_t id, LaunchRequest *request, InitStep *ret_step, Job **ret
 
 /* Returns NULL; NULL is legal. Ends nothing. */
 Job *job_free(Job *job);
+
+/* The program has started: its terminal goes to the caller. */
+void job_hand_over_terminal(Job *job);
 
 /* Sends a signal to the program or its process group. Returns 0 or negative errno. */
 int job_signal(const Job *job, int signal, bool group);
