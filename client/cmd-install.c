@@ -186,7 +186,7 @@ static int install_from(Command *command, Install *install, int *fd) {
         _cleanup_bus_ sd_bus *bus = NULL;
         int r;
 
-        r = remote_connect(true, &bus, &error);
+        r = command_connect(command, true, &bus, &error);
         if (r < 0)
                 return command_fail(command, r, &error);
         signal_fd = signals_block_termination();

@@ -117,7 +117,7 @@ static int launch(Command *command, const LaunchOptions *options, LaunchRequest 
         problem = launch_request_validate(request);
         if (problem)
                 return command_usage(command, "%s", problem);
-        r = remote_connect(true, &bus, &error);
+        r = command_connect(command, true, &bus, &error);
         if (r < 0)
                 return command_fail(command, r, &error);
         program.signal_fd = signals_block();

@@ -85,7 +85,7 @@ static int list(Command *command, bool only_running, bool more) {
         _cleanup_bus_ sd_bus *bus = NULL;
         int r;
 
-        r = remote_connect(true, &bus, &error);
+        r = command_connect(command, true, &bus, &error);
         if (r >= 0)
                 r = snapshot_take(bus, &snapshot, &error);
         if (r < 0)

@@ -73,7 +73,7 @@ static int run_ps(Command *command) {
 
         if (command_words(command, 0, 1, &name) < 0)
                 return command->exit_code;
-        r = remote_connect(true, &bus, &error);
+        r = command_connect(command, true, &bus, &error);
         if (r >= 0)
                 r = snapshot_take(bus, &snapshot, &error);
         if (r < 0)

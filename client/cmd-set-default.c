@@ -15,7 +15,7 @@ static int run_set_default(Command *command) {
 
         if (command_words(command, 1, 1, &name) < 0)
                 return command->exit_code;
-        r = remote_connect(true, &bus, &error);
+        r = command_connect(command, true, &bus, &error);
         if (r >= 0)
                 r = remote_call(bus, "SetDefault", NULL, &error, "s", name);
         if (r < 0)

@@ -14,7 +14,7 @@ static int run_shutdown(Command *command) {
 
         if (command_words(command, 0, 0, NULL) < 0)
                 return command->exit_code;
-        running = remote_connect(false, &bus, &error);
+        running = command_connect(command, false, &bus, &error);
         if (running > 0)
                 r = remote_call(bus, "Shutdown", NULL, &error, NULL);
         if (running < 0 || r < 0)

@@ -111,7 +111,7 @@ static int run_status(Command *command) {
 
         if (command_words(command, 0, 0, NULL) < 0)
                 return command->exit_code;
-        r = remote_connect(true, &bus, &error);
+        r = command_connect(command, true, &bus, &error);
         if (r >= 0)
                 r = manager_info_get(bus, &info, &error);
         if (r >= 0)

@@ -15,7 +15,7 @@ static int run_terminate(Command *command) {
 
         if (command_words(command, 1, 1, &name) < 0)
                 return command->exit_code;
-        r = remote_connect(true, &bus, &error); /* started, if need be, to say whether the name exists */
+        r = command_connect(command, true, &bus, &error); /* started, if need be, to say whether the name exists */
         if (r >= 0)
                 r = remote_call(bus, "Terminate", NULL, &error, "s", name);
         if (r < 0)

@@ -56,7 +56,7 @@ static int uninstall(Command *command, const char *name, bool terminate) {
         _cleanup_bus_ sd_bus *bus = NULL;
         int r;
 
-        r = remote_connect(true, &bus, &error);
+        r = command_connect(command, true, &bus, &error);
         if (r < 0)
                 return command_fail(command, r, &error);
         signal_fd = signals_block_termination();

@@ -11,6 +11,7 @@
 #include "client/snapshot.h"
 #include "client/text.h"
 #include "shared/error.h"
+#include "shared/paths.h"
 
 static int finish(Command *command, int exit_code) {
         command->exit_code = exit_code;
@@ -116,6 +117,16 @@ int command_unknown_distribution(Command *command, const struct Snapshot *snapsh
         if (command->verbose)
                 say("(%s)", lxss_error_to_name(LXSS_ERROR_NO_SUCH_DISTRIBUTION));
         return lxss_error_exit_code(lxss_error_to_name(LXSS_ERROR_NO_SUCH_DISTRIBUTION));
+}
+
+int command_connect(const Command *command, bool start, sd_bus **ret, sd_bus_error *reterr) {
+        _cleanup_free_ char *path = NULL, *log = NULL;
+        int r;
+
+        r = remote_connect(start, ret, reterr);
+        if (r > 0 && command->verbose && path_manager_socket(&path) >= 0 && (log = remote_describe_log()))
+                say("lxssd answers at %s; its log: %s", path, log);
+        return r;
 }
 
 int command_fail(Command *command, int r, const sd_bus_error *error) {

@@ -63,5 +63,8 @@ int command_usage(Command *command, const char *format, ...) _printf_(2, 3);
 struct Snapshot;
 int command_unknown_distribution(Command *command, const struct Snapshot *snapshot, const char *name);
 
+/* remote_connect(), and with --verbose says where lxssd was found and where its log is. */
+int command_connect(const Command *command, bool start, sd_bus **ret, sd_bus_error *reterr);
+
 /* Says why a call failed. Returns the exit code that belongs to it. */
 int command_fail(Command *command, int r, const sd_bus_error *error);
