@@ -219,7 +219,7 @@ def test_a_stopped_program_goes_with_its_client_too(debian):
     debian.hold()
     mark = unique()
     client = debian.client("sh", "-c", f"echo ready; exec sleep {mark}")
-    (pid,) = runs(mark)
+    (pid,) = wait_for("sleep runs", lambda: [p for p in runs(mark) if program_of(p) == "sleep"])  # exec is over
     os.kill(pid, signal.SIGSTOP) if os.getuid() == 0 else debian.launch("pkill", "-STOP", "-f", mark)
     client.kill()
     client.ended()
