@@ -31,6 +31,7 @@
 #include <sys/sysmacros.h>
 
 #include "daemon/mount.h"
+#include "daemon/parent-death.h"
 #include "daemon/rlimit.h"
 #include "shared/fd-socket.h"
 #include "shared/util.h"
@@ -92,16 +93,21 @@ static pid_t clone_process(uint64_t flags, int cgroup_fd, int *ret_pidfd) {
  * container: what an idmapped mount wants (mount_setattr(2)). Its carrier dies at once. */
 static int open_idmap(const ContainerSpec *spec) {
         const IdMap map = id_map_single(ID_STORE_BASE, spec->slot_base, ID_COUNT);
+        _cleanup_close_ int self = parent_death_open();
         char path[64];
         pid_t carrier;
         int fd, r;
 
+        if (self < 0)
+                return self;
         carrier = clone_process(CLONE_NEWUSER, -EBADF, NULL);
         if (carrier < 0)
                 return -errno;
-        if (carrier == 0)
+        if (carrier == 0) {
+                parent_death_arm(self);
                 for (;;)
                         pause();
+        }
         snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)carrier);
         r = write_maps(carrier, &map, &map);
         fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -155,16 +161,14 @@ static int attach_root(const ContainerSpec *spec, int shifted, int *ret_root) {
         return 0;
 }
 
-/* Safe: ids of its own namespace only. PDEATHSIG comes after the last change of
- * credentials, which would clear it (prctl(2)). */
-static int become_root(const ContainerSpec *spec) {
+/* Safe: ids of its own namespace only. */
+static int become_root(const ContainerSpec *spec, int lxssd) {
         if (spec->mode != ID_MODE_SINGLE && setgroups(0, NULL) < 0)
                 return -errno;
         if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
                 return -errno;
         umask(022);
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-                return -errno;
+        parent_death_arm(lxssd);
         /* The host session's keys stay outside (keyrings(7)); a kernel without keyrings has none to hide. */
         (void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0);
         return 0;
@@ -342,7 +346,7 @@ static int pivot(int root) {
         return 0;
 }
 
-static void set_up_instance(const ContainerSpec *spec, int shifted, int report) {
+static void set_up_instance(const ContainerSpec *spec, int lxssd, int shifted, int report) {
         _cleanup_close_ int root = -EBADF, host = -EBADF;
         int r;
 
@@ -353,7 +357,7 @@ static void set_up_instance(const ContainerSpec *spec, int shifted, int report) 
         r = attach_root(spec, shifted, &root);
         if (r < 0)
                 fail(report, CONTAINER_STEP_ROOT, r);
-        if ((r = become_root(spec)) < 0)
+        if ((r = become_root(spec, lxssd)) < 0)
                 fail(report, CONTAINER_STEP_IDENTITY, r);
         if ((r = mount_proc(root)) < 0)
                 fail(report, CONTAINER_STEP_PROC, r);
@@ -380,12 +384,12 @@ static int mount_staging(const char *path) {
         return target < 0 ? -errno : mount_attach(staging, target);
 }
 
-static void set_up_worker(const ContainerSpec *spec, int report) {
+static void set_up_worker(const ContainerSpec *spec, int lxssd, int report) {
         int root = AT_FDCWD, r;
 
         if ((r = mount_staging(spec->root)) < 0)
                 fail(report, CONTAINER_STEP_STAGING, r);
-        if ((r = become_root(spec)) < 0)
+        if ((r = become_root(spec, lxssd)) < 0)
                 fail(report, CONTAINER_STEP_IDENTITY, r);
         root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (root < 0)
@@ -440,7 +444,7 @@ static char *const *worker_environment(void) {
         return environ ?: none;
 }
 
-_Noreturn static void run_first_process(const ContainerSpec *spec, int shifted, int maps_written, int report) {
+_Noreturn static void run_first_process(const ContainerSpec *spec, int lxssd, int shifted, int maps_written, int report) {
         static char *const no_environment[] = { NULL };
         int program = -EBADF, r;
         char byte;
@@ -449,9 +453,9 @@ _Noreturn static void run_first_process(const ContainerSpec *spec, int shifted, 
         if (read_up_to(maps_written, &byte, 1) != 1)
                 _exit(EXIT_FAILURE);
         if (spec->kind == CONTAINER_INSTANCE)
-                set_up_instance(spec, shifted, report);
+                set_up_instance(spec, lxssd, shifted, report);
         else
-                set_up_worker(spec, report);
+                set_up_worker(spec, lxssd, report);
         r = place_descriptors(spec, &report, &program);
         if (r < 0)
                 fail(report, CONTAINER_STEP_DESCRIPTORS, r);
@@ -467,7 +471,8 @@ static uint64_t namespaces(ContainerKind kind) {
         return kind == CONTAINER_INSTANCE ? flags | CLONE_NEWUTS | CLONE_NEWCGROUP : flags;
 }
 
-static void make_first_process(const ContainerSpec *spec, int shifted, const IdMap *uids, const IdMap *gids, int report) {
+static void make_first_process(const ContainerSpec *spec, int lxssd, int shifted, const IdMap *uids, const IdMap *gids,
+                               int report) {
         int maps_written[2], pidfd = -EBADF, r;
         pid_t pid;
 
@@ -478,7 +483,7 @@ static void make_first_process(const ContainerSpec *spec, int shifted, const IdM
                 fail(report, CONTAINER_STEP_CLONE, -errno);
         if (pid == 0) {
                 (void)close(maps_written[1]);
-                run_first_process(spec, shifted, maps_written[0], report);
+                run_first_process(spec, lxssd, shifted, maps_written[0], report);
         }
         send_report(report, (ContainerReport){ .step = -1, .pid = pid }, pidfd);
         r = write_maps(pid, uids, gids);
@@ -487,11 +492,11 @@ static void make_first_process(const ContainerSpec *spec, int shifted, const IdM
         (void)write_all(maps_written[1], "", 1);
 }
 
-_Noreturn void container_child_run(const ContainerSpec *spec, int report) {
+_Noreturn void container_child_run(const ContainerSpec *spec, int lxssd, int report) {
         IdMap uids = spec->uids, gids = spec->gids;
         int shifted = -EBADF;
 
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        parent_death_arm(lxssd); /* until setns(); from there on nothing makes it wait */
         if (spec->userns_fd >= 0 && setns(spec->userns_fd, CLONE_NEWUSER) < 0)
                 fail(report, CONTAINER_STEP_ENTER, -errno);
         if (spec->mode == ID_MODE_ROOT && spec->kind == CONTAINER_INSTANCE) {
@@ -502,6 +507,6 @@ _Noreturn void container_child_run(const ContainerSpec *spec, int report) {
         /* The map files of the next process belong to us only if it counts as dumpable. setns() took that away. */
         if (prctl(PR_SET_DUMPABLE, 1) < 0)
                 fail(report, CONTAINER_STEP_ENTER, -errno);
-        make_first_process(spec, shifted, &uids, &gids, report);
+        make_first_process(spec, lxssd, shifted, &uids, &gids, report);
         _exit(EXIT_SUCCESS);
 }

@@ -40,5 +40,5 @@ typedef enum ContainerStep {
 const char *container_step_to_string(int step);
 
 /* The body of lxssd's forked child: makes the namespaces and PID 1 in them as
- * lxssd's own child, reports it, and exits. */
-_Noreturn void container_child_run(const ContainerSpec *spec, int report);
+ * lxssd's own child, reports it, and exits. lxssd: daemon/parent-death.h. */
+_Noreturn void container_child_run(const ContainerSpec *spec, int lxssd, int report);

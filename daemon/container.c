@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "daemon/container-child.h"
+#include "daemon/parent-death.h"
 #include "shared/fd-socket.h"
 #include "shared/util.h"
 
@@ -90,8 +91,11 @@ static int on_report(sd_event_source *source, int fd, uint32_t revents _unused_,
 }
 
 static int fork_helper(Container *container, const ContainerSpec *spec) {
+        _cleanup_close_ int self = parent_death_open();
         int pair[2], r = 0;
 
+        if (self < 0)
+                return self;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
                 return -errno;
         container->report = pair[0];
@@ -99,7 +103,7 @@ static int fork_helper(Container *container, const ContainerSpec *spec) {
         if (container->helper < 0)
                 r = -errno;
         if (container->helper == 0)
-                container_child_run(spec, pair[1]);
+                container_child_run(spec, self, pair[1]);
         (void)close(pair[1]);
         return r;
 }

@@ -6,10 +6,10 @@
 #include "daemon/diagnosis.h"
 
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "daemon/elf-check.h"
+#include "daemon/parent-death.h"
 #include "shared/util.h"
 
 #define PATIENCE_USEC (5 * G_USEC_PER_SEC)
@@ -53,18 +53,21 @@ static int on_timeout(sd_event_source *source _unused_, uint64_t usec _unused_, 
         return 0;
 }
 
-_Noreturn static void check(const char *program, int fd, int number, int result) {
+_Noreturn static void check(const char *program, int fd, int number, int lxssd, int result) {
         ElfReport report;
 
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        parent_death_arm(lxssd);
         elf_check(fd, program, number, &report);
         (void)write_all(result, &report, sizeof(report));
         _exit(EXIT_SUCCESS);
 }
 
 static int fork_child(Diagnosis *diagnosis, int fd) {
+        _cleanup_close_ int self = parent_death_open();
         int pair[2], r = 0;
 
+        if (self < 0)
+                return self;
         if (pipe2(pair, O_CLOEXEC) < 0)
                 return -errno;
         diagnosis->result = pair[0];
@@ -72,7 +75,7 @@ static int fork_child(Diagnosis *diagnosis, int fd) {
         if (diagnosis->child < 0)
                 r = -errno;
         if (diagnosis->child == 0)
-                check(diagnosis->program, fd, diagnosis->number, pair[1]);
+                check(diagnosis->program, fd, diagnosis->number, self, pair[1]);
         (void)close(pair[1]);
         return r;
 }

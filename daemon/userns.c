@@ -19,6 +19,7 @@
 
 #include "daemon/error.h"
 #include "daemon/log.h"
+#include "daemon/parent-death.h"
 #include "shared/fd-socket.h"
 #include "shared/util.h"
 
@@ -163,16 +164,17 @@ _Noreturn static void fail(int socket, MakerReport *report, const char *step, in
 
 /* A process that only carries a new user namespace; it ends with its parent. */
 static pid_t fork_carrier(int *ret_error) {
+        _cleanup_close_ int self = parent_death_open();
         int pair[2];
         pid_t pid;
         int error = 0;
 
-        if (pipe2(pair, O_CLOEXEC) < 0)
+        if (self < 0 || pipe2(pair, O_CLOEXEC) < 0)
                 return -1;
         pid = fork();
         if (pid == 0) {
-                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
                 error = unshare(CLONE_NEWUSER) < 0 ? errno : 0;
+                parent_death_arm(self);
                 /* The map files belong to whoever may ptrace us, so that must be our own user. */
                 (void)prctl(PR_SET_DUMPABLE, 1);
                 (void)write_all(pair[1], &error, sizeof(error));
@@ -269,8 +271,11 @@ static int on_report(sd_event_source *source _unused_, int fd, uint32_t events _
 }
 
 static int start_maker(Userns *userns) {
+        _cleanup_close_ int self = parent_death_open();
         int pair[2], r;
 
+        if (self < 0)
+                return self;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
                 return -errno;
         userns->maker = fork();
@@ -279,7 +284,7 @@ static int start_maker(Userns *userns) {
 
                 sigemptyset(&none);
                 sigprocmask(SIG_SETMASK, &none, NULL);
-                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+                parent_death_arm(self);
                 (void)prctl(PR_SET_DUMPABLE, 1);
                 maker_run(pair[1]);
         }
