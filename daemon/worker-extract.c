@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "daemon/worker-stream.h"
 #include "shared/text.h"
 
 /* Bounds for archives that were made to hurt. Real root file systems have less
@@ -28,14 +29,13 @@
 /* libarchive remembers each directory until the end, to set its times last. */
 #define DIRECTORIES_PER_WRITER 50000
 
-#define BLOCK_SIZE (256 * 1024)
-
 /* No ACLs, as in WSL: their ids would need the map applied, and base systems have none. */
 #define WRITE_FLAGS                                                                                    \
         (ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_SECURE_NODOTDOT | \
          ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS)
 
 typedef struct Extraction {
+        WorkerStream *stream;
         struct archive *reader, *writer;
         const IdMap *uids, *gids;
         WorkerProgress *progress;
@@ -48,6 +48,7 @@ typedef struct Extraction {
 static void extraction_done(Extraction *x) {
         (void)archive_read_free(x->reader);
         (void)archive_write_free(x->writer);
+        worker_stream_free(x->stream);
 }
 
 static int out_of_memory(Extraction *x) {
@@ -104,35 +105,44 @@ static bool was_read(int r) {
         return r == ARCHIVE_OK || r == ARCHIVE_WARN;
 }
 
-/* Whether libarchive decompresses this by itself: where it was built without a
- * library it would start a program, by name, from PATH. */
-static bool filter_is_built_in(int (*support)(struct archive *)) {
-        struct archive *scratch = archive_read_new();
-        bool built_in = scratch && support(scratch) == ARCHIVE_OK;
+static la_ssize_t on_read(struct archive *reader, void *userdata, const void **ret) {
+        Extraction *x = userdata;
+        ssize_t n = worker_stream_read(x->stream, ret);
 
-        (void)archive_read_free(scratch);
-        return built_in;
+        if (n < 0)
+                archive_set_error(reader, -(int)n, "%s", worker_stream_trouble(x->stream));
+        return n;
 }
 
 static int open_reader(Extraction *x, int source) {
-        static int (*const filters[])(struct archive *) = {
-                archive_read_support_filter_gzip, archive_read_support_filter_bzip2, archive_read_support_filter_xz,
-                archive_read_support_filter_lzma, archive_read_support_filter_zstd,  archive_read_support_filter_lz4,
-                archive_read_support_filter_compress,
-        };
         struct stat st;
+        int r;
 
+        r = worker_stream_open(source, &x->stream);
+        if (r < 0)
+                return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.", strerror(-r));
         x->reader = archive_read_new();
         if (!x->reader || archive_read_support_format_tar(x->reader) != ARCHIVE_OK)
                 return out_of_memory(x);
-        for (size_t i = 0; i < ELEMENTSOF(filters); i++)
-                if (filter_is_built_in(filters[i]))
-                        (void)filters[i](x->reader);
         if (fstat(source, &st) == 0 && S_ISREG(st.st_mode))
                 x->source_size = (uint64_t)st.st_size;
-        if (archive_read_open_fd(x->reader, source, BLOCK_SIZE) != ARCHIVE_OK)
+        if (archive_read_open(x->reader, x, NULL, on_read, NULL) != ARCHIVE_OK)
                 return reading_failed(x);
         return 0;
+}
+
+/* To the end of the source, where compressed data have their last checksums. */
+static int drain(Extraction *x) {
+        const void *block;
+        ssize_t n;
+
+        do
+                n = worker_stream_read(x->stream, &block);
+        while (n > 0);
+        if (n == 0)
+                return 0;
+        archive_set_error(x->reader, -(int)n, "%s", worker_stream_trouble(x->stream));
+        return reading_failed(x);
 }
 
 static int open_writer(Extraction *x) {
@@ -263,10 +273,10 @@ static int prepare_member(Extraction *x, struct archive_entry *entry, char **ret
 }
 
 static int note_progress(Extraction *x) {
-        int64_t consumed = archive_filter_bytes(x->reader, -1);
+        uint64_t consumed = worker_stream_consumed(x->stream);
 
         if (x->n_members > MEMBERS_MAX ||
-            (x->n_bytes > RATIO_FREE_BYTES && consumed > 0 && x->n_bytes / RATIO_MAX > (uint64_t)consumed))
+            (x->n_bytes > RATIO_FREE_BYTES && consumed > 0 && x->n_bytes / RATIO_MAX > consumed))
                 return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
                                           "The archive unpacks to far more than any distribution has: refused.");
         if (x->source_size > 0 && consumed > 0)
@@ -367,5 +377,7 @@ int worker_extract(int source, const IdMap *uids, const IdMap *gids, WorkerProgr
         do
                 r = extract_member(&x);
         while (r > 0);
+        if (r == 0)
+                r = drain(&x);
         return r < 0 ? r : close_writer(&x);
 }

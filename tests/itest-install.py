@@ -212,12 +212,20 @@ def test_a_truncated_archive_is_refused_wherever_it_is_cut(fresh):
 
 
 def test_a_flipped_byte_in_a_compressed_archive_is_refused(fresh):
-    data = bytearray(tiny_tar(compress=["gzip", "-c"]))
-    data[len(data) // 2] ^= 0xFF
-    path = os.path.join(fresh.work, "flipped.tar.gz")
-    with open(path, "wb") as file:
-        file.write(data)
-    refused(fresh, fresh.install(path, "bad"))
+    whole = tiny_tar()
+    for compress in (["gzip", "-c"], ["xz", "-1c"], ["zstd", "-qc"], ["bzip2", "-c"]):
+        if not shutil.which(compress[0]):
+            continue
+        good = subprocess.run(compress, input=whole, stdout=subprocess.PIPE).stdout
+        for place in (len(good) // 2, len(good) - 3):  # the data, and the last checksum or length
+            data = bytearray(good)
+            data[place] ^= 0x10
+            path = os.path.join(fresh.work, "flipped")
+            with open(path, "wb") as file:
+                file.write(data)
+            result = fresh.install(path, "bad")
+            expect(result.code != 0, f"{compress} flipped at {place} of {len(data)} was installed")
+            refused(fresh, result)
 
 
 @everywhere

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* An archive's source as plain bytes, whatever compresses it (gzip, bzip2, xz,
+ * lzma, zstd, lz4, compress, or nothing). */
+typedef struct WorkerStream WorkerStream;
+
+/* Borrows source, a descriptor of any kind. Reads its beginning. Returns 0 or negative errno. */
+int worker_stream_open(int source, WorkerStream **ret);
+
+/* The next bytes, at most some hundred kilobytes, in *ret until the next call.
+ * Returns how many; 0 at the end, which is one only where every checksum and
+ * length that the compression has were right; or negative errno: EBADMSG where
+ * the compressed data are damaged or incomplete, else that of read(2). */
+ssize_t worker_stream_read(WorkerStream *stream, const void **ret);
+
+/* What the last failure was, for people; valid as long as the stream. */
+const char *worker_stream_trouble(const WorkerStream *stream);
+
+/* Bytes that were read of the source. */
+uint64_t worker_stream_consumed(const WorkerStream *stream);
+
+/* Returns NULL; NULL is legal. */
+WorkerStream *worker_stream_free(WorkerStream *stream);
+
+static inline void worker_stream_freep(WorkerStream **stream) {
+        worker_stream_free(*stream);
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Decompression that ends well only where the source was whole: cut at every
+ * byte and with every byte flipped, for each compression that has checksums. */
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "daemon/worker-stream.h"
+#include "tests/test.h"
+
+#define TEXT_SIZE 5000
+
+typedef struct Bytes {
+        char data[2 * TEXT_SIZE];
+        size_t size;
+} Bytes;
+
+typedef int (*filter_t)(struct archive *);
+
+static const struct {
+        const char *name;
+        filter_t filter;
+} compressions[] = {
+        { "gzip", archive_write_add_filter_gzip },
+        { "bzip2", archive_write_add_filter_bzip2 },
+        { "xz", archive_write_add_filter_xz },
+};
+
+static char text[TEXT_SIZE];
+
+static void make_text(void) {
+        for (size_t i = 0; i < sizeof(text); i++)
+                text[i] = "0123456789abcdef"[(i * i + i / 7) % 16];
+}
+
+static void compress_text(filter_t filter, Bytes *ret) {
+        struct archive *archive = archive_write_new();
+        struct archive_entry *entry = archive_entry_new();
+
+        ck_assert_int_eq(archive_write_set_format_raw(archive), ARCHIVE_OK);
+        ck_assert_int_eq(filter(archive), ARCHIVE_OK);
+        ck_assert_int_eq(archive_write_set_bytes_in_last_block(archive, 1), ARCHIVE_OK);
+        ck_assert_int_eq(archive_write_open_memory(archive, ret->data, sizeof(ret->data), &ret->size), ARCHIVE_OK);
+        archive_entry_set_filetype(entry, AE_IFREG);
+        ck_assert_int_eq(archive_write_header(archive, entry), ARCHIVE_OK);
+        ck_assert_int_eq(archive_write_data(archive, text, sizeof(text)), (int)sizeof(text));
+        archive_entry_free(entry);
+        ck_assert_int_eq(archive_write_free(archive), ARCHIVE_OK);
+}
+
+static int to_file(const void *data, size_t size) {
+        int fd = memfd_create("source", MFD_CLOEXEC);
+
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(write_all(fd, data, size), 0);
+        ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
+        return fd;
+}
+
+/* Returns 0 where the end was reached well, and how often the text came; else negative errno. */
+static int read_all(int fd, unsigned *ret_times) {
+        _cleanup_(worker_stream_freep) WorkerStream *stream = NULL;
+        char all[4 * TEXT_SIZE];
+        const void *block;
+        size_t size = 0;
+        ssize_t n;
+
+        ck_assert_int_eq(worker_stream_open(fd, &stream), 0);
+        while ((n = worker_stream_read(stream, &block)) > 0) {
+                /* Damaged data may become more than there was before a checksum tells. */
+                if (size + n <= sizeof(all))
+                        memcpy(all + size, block, n);
+                size += n;
+        }
+        if (n < 0) {
+                ck_assert_uint_gt(strlen(worker_stream_trouble(stream)), 3);
+                return n;
+        }
+        *ret_times = size / TEXT_SIZE;
+        if (size % TEXT_SIZE != 0 || size > sizeof(all))
+                return 1; /* something else than was put in */
+        for (unsigned i = 0; i < *ret_times; i++)
+                if (memcmp(all + i * TEXT_SIZE, text, TEXT_SIZE) != 0)
+                        return 1;
+        return 0;
+}
+
+static int read_bytes(const void *data, size_t size, unsigned *ret_times) {
+        _cleanup_close_ int fd = to_file(data, size);
+
+        return read_all(fd, ret_times);
+}
+
+START_TEST(every_compression_is_recognised) {
+        unsigned times;
+
+        make_text();
+        for (size_t i = 0; i < ELEMENTSOF(compressions); i++) {
+                Bytes bytes;
+
+                compress_text(compressions[i].filter, &bytes);
+                ck_assert_int_eq(read_bytes(bytes.data, bytes.size, &times), 0);
+                ck_assert_uint_eq(times, 1);
+        }
+        ck_assert_int_eq(read_bytes(text, sizeof(text), &times), 0);
+        ck_assert_uint_eq(times, 1);
+}
+END_TEST
+
+START_TEST(an_empty_source_is_an_empty_stream) {
+        unsigned times = 7;
+
+        ck_assert_int_eq(read_bytes("", 0, &times), 0);
+        ck_assert_uint_eq(times, 0);
+}
+END_TEST
+
+START_TEST(a_source_cut_anywhere_ends_badly) {
+        make_text();
+        for (size_t i = 0; i < ELEMENTSOF(compressions); i++) {
+                Bytes bytes;
+
+                compress_text(compressions[i].filter, &bytes);
+                /* The first bytes are what tells the compression; without them it is a text that is not compressed. */
+                for (size_t cut = 20; cut < bytes.size; cut++) {
+                        unsigned times;
+
+                        ck_assert_msg(read_bytes(bytes.data, cut, &times) == -EBADMSG, "%s cut at %zu of %zu",
+                                      compressions[i].name, cut, bytes.size);
+                }
+        }
+}
+END_TEST
+
+/* Some bits mean nothing (gzip's time stamp): then the text must be as it was. */
+START_TEST(a_flipped_bit_is_noticed_or_harmless) {
+        make_text();
+        for (size_t i = 0; i < ELEMENTSOF(compressions); i++) {
+                Bytes bytes;
+
+                compress_text(compressions[i].filter, &bytes);
+                for (size_t at = 12; at < bytes.size; at++) {
+                        unsigned times = 0;
+                        int r;
+
+                        bytes.data[at] ^= 0x10;
+                        r = read_bytes(bytes.data, bytes.size, &times);
+                        ck_assert_msg(r < 0 || (r == 0 && times == 1), "%s flipped at %zu of %zu", compressions[i].name, at,
+                                      bytes.size);
+                        bytes.data[at] ^= 0x10;
+                }
+        }
+}
+END_TEST
+
+START_TEST(gzip_checksum_and_length_count) {
+        unsigned times;
+        Bytes bytes;
+
+        make_text();
+        compress_text(archive_write_add_filter_gzip, &bytes);
+        for (size_t from_end = 1; from_end <= 8; from_end++) {
+                bytes.data[bytes.size - from_end] ^= 1;
+                ck_assert_int_eq(read_bytes(bytes.data, bytes.size, &times), -EBADMSG);
+                bytes.data[bytes.size - from_end] ^= 1;
+        }
+        ck_assert_int_eq(read_bytes(bytes.data, bytes.size, &times), 0);
+}
+END_TEST
+
+START_TEST(gzip_files_one_behind_the_other_are_one) {
+        _cleanup_free_ char *joined = NULL;
+        unsigned times;
+        Bytes bytes;
+
+        make_text();
+        compress_text(archive_write_add_filter_gzip, &bytes);
+        joined = malloc(bytes.size * 3);
+        for (int i = 0; i < 3; i++)
+                memcpy(joined + i * bytes.size, bytes.data, bytes.size);
+        ck_assert_int_eq(read_bytes(joined, bytes.size * 3, &times), 0);
+        ck_assert_uint_eq(times, 3);
+        ck_assert_int_eq(read_bytes(joined, bytes.size * 3 - 1, &times), -EBADMSG);
+}
+END_TEST
+
+/* Tapes and USB sticks pad to whole blocks. */
+START_TEST(padding_behind_gzip_is_ignored) {
+        unsigned times;
+        Bytes bytes;
+
+        make_text();
+        compress_text(archive_write_add_filter_gzip, &bytes);
+        memset(bytes.data + bytes.size, 0, 512);
+        ck_assert_int_eq(read_bytes(bytes.data, bytes.size + 512, &times), 0);
+        ck_assert_uint_eq(times, 1);
+}
+END_TEST
+
+START_TEST(a_pipe_that_brings_single_bytes_will_do) {
+        make_text();
+        for (size_t i = 0; i < ELEMENTSOF(compressions); i++) {
+                Bytes bytes;
+                int pair[2];
+                pid_t child;
+                unsigned times;
+
+                compress_text(compressions[i].filter, &bytes);
+                ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+                child = fork();
+                if (child == 0) {
+                        for (size_t n = 0; n < bytes.size; n++)
+                                (void)!write(pair[1], bytes.data + n, 1);
+                        _exit(EXIT_SUCCESS);
+                }
+                closep(&pair[1]);
+                ck_assert_int_eq(read_all(pair[0], &times), 0);
+                ck_assert_uint_eq(times, 1);
+                closep(&pair[0]);
+        }
+}
+END_TEST
+
+START_TEST(a_source_that_cannot_be_read_is_told_by_its_error) {
+        _cleanup_(worker_stream_freep) WorkerStream *stream = NULL;
+        _cleanup_close_ int directory = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        ck_assert_int_eq(worker_stream_open(directory, &stream), -EISDIR);
+        ck_assert_ptr_null(stream);
+}
+END_TEST
+
+int main(void) {
+        return RUN_TESTS("worker-stream", every_compression_is_recognised, an_empty_source_is_an_empty_stream,
+                         a_source_cut_anywhere_ends_badly, a_flipped_bit_is_noticed_or_harmless,
+                         gzip_checksum_and_length_count, gzip_files_one_behind_the_other_are_one,
+                         padding_behind_gzip_is_ignored, a_pipe_that_brings_single_bytes_will_do,
+                         a_source_that_cannot_be_read_is_told_by_its_error);
+}
