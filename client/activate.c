@@ -7,7 +7,6 @@
 
 #include "client/activate.h"
 
-#include <stdarg.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -16,26 +15,13 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "shared/error.h"
 #include "shared/paths.h"
 #include "shared/util.h"
 
 #define BACKLOG 4096
 
-static int unavailable(sd_bus_error *reterr, int r, const char *what, const char *path) {
-        sd_bus_error_setf(reterr, lxss_error_to_name(LXSS_ERROR_SERVICE_UNAVAILABLE), "%s %s: %s", what, path,
-                          strerror(-r));
-        return r;
-}
-
-static int refused(sd_bus_error *reterr, const char *format, ...) _printf_(2, 3);
-static int refused(sd_bus_error *reterr, const char *format, ...) {
-        va_list arguments;
-
-        va_start(arguments, format);
-        sd_bus_error_setfv(reterr, lxss_error_to_name(LXSS_ERROR_ACCESS_DENIED), format, arguments);
-        va_end(arguments);
-        return -EACCES;
+static int unavailable(Failure *reterr, int r, const char *what, const char *path) {
+        return failure_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, r, "%s %s: %s", what, path, strerror(-r));
 }
 
 static int make_socket(const char *path, struct sockaddr_un *ret_address) {
@@ -49,19 +35,20 @@ static int make_socket(const char *path, struct sockaddr_un *ret_address) {
 }
 
 /* Somebody else's server at our path would get our descriptors: refused. */
-static int verify_peer(int fd, const char *path, sd_bus_error *reterr) {
+static int verify_peer(int fd, const char *path, Failure *reterr) {
         struct ucred peer;
         socklen_t size = sizeof(peer);
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
                 return unavailable(reterr, -errno, "Cannot tell who listens on", path);
         if (peer.uid != 0 && peer.uid != geteuid())
-                return refused(reterr, "The socket %s is served by another user. Nothing was sent to it.", path);
+                return failure_set(reterr, LXSS_ERROR_ACCESS_DENIED, -EACCES,
+                                   "The socket %s is served by another user. Nothing was sent to it.", path);
         return 0;
 }
 
 /* 1: connected. 0: nobody listens there. */
-static int try_connect(const char *path, int *ret, sd_bus_error *reterr) {
+static int try_connect(const char *path, int *ret, Failure *reterr) {
         _cleanup_close_ int fd = -EBADF;
         struct sockaddr_un address;
         int r;
@@ -97,7 +84,7 @@ static int make_directories(const char *path) {
         return mkdir(copy, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int open_runtime_directory(const char *path, int *ret, sd_bus_error *reterr) {
+static int open_runtime_directory(const char *path, int *ret, Failure *reterr) {
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
         int r;
@@ -109,9 +96,11 @@ static int open_runtime_directory(const char *path, int *ret, sd_bus_error *rete
         if (fd < 0 || fstat(fd, &st) < 0)
                 return unavailable(reterr, -errno, "Cannot open the directory", path);
         if (st.st_uid != geteuid())
-                return refused(reterr, "The directory %s belongs to another user. lxssd is not started in it.", path);
+                return failure_set(reterr, LXSS_ERROR_ACCESS_DENIED, -EACCES,
+                                   "The directory %s belongs to another user. lxssd is not started in it.", path);
         if (st.st_mode & 022)
-                return refused(reterr, "Others may write to %s. Remove that with chmod 0700, then try again.", path);
+                return failure_set(reterr, LXSS_ERROR_ACCESS_DENIED, -EACCES,
+                                   "Others may write to %s. Remove that with chmod 0700, then try again.", path);
         *ret = steal_fd(&fd);
         return 0;
 }
@@ -256,7 +245,7 @@ static int spawn(int *listener, const char *program) {
 }
 
 /* With the lock held, and after nobody answered on the socket. */
-static int start_manager(const char *socket_path, sd_bus_error *reterr) {
+static int start_manager(const char *socket_path, Failure *reterr) {
         _cleanup_close_ int listener = -EBADF;
         _cleanup_free_ char *program = NULL;
         int r;
@@ -275,7 +264,7 @@ static int start_manager(const char *socket_path, sd_bus_error *reterr) {
         return 0;
 }
 
-static int start_and_connect(const char *socket_path, int *ret, sd_bus_error *reterr) {
+static int start_and_connect(const char *socket_path, int *ret, Failure *reterr) {
         _cleanup_close_ int directory = -EBADF, lock = -EBADF;
         _cleanup_free_ char *path = NULL;
         int r;
@@ -299,7 +288,7 @@ static int start_and_connect(const char *socket_path, int *ret, sd_bus_error *re
         return r == 0 ? unavailable(reterr, -ECONNREFUSED, "Cannot connect to", socket_path) : r;
 }
 
-int activate_connect(bool start, int *ret, sd_bus_error *reterr) {
+int activate_connect(bool start, int *ret, Failure *reterr) {
         _cleanup_free_ char *path = NULL;
         int r;
 

@@ -7,39 +7,48 @@
 
 #include "client/command.h"
 #include "client/json.h"
-#include "client/remote.h"
 #include "client/signals.h"
 #include "client/text.h"
 
-static int call_hold(sd_bus *bus, const char *name, int *ret_fd, sd_bus_error *reterr) {
-        _cleanup_bus_message_ sd_bus_message *reply = NULL;
+static int call_hold(Connection *connection, const char *name, int *ret_fd, Failure *reterr) {
+        _cleanup_incoming_ Incoming *answer = NULL;
+        DbusReader reader;
         int fd, r;
 
-        r = remote_call(bus, "Hold", &reply, reterr, "s", name ? name : "");
-        if (r >= 0)
-                r = sd_bus_message_read(reply, "h", &fd);
+        r = remote_call(connection, "Hold", &answer, reterr, "s", name ? name : "");
         if (r < 0)
                 return r;
-        fd = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* the message owns the other */
+        reader = incoming_read(answer);
+        if (dbus_get(&reader, "h", &fd) < 0)
+                return remote_bad_answer(-EBADMSG, reterr);
+        fd = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* the answer owns the other */
         if (fd < 0)
                 return -errno;
         *ret_fd = fd;
         return 0;
 }
 
+/* What lxssd may say in the meantime is nothing to us. */
+static int discard_messages(Connection *connection) {
+        for (;;) {
+                _cleanup_incoming_ Incoming *incoming = NULL;
+                int r = connection_next(connection, &incoming);
+
+                if (r <= 0)
+                        return r;
+        }
+}
+
 /* Until a signal (0), or the instance or lxssd is gone (-EOWNERDEAD, -ECONNRESET). */
-static int wait_for_end(sd_bus *bus, int hold, int signal_fd) {
+static int wait_for_end(Connection *connection, int hold, int signal_fd) {
         for (;;) {
                 struct pollfd polls[] = {
                         { .fd = signal_fd, .events = POLLIN },
                         { .fd = hold },
-                        { .fd = sd_bus_get_fd(bus), .events = POLLIN },
+                        { .fd = connection_fd(connection), .events = POLLIN },
                 };
-                int r;
 
-                while ((r = sd_bus_process(bus, NULL)) > 0)
-                        ;
-                if (r < 0)
+                if (discard_messages(connection) < 0)
                         return -ECONNRESET;
                 if (poll(polls, ELEMENTSOF(polls), -1) < 0 && errno != EINTR)
                         return -errno;
@@ -63,24 +72,24 @@ static void announce(const Command *command, const char *name) {
 }
 
 static int run_hold(Command *command) {
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_failure_ Failure failure = {};
         _cleanup_close_ int hold = -EBADF, signal_fd = -EBADF;
-        _cleanup_bus_ sd_bus *bus = NULL;
+        _cleanup_connection_ Connection *connection = NULL;
         const char *name;
         int r;
 
         if (command_words(command, 0, 1, &name) < 0)
                 return command->exit_code;
-        r = command_connect(command, true, &bus, &error);
+        r = command_connect(command, true, &connection, &failure);
         if (r >= 0)
-                r = call_hold(bus, name, &hold, &error);
+                r = call_hold(connection, name, &hold, &failure);
         if (r < 0)
-                return command_fail(command, r, &error);
+                return command_fail(command, r, &failure);
         signal_fd = signals_block_termination();
         if (signal_fd < 0)
                 return command_fail(command, signal_fd, NULL);
         announce(command, name);
-        r = wait_for_end(bus, hold, signal_fd);
+        r = wait_for_end(connection, hold, signal_fd);
         if (r == 0)
                 return EXIT_SUCCESS;
         say(r == -EOWNERDEAD ? "The instance was ended by somebody else." : "lxssd ended, and the instance with it.");

@@ -8,7 +8,6 @@
 #include "client/command.h"
 #include "client/json.h"
 #include "client/operation.h"
-#include "client/remote.h"
 #include "client/signals.h"
 #include "client/snapshot.h"
 #include "client/source.h"
@@ -93,21 +92,31 @@ static int open_stdin(Command *command, const Install *install) {
         return dup(0);
 }
 
-static int append_options(sd_bus_message *m, const Install *install) {
-        int r = sd_bus_message_open_container(m, 'a', "{sv}");
+/* fd negative: InstallFrom. */
+static void write_call(DbusWriter *w, const Install *install, int fd, const char *name) {
+        DbusArray options;
 
-        if (r >= 0 && install->user)
-                r = sd_bus_message_append(m, "{sv}", "user", "s", install->user);
-        if (r >= 0 && install->make_default)
-                r = sd_bus_message_append(m, "{sv}", "default", "b", 1);
-        return r < 0 ? r : sd_bus_message_close_container(m);
+        if (fd >= 0) {
+                dbus_begin_call(w, MANAGER_PATH, MANAGER_INTERFACE, "Install", "hsa{sv}");
+                dbus_put(w, "hs", fd, name);
+        } else {
+                dbus_begin_call(w, MANAGER_PATH, MANAGER_INTERFACE, "InstallFrom", "ssa{sv}");
+                dbus_put(w, "ss", install->source, name ? name : "");
+        }
+        options = dbus_open_array(w, '{');
+        if (install->user)
+                remote_put_option(w, "user", "s", install->user);
+        if (install->make_default)
+                remote_put_option(w, "default", "b", true);
+        dbus_close_array(w, options);
 }
 
-/* fd negative: InstallFrom. */
-static int begin(sd_bus *bus, Install *install, int fd, sd_bus_error *reterr) {
-        _cleanup_bus_message_ sd_bus_message *m = NULL, *reply = NULL;
+static int begin(Connection *connection, Install *install, int fd, Failure *reterr) {
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+        _cleanup_incoming_ Incoming *answer = NULL;
         _cleanup_free_ char *derived = NULL;
         const char *name = install->name, *path;
+        DbusReader reader;
         int r;
 
         if (!name && fd >= 0) {
@@ -115,24 +124,18 @@ static int begin(sd_bus *bus, Install *install, int fd, sd_bus_error *reterr) {
                 if (!derived)
                         return -ENOMEM;
         }
-        r = sd_bus_message_new_method_call(bus, &m, NULL, MANAGER_PATH, MANAGER_INTERFACE,
-                                           fd >= 0 ? "Install" : "InstallFrom");
-        if (r >= 0)
-                r = fd >= 0 ? sd_bus_message_append(m, "hs", fd, name) :
-                              sd_bus_message_append(m, "ss", install->source, name ? name : "");
-        if (r >= 0)
-                r = append_options(m, install);
-        if (r >= 0)
-                r = sd_bus_call(bus, m, UINT64_MAX, reterr, &reply);
-        if (r >= 0)
-                r = sd_bus_message_read(reply, "o", &path);
+        write_call(&w, install, fd, name);
+        r = remote_finish_call(connection, &w, &answer, reterr);
         if (r < 0)
                 return r;
+        reader = incoming_read(answer);
+        if (dbus_get(&reader, "o", &path) < 0)
+                return remote_bad_answer(-EBADMSG, reterr);
         install->operation = strdup(path);
         if (!install->operation)
                 return -ENOMEM;
-        if (sd_bus_get_property_string(bus, NULL, path, OPERATION_INTERFACE, "Distribution", NULL,
-                                       &install->distribution) < 0 || str_empty(install->distribution)) {
+        if (remote_get_string(connection, path, OPERATION_INTERFACE, "Distribution", &install->distribution) < 0 ||
+            str_empty(install->distribution)) {
                 free(install->distribution);
                 install->distribution = str_empty(name) ? NULL : strdup(name);
         }
@@ -152,11 +155,11 @@ static void print_json(const Install *install, const DistributionInfo *d) {
         json_close(&json, '}');
 }
 
-static void print_success(Command *command, sd_bus *bus, const Install *install) {
+static void print_success(Command *command, Connection *connection, const Install *install) {
         _cleanup_snapshot_ Snapshot snapshot = {};
         const DistributionInfo *d = NULL;
 
-        if (install->distribution && snapshot_take(bus, &snapshot, NULL) >= 0)
+        if (install->distribution && snapshot_take(connection, &snapshot, NULL) >= 0)
                 d = snapshot_find_distribution(&snapshot, install->distribution);
         if (command->json) {
                 print_json(install, d);
@@ -181,24 +184,24 @@ static void print_success(Command *command, sd_bus *bus, const Install *install)
 
 /* fd is closed as soon as lxssd has it. */
 static int install_from(Command *command, Install *install, int *fd) {
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_failure_ Failure failure = {};
         _cleanup_close_ int signal_fd = -EBADF;
-        _cleanup_bus_ sd_bus *bus = NULL;
+        _cleanup_connection_ Connection *connection = NULL;
         int r;
 
-        r = command_connect(command, true, &bus, &error);
+        r = command_connect(command, true, &connection, &failure);
         if (r < 0)
-                return command_fail(command, r, &error);
+                return command_fail(command, r, &failure);
         signal_fd = signals_block_termination();
         if (signal_fd < 0)
                 return command_fail(command, signal_fd, NULL);
-        r = begin(bus, install, *fd, &error);
+        r = begin(connection, install, *fd, &failure);
         closep(fd);
         if (r < 0)
-                return command_fail(command, r, &error);
-        r = operation_wait(command, bus, install->operation, signal_fd);
+                return command_fail(command, r, &failure);
+        r = operation_wait(command, connection, install->operation, signal_fd);
         if (r == EXIT_SUCCESS)
-                print_success(command, bus, install);
+                print_success(command, connection, install);
         return r;
 }
 

@@ -9,7 +9,6 @@
 #include "client/command.h"
 #include "client/launch-options.h"
 #include "client/program.h"
-#include "client/remote.h"
 #include "client/signals.h"
 #include "client/text.h"
 
@@ -105,8 +104,8 @@ static int end_as_program(const Program *program) {
 
 static int launch(Command *command, const LaunchOptions *options, LaunchRequest *request) {
         _cleanup_program_ Program program = PROGRAM_NONE;
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_bus_ sd_bus *bus = NULL;
+        _cleanup_failure_ Failure failure = {};
+        _cleanup_connection_ Connection *connection = NULL;
         const char *problem;
         int r;
 
@@ -117,22 +116,22 @@ static int launch(Command *command, const LaunchOptions *options, LaunchRequest 
         problem = launch_request_validate(request);
         if (problem)
                 return command_usage(command, "%s", problem);
-        r = command_connect(command, true, &bus, &error);
+        r = command_connect(command, true, &connection, &failure);
         if (r < 0)
-                return command_fail(command, r, &error);
+                return command_fail(command, r, &failure);
         program.signal_fd = signals_block();
         if (program.signal_fd < 0)
                 return command_fail(command, program.signal_fd, NULL);
-        r = program_start(&program, bus, request, &error);
+        r = program_start(&program, connection, request, &failure);
         if (r < 0)
-                return command_fail(command, r, &error);
+                return command_fail(command, r, &failure);
         closep(&request->terminal_socket); /* so that the far end's fate shows at ours */
 
         r = program_run(&program);
         if (r >= 0)
                 return end_as_program(&program);
         if (!program.path)
-                return command_fail(command, r, &program.error);
+                return command_fail(command, r, &program.failure);
         say("lxssd ended, and the program with it");
         return EXIT_SERVICE;
 }

@@ -4,7 +4,6 @@
 
 #include "client/command.h"
 #include "client/json.h"
-#include "client/remote.h"
 #include "client/snapshot.h"
 #include "client/table.h"
 #include "client/text.h"
@@ -80,16 +79,16 @@ static void print_names(const Snapshot *snapshot, bool only_running) {
 }
 
 static int list(Command *command, bool only_running, bool more) {
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_failure_ Failure failure = {};
         _cleanup_snapshot_ Snapshot snapshot = {};
-        _cleanup_bus_ sd_bus *bus = NULL;
+        _cleanup_connection_ Connection *connection = NULL;
         int r;
 
-        r = command_connect(command, true, &bus, &error);
+        r = command_connect(command, true, &connection, &failure);
         if (r >= 0)
-                r = snapshot_take(bus, &snapshot, &error);
+                r = snapshot_take(connection, &snapshot, &failure);
         if (r < 0)
-                return command_fail(command, r, &error);
+                return command_fail(command, r, &failure);
         if (command->json)
                 print_json(&snapshot, only_running);
         else if (command->quiet)

@@ -6,7 +6,6 @@
 
 #include "client/command.h"
 #include "client/json.h"
-#include "client/remote.h"
 #include "client/snapshot.h"
 #include "client/table.h"
 
@@ -65,19 +64,19 @@ static void print_table(const Snapshot *snapshot, const char *distribution) {
 }
 
 static int run_ps(Command *command) {
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_failure_ Failure failure = {};
         _cleanup_snapshot_ Snapshot snapshot = {};
-        _cleanup_bus_ sd_bus *bus = NULL;
+        _cleanup_connection_ Connection *connection = NULL;
         const char *name;
         int r;
 
         if (command_words(command, 0, 1, &name) < 0)
                 return command->exit_code;
-        r = command_connect(command, true, &bus, &error);
+        r = command_connect(command, true, &connection, &failure);
         if (r >= 0)
-                r = snapshot_take(bus, &snapshot, &error);
+                r = snapshot_take(connection, &snapshot, &failure);
         if (r < 0)
-                return command_fail(command, r, &error);
+                return command_fail(command, r, &failure);
         if (name && !snapshot_find_distribution(&snapshot, name))
                 return command_unknown_distribution(command, &snapshot, name);
         if (command->json)

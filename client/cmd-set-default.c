@@ -4,22 +4,21 @@
 
 #include "client/command.h"
 #include "client/json.h"
-#include "client/remote.h"
 
 static int run_set_default(Command *command) {
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_bus_ sd_bus *bus = NULL;
+        _cleanup_failure_ Failure failure = {};
+        _cleanup_connection_ Connection *connection = NULL;
         Json json = JSON_ON(stdout);
         const char *name;
         int r;
 
         if (command_words(command, 1, 1, &name) < 0)
                 return command->exit_code;
-        r = command_connect(command, true, &bus, &error);
+        r = command_connect(command, true, &connection, &failure);
         if (r >= 0)
-                r = remote_call(bus, "SetDefault", NULL, &error, "s", name);
+                r = remote_call(connection, "SetDefault", NULL, &failure, "s", name);
         if (r < 0)
-                return command_fail(command, r, &error);
+                return command_fail(command, r, &failure);
         if (command->json) {
                 json_open(&json, NULL, '{');
                 json_string(&json, "default_distribution", name);

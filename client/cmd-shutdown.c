@@ -4,21 +4,20 @@
 
 #include "client/command.h"
 #include "client/json.h"
-#include "client/remote.h"
 
 static int run_shutdown(Command *command) {
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_bus_ sd_bus *bus = NULL;
+        _cleanup_failure_ Failure failure = {};
+        _cleanup_connection_ Connection *connection = NULL;
         Json json = JSON_ON(stdout);
         int running, r = 0;
 
         if (command_words(command, 0, 0, NULL) < 0)
                 return command->exit_code;
-        running = command_connect(command, false, &bus, &error);
+        running = command_connect(command, false, &connection, &failure);
         if (running > 0)
-                r = remote_call(bus, "Shutdown", NULL, &error, NULL);
+                r = remote_call(connection, "Shutdown", NULL, &failure, "");
         if (running < 0 || r < 0)
-                return command_fail(command, running < 0 ? running : r, &error);
+                return command_fail(command, running < 0 ? running : r, &failure);
         if (command->json) {
                 json_open(&json, NULL, '{');
                 json_bool(&json, "was_running", running > 0);

@@ -4,7 +4,6 @@
 
 #include "client/command.h"
 #include "client/json.h"
-#include "client/remote.h"
 #include "client/snapshot.h"
 #include "client/text.h"
 #include "shared/paths.h"
@@ -102,24 +101,24 @@ static void print_text(const ManagerInfo *info, const Snapshot *snapshot, const 
 }
 
 static int run_status(Command *command) {
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_failure_ Failure failure = {};
         _cleanup_manager_info_ ManagerInfo info = {};
         _cleanup_snapshot_ Snapshot snapshot = {};
         _cleanup_free_ char *socket = NULL;
-        _cleanup_bus_ sd_bus *bus = NULL;
+        _cleanup_connection_ Connection *connection = NULL;
         int r;
 
         if (command_words(command, 0, 0, NULL) < 0)
                 return command->exit_code;
-        r = command_connect(command, true, &bus, &error);
+        r = command_connect(command, true, &connection, &failure);
         if (r >= 0)
-                r = manager_info_get(bus, &info, &error);
+                r = manager_info_get(connection, &info, &failure);
         if (r >= 0)
-                r = snapshot_take(bus, &snapshot, &error);
+                r = snapshot_take(connection, &snapshot, &failure);
         if (r >= 0)
                 r = path_manager_socket(&socket);
         if (r < 0)
-                return command_fail(command, r, &error);
+                return command_fail(command, r, &failure);
         if (command->json)
                 print_json(&info, &snapshot, socket);
         else

@@ -4,22 +4,21 @@
 
 #include "client/command.h"
 #include "client/json.h"
-#include "client/remote.h"
 
 static int run_terminate(Command *command) {
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_bus_ sd_bus *bus = NULL;
+        _cleanup_failure_ Failure failure = {};
+        _cleanup_connection_ Connection *connection = NULL;
         Json json = JSON_ON(stdout);
         const char *name;
         int r;
 
         if (command_words(command, 1, 1, &name) < 0)
                 return command->exit_code;
-        r = command_connect(command, true, &bus, &error); /* started, if need be, to say whether the name exists */
+        r = command_connect(command, true, &connection, &failure); /* started, if need be, to say whether the name exists */
         if (r >= 0)
-                r = remote_call(bus, "Terminate", NULL, &error, "s", name);
+                r = remote_call(connection, "Terminate", NULL, &failure, "s", name);
         if (r < 0)
-                return command_fail(command, r, &error);
+                return command_fail(command, r, &failure);
         if (command->json) {
                 json_open(&json, NULL, '{');
                 json_string(&json, "terminated", name);

@@ -6,7 +6,6 @@
 #include "client/command.h"
 #include "client/json.h"
 #include "client/operation.h"
-#include "client/remote.h"
 #include "client/signals.h"
 #include "client/text.h"
 
@@ -17,19 +16,26 @@ static const Option option_table[] = {
         { 0 },
 };
 
-static int begin(sd_bus *bus, const char *name, bool terminate, char **ret_path, sd_bus_error *reterr) {
-        _cleanup_bus_message_ sd_bus_message *reply = NULL;
+static int begin(Connection *connection, const char *name, bool terminate, char **ret_path, Failure *reterr) {
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+        _cleanup_incoming_ Incoming *answer = NULL;
+        DbusArray options;
+        DbusReader reader;
         const char *path;
         int r;
 
+        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "Uninstall", "sa{sv}");
+        dbus_put(&w, "s", name);
+        options = dbus_open_array(&w, '{');
         if (terminate)
-                r = remote_call(bus, "Uninstall", &reply, reterr, "sa{sv}", name, 1, "terminate", "b", 1);
-        else
-                r = remote_call(bus, "Uninstall", &reply, reterr, "sa{sv}", name, 0);
-        if (r >= 0)
-                r = sd_bus_message_read(reply, "o", &path);
+                remote_put_option(&w, "terminate", "b", true);
+        dbus_close_array(&w, options);
+        r = remote_finish_call(connection, &w, &answer, reterr);
         if (r < 0)
                 return r;
+        reader = incoming_read(answer);
+        if (dbus_get(&reader, "o", &path) < 0)
+                return remote_bad_answer(-EBADMSG, reterr);
         *ret_path = strdup(path);
         return *ret_path ? 0 : -ENOMEM;
 }
@@ -50,22 +56,22 @@ static void print_success(const Command *command, const char *name) {
 }
 
 static int uninstall(Command *command, const char *name, bool terminate) {
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_failure_ Failure failure = {};
         _cleanup_close_ int signal_fd = -EBADF;
         _cleanup_free_ char *path = NULL;
-        _cleanup_bus_ sd_bus *bus = NULL;
+        _cleanup_connection_ Connection *connection = NULL;
         int r;
 
-        r = command_connect(command, true, &bus, &error);
+        r = command_connect(command, true, &connection, &failure);
         if (r < 0)
-                return command_fail(command, r, &error);
+                return command_fail(command, r, &failure);
         signal_fd = signals_block_termination();
         if (signal_fd < 0)
                 return command_fail(command, signal_fd, NULL);
-        r = begin(bus, name, terminate, &path, &error);
+        r = begin(connection, name, terminate, &path, &failure);
         if (r < 0)
-                return command_fail(command, r, &error);
-        r = operation_wait(command, bus, path, signal_fd);
+                return command_fail(command, r, &failure);
+        r = operation_wait(command, connection, path, signal_fd);
         if (r == EXIT_SUCCESS)
                 print_success(command, name);
         return r;

@@ -7,7 +7,6 @@
 
 #include <stdarg.h>
 
-#include "client/remote.h"
 #include "client/snapshot.h"
 #include "client/text.h"
 #include "shared/error.h"
@@ -119,7 +118,7 @@ int command_unknown_distribution(Command *command, const struct Snapshot *snapsh
         return lxss_error_exit_code(lxss_error_to_name(LXSS_ERROR_NO_SUCH_DISTRIBUTION));
 }
 
-int command_connect(const Command *command, bool start, sd_bus **ret, sd_bus_error *reterr) {
+int command_connect(const Command *command, bool start, Connection **ret, Failure *reterr) {
         _cleanup_free_ char *path = NULL, *log = NULL;
         int r;
 
@@ -129,18 +128,20 @@ int command_connect(const Command *command, bool start, sd_bus **ret, sd_bus_err
         return r;
 }
 
-int command_fail(Command *command, int r, const sd_bus_error *error) {
-        if (remote_connection_lost(r, error)) {
+int command_fail(Command *command, int r, const Failure *failure) {
+        const char *name = failure ? failure->name : NULL;
+
+        if (remote_connection_lost(r, failure)) {
                 _cleanup_free_ char *log = remote_describe_log();
 
                 say("lxssd ended before it answered. Its log: %s", log ? log : "unknown");
                 return EXIT_SERVICE;
         }
-        if (error && !str_empty(error->message))
-                say("%s", error->message);
+        if (failure && !str_empty(failure->message))
+                say("%s", failure->message);
         else
                 say("%s", strerror(r < 0 ? -r : EIO));
-        if (command->verbose && error && error->name)
-                say("(%s)", error->name);
-        return lxss_error_exit_code(error ? error->name : NULL);
+        if (command->verbose && name)
+                say("(%s)", name);
+        return lxss_error_exit_code(name);
 }

@@ -5,9 +5,9 @@
  * carried out. Every cmd-*.c defines one Verb. */
 
 #include <stdbool.h>
-#include <systemd/sd-bus.h>
 
 #include "client/options.h"
+#include "client/remote.h"
 #include "shared/util.h"
 
 /* lxctl itself or the service failed, as env(1) has it. */
@@ -64,7 +64,7 @@ struct Snapshot;
 int command_unknown_distribution(Command *command, const struct Snapshot *snapshot, const char *name);
 
 /* remote_connect(), and with --verbose says where lxssd was found and where its log is. */
-int command_connect(const Command *command, bool start, sd_bus **ret, sd_bus_error *reterr);
+int command_connect(const Command *command, bool start, Connection **ret, Failure *reterr);
 
 /* Says why a call failed. Returns the exit code that belongs to it. */
-int command_fail(Command *command, int r, const sd_bus_error *error);
+int command_fail(Command *command, int r, const Failure *failure);

@@ -3,12 +3,10 @@
 
 /* Standing by while lxssd carries out long work for us. */
 
-#include <systemd/sd-bus.h>
-
 #include "client/command.h"
 
 /* Shows progress until the operation at `path` is finished. Ctrl-C (or SIGTERM,
  * SIGHUP) cancels it; lxssd then cleans up, and this process dies of that signal.
  * signal_fd is signals_block_termination()'s, which is called before the
  * operation is begun. Says why it failed. Returns the exit code. */
-int operation_wait(Command *command, sd_bus *bus, const char *path, int signal_fd);
+int operation_wait(Command *command, Connection *connection, const char *path, int signal_fd);

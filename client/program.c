@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "client/remote.h"
 #include "client/signals.h"
 #include "client/text.h"
 
@@ -23,127 +22,109 @@ static uint64_t now_us(void) {
         return (uint64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-static int append_bytes_array(sd_bus_message *m, char *const *strings) {
-        int r = sd_bus_message_open_container(m, 'a', "ay");
+static void put_bytes_array(DbusWriter *w, char *const *strings) {
+        DbusArray array = dbus_open_array(w, 'a');
 
-        for (char *const *s = strings; s && *s && r >= 0; s++)
-                r = sd_bus_message_append_array(m, 'y', *s, strlen(*s));
-        return r < 0 ? r : sd_bus_message_close_container(m);
+        for (char *const *s = strings; s && *s; s++)
+                dbus_put_bytes(w, *s, strlen(*s));
+        dbus_close_array(w, array);
 }
 
-static int append_fds(sd_bus_message *m, const LaunchRequest *request) {
-        int r = sd_bus_message_open_container(m, 'a', "{uh}");
+static void put_fds(DbusWriter *w, const LaunchRequest *request) {
+        DbusArray array = dbus_open_array(w, '{');
 
-        for (size_t i = 0; i < request->n_fds && r >= 0; i++)
-                r = sd_bus_message_append(m, "{uh}", (uint32_t)request->fds[i].number, request->fds[i].fd);
-        return r < 0 ? r : sd_bus_message_close_container(m);
+        for (size_t i = 0; i < request->n_fds; i++) {
+                dbus_put_struct(w);
+                dbus_put(w, "uh", (uint32_t)request->fds[i].number, request->fds[i].fd);
+        }
+        dbus_close_array(w, array);
 }
 
-static int append_directory(sd_bus_message *m, const char *directory) {
-        int r;
-
-        r = sd_bus_message_open_container(m, 'e', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", "directory");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', "ay");
-        if (r >= 0)
-                r = sd_bus_message_append_array(m, 'y', directory, strlen(directory));
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
-        return r < 0 ? r : sd_bus_message_close_container(m);
+/* The beginning of an option whose value is no basic one. */
+static void put_option_name(DbusWriter *w, const char *name, const char *signature) {
+        dbus_put_struct(w);
+        dbus_put(w, "s", name);
+        dbus_put_variant(w, signature);
 }
 
-static int append_terminal(sd_bus_message *m, const LaunchRequest *request) {
-        uint32_t fds[3];
-        size_t n = 0;
-        int r;
+static void put_descriptor_numbers(DbusWriter *w, const char *name, uint32_t mask) {
+        DbusArray array;
 
+        put_option_name(w, name, "au");
+        array = dbus_open_array(w, 'u');
         for (uint32_t fd = 0; fd < 3; fd++)
-                if (request->terminal_mask & 1u << fd)
-                        fds[n++] = fd;
-        r = sd_bus_message_append(m, "{sv}", "terminal", "h", request->terminal_socket);
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'e', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", "terminal-fds");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', "au");
-        if (r >= 0)
-                r = sd_bus_message_append_array(m, 'u', fds, n * sizeof(fds[0]));
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
-        if (r >= 0 && request->rows > 0)
-                r = sd_bus_message_append(m, "{sv}", "terminal-size", "(uu)", (uint32_t)request->rows,
-                                          (uint32_t)request->columns);
-        return r;
+                if (mask & 1u << fd)
+                        dbus_put(w, "u", fd);
+        dbus_close_array(w, array);
 }
 
-static int append_options(sd_bus_message *m, const LaunchRequest *request) {
-        int r = sd_bus_message_open_container(m, 'a', "{sv}");
-
-        if (r >= 0 && request->user)
-                r = sd_bus_message_append(m, "{sv}", "user", "s", request->user);
-        if (r >= 0 && request->directory)
-                r = append_directory(m, request->directory);
-        if (r >= 0 && request->shell)
-                r = sd_bus_message_append(m, "{sv}", "shell", "b", 1);
-        if (r >= 0 && request->terminal_mask)
-                r = append_terminal(m, request);
-        if (r >= 0)
-                r = sd_bus_message_append(m, "{sv}", "wait", "b", !request->no_wait);
-        if (r >= 0 && request->linger_seconds != LINGER_NONE)
-                r = sd_bus_message_append(m, "{sv}", "linger", "t", request->linger_seconds);
-        return r < 0 ? r : sd_bus_message_close_container(m);
+static void put_terminal(DbusWriter *w, const LaunchRequest *request) {
+        remote_put_option(w, "terminal", "h", request->terminal_socket);
+        put_descriptor_numbers(w, "terminal-fds", request->terminal_mask);
+        if (request->rows == 0)
+                return;
+        put_option_name(w, "terminal-size", "(uu)");
+        dbus_put_struct(w);
+        dbus_put(w, "uu", (uint32_t)request->rows, (uint32_t)request->columns);
 }
 
-static int append_request(sd_bus_message *m, const LaunchRequest *request) {
+static void put_options(DbusWriter *w, const LaunchRequest *request) {
+        DbusArray array = dbus_open_array(w, '{');
+
+        if (request->user)
+                remote_put_option(w, "user", "s", request->user);
+        if (request->directory) {
+                put_option_name(w, "directory", "ay");
+                dbus_put_bytes(w, request->directory, strlen(request->directory));
+        }
+        if (request->shell)
+                remote_put_option(w, "shell", "b", true);
+        if (request->terminal_mask)
+                put_terminal(w, request);
+        if (request->no_wait)
+                remote_put_option(w, "wait", "b", false);
+        if (request->linger_seconds != LINGER_NONE)
+                remote_put_option(w, "linger", "t", request->linger_seconds);
+        dbus_close_array(w, array);
+}
+
+static void write_launch(DbusWriter *w, const LaunchRequest *request) {
         const char *cwd = request->cwd ? request->cwd : "";
-        int r;
 
-        r = sd_bus_message_append(m, "s", request->distribution ? request->distribution : "");
-        if (r >= 0)
-                r = sd_bus_message_append_array(m, 'y', cwd, strlen(cwd));
-        if (r >= 0)
-                r = append_bytes_array(m, request->argv);
-        if (r >= 0)
-                r = append_fds(m, request);
-        if (r >= 0)
-                r = append_bytes_array(m, request->env);
-        return r < 0 ? r : append_options(m, request);
+        dbus_begin_call(w, MANAGER_PATH, MANAGER_INTERFACE, "Launch", "sayaaya{uh}aaya{sv}");
+        dbus_put(w, "s", request->distribution ? request->distribution : "");
+        dbus_put_bytes(w, cwd, strlen(cwd));
+        put_bytes_array(w, request->argv);
+        put_fds(w, request);
+        put_bytes_array(w, request->env);
+        put_options(w, request);
 }
 
 static void signal_program(Program *program, int signo) {
-        if (program->path && !program->exited)
-                (void)sd_bus_call_method_async(program->bus, NULL, NULL, program->path, PROCESS_INTERFACE, "Signal",
-                                               NULL, NULL, "ib", signo, 1);
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+
+        if (!program->path || program->exited)
+                return;
+        dbus_begin_call(&w, program->path, PROCESS_INTERFACE, "Signal", "ib");
+        dbus_put(&w, "ib", signo, true);
+        (void)connection_send(program->connection, &w, NULL);
 }
 
-static int on_launched(sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *reterr) {
-        Program *program = userdata;
+static void on_launched(Program *program, const Incoming *answer) {
+        DbusReader reader = incoming_read(answer);
         const char *path;
-        int r;
 
         program->answered = true;
         program->hint_at = 0;
-        if (sd_bus_message_is_method_error(reply, NULL)) {
-                program->failure = -sd_bus_message_get_errno(reply);
-                (void)sd_bus_error_copy(&program->error, sd_bus_message_get_error(reply));
-                if (program->failure == 0)
-                        program->failure = -EIO;
-                return 1;
-        }
-        r = sd_bus_message_read(reply, "ou", &path, NULL);
-        if (r >= 0) {
+        program->error = remote_failure_of(answer, &program->failure);
+        if (program->error == 0 && dbus_get(&reader, "o", &path) < 0)
+                program->error = remote_bad_answer(-EBADMSG, &program->failure);
+        if (program->error == 0) {
                 program->path = strdup(path);
-                r = program->path ? 0 : -ENOMEM;
+                program->error = program->path ? 0 : -ENOMEM;
         }
-        program->failure = r < 0 ? r : 0;
         if (program->early_signal > 0)
                 signal_program(program, program->early_signal);
-        return 1;
 }
 
 /* Stops us as the program would be, with the terminal as its owner left it. When
@@ -151,7 +132,6 @@ static int on_launched(sd_bus_message *reply, void *userdata, _unused_ sd_bus_er
  * Where there is no shell that could, nothing stops, and the program goes on too. */
 static void stop_self(Program *program, bool group) {
         relay_suspend(&program->relay);
-        (void)sd_bus_flush(program->bus);
         if (signal_stop_self(group))
                 return;
         relay_resume(&program->relay);
@@ -167,24 +147,16 @@ static void on_stopped(Program *program, int signo) {
         stop_self(program, signo != SIGSTOP && program->relay.master >= 0);
 }
 
-static int on_message(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *reterr) {
-        Program *program = userdata;
+static void on_exited(Program *program, const Incoming *incoming) {
+        DbusReader reader = incoming_read(incoming);
         int code, status;
 
-        if (program->path && sd_bus_message_get_path(m) && !streq(sd_bus_message_get_path(m), program->path))
-                return 0;
-        if (sd_bus_message_is_signal(m, PROCESS_INTERFACE, "Exited")) {
-                if (sd_bus_message_read(m, "ii", &code, &status) < 0)
-                        return 0;
-                program->code = code;
-                program->status = status;
-                program->exited = true;
-                relay_drain(&program->relay);
-        } else if (sd_bus_message_is_signal(m, PROCESS_INTERFACE, "Stopped")) {
-                if (sd_bus_message_read(m, "i", &status) >= 0 && !program->exited)
-                        on_stopped(program, status);
-        }
-        return 0;
+        if (dbus_get(&reader, "ii", &code, &status) < 0)
+                return;
+        program->code = code;
+        program->status = status;
+        program->exited = true;
+        relay_drain(&program->relay);
 }
 
 static const char *describe_kind(const char *kind) {
@@ -193,37 +165,49 @@ static const char *describe_kind(const char *kind) {
         return streq(kind, "uninstall") ? "removal" : kind;
 }
 
-static int on_operations(sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *reterr) {
-        const Program *program = userdata;
-        const char *kind, *distribution;
+static void on_operations(Program *program, const Incoming *answer) {
+        DbusReader reader = incoming_read(answer), entries;
 
-        if (program->answered || sd_bus_message_is_method_error(reply, NULL))
-                return 1;
-        if (sd_bus_message_enter_container(reply, 'a', "(sssdo)") < 0)
-                return 1;
-        while (sd_bus_message_read(reply, "(sssdo)", &kind, &distribution, NULL, NULL, NULL) > 0)
-                if (str_empty(program->distribution) || streq(program->distribution, distribution)) {
+        if (program->answered || answer->message.type != DBUS_METHOD_RETURN)
+                return;
+        entries = dbus_enter_array(&reader, '(');
+        while (dbus_more(&entries, &reader)) {
+                const char *kind, *distribution;
+
+                dbus_get_struct(&entries);
+                if (dbus_get(&entries, "sssdo", &kind, &distribution, NULL, NULL, NULL) == 0 &&
+                    (str_empty(program->distribution) || streq(program->distribution, distribution))) {
                         say("waiting for the %s of %s to finish", describe_kind(kind), distribution);
-                        return 1;
+                        return;
                 }
-        return 1;
+        }
 }
 
 static void ask_operations(Program *program) {
-        (void)sd_bus_call_method_async(program->bus, NULL, NULL, MANAGER_PATH, MANAGER_INTERFACE, "ListOperations",
-                                       on_operations, program, NULL);
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+
+        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "ListOperations", "");
+        (void)connection_send(program->connection, &w, &program->operations_call);
 }
 
-static int on_default(sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *reterr) {
-        Program *program = userdata;
+static void on_default(Program *program, const Incoming *answer) {
+        DbusReader reader = incoming_read(answer);
         const char *name;
 
-        if (!sd_bus_message_is_method_error(reply, NULL) && sd_bus_message_read(reply, "v", "s", &name) >= 0) {
+        if (answer->message.type == DBUS_METHOD_RETURN && streq(dbus_get_variant(&reader), "s") &&
+            dbus_get(&reader, "s", &name) == 0) {
                 free(program->distribution);
                 program->distribution = strdup(name);
         }
         ask_operations(program);
-        return 1;
+}
+
+static void ask_default(Program *program) {
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+
+        dbus_begin_call(&w, MANAGER_PATH, PROPERTIES_INTERFACE, "Get", "ss");
+        dbus_put(&w, "ss", MANAGER_INTERFACE, "DefaultDistribution");
+        (void)connection_send(program->connection, &w, &program->default_call);
 }
 
 /* The answer takes long: ask for the reason, without waiting for that answer either. */
@@ -235,12 +219,10 @@ static void look_for_reason(Program *program) {
         }
         if (program->quiet)
                 return;
-        if (!str_empty(program->distribution)) {
+        if (str_empty(program->distribution))
+                ask_default(program);
+        else
                 ask_operations(program);
-                return;
-        }
-        (void)sd_bus_call_method_async(program->bus, NULL, NULL, MANAGER_PATH, "org.freedesktop.DBus.Properties",
-                                       "Get", on_default, program, "ss", MANAGER_INTERFACE, "DefaultDistribution");
 }
 
 static void on_signal(Program *program, int signo) {
@@ -268,13 +250,42 @@ static void on_signal(Program *program, int signo) {
         }
 }
 
-static int process_bus(Program *program) {
-        int r;
+static void on_stopped_signal(Program *program, const Incoming *incoming) {
+        DbusReader reader = incoming_read(incoming);
+        int signo;
 
-        do
-                r = sd_bus_process(program->bus, NULL);
-        while (r > 0);
-        return r;
+        if (dbus_get(&reader, "i", &signo) == 0 && !program->exited)
+                on_stopped(program, signo);
+}
+
+static void on_message(Program *program, const Incoming *incoming) {
+        const DbusMessage *m = &incoming->message;
+
+        if (m->reply_serial != 0) {
+                if (m->reply_serial == program->launch_call)
+                        on_launched(program, incoming);
+                else if (m->reply_serial == program->default_call)
+                        on_default(program, incoming);
+                else if (m->reply_serial == program->operations_call)
+                        on_operations(program, incoming);
+        } else if (program->path && m->path && streq(m->path, program->path)) {
+                if (incoming_is_signal(incoming, PROCESS_INTERFACE, "Exited"))
+                        on_exited(program, incoming);
+                else if (incoming_is_signal(incoming, PROCESS_INTERFACE, "Stopped"))
+                        on_stopped_signal(program, incoming);
+        }
+}
+
+/* 0: there is no more for now. */
+static int process_messages(Program *program) {
+        for (;;) {
+                _cleanup_incoming_ Incoming *incoming = NULL;
+                int r = connection_next(program->connection, &incoming);
+
+                if (r <= 0)
+                        return r;
+                on_message(program, incoming);
+        }
 }
 
 static void process_signals(Program *program) {
@@ -298,17 +309,11 @@ static int sooner(int timeout, uint64_t at) {
 
 static int wait_and_relay(Program *program) {
         struct pollfd polls[2 + RELAY_POLLS];
-        uint64_t bus_timeout = UINT64_MAX;
-        int timeout, events;
+        int timeout;
 
-        events = sd_bus_get_events(program->bus);
-        if (events < 0)
-                return events;
-        polls[0] = (struct pollfd){ .fd = sd_bus_get_fd(program->bus), .events = events };
+        polls[0] = (struct pollfd){ .fd = connection_fd(program->connection), .events = POLLIN };
         polls[1] = (struct pollfd){ .fd = program->signal_fd, .events = POLLIN };
         timeout = relay_get_polls(&program->relay, polls + 2);
-        (void)sd_bus_get_timeout(program->bus, &bus_timeout);
-        timeout = sooner(timeout, bus_timeout);
         if (program->hint_at > 0)
                 timeout = sooner(timeout, program->hint_at);
 
@@ -326,21 +331,16 @@ static int wait_and_relay(Program *program) {
         return 0;
 }
 
-int program_start(Program *program, sd_bus *bus, const LaunchRequest *request, sd_bus_error *reterr) {
-        _cleanup_bus_message_ sd_bus_message *m = NULL;
+int program_start(Program *program, Connection *connection, const LaunchRequest *request, Failure *reterr) {
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
         int r;
 
-        program->bus = sd_bus_ref(bus);
+        program->connection = connection;
         program->distribution = request->distribution ? strdup(request->distribution) : NULL;
-        r = sd_bus_add_filter(bus, NULL, on_message, program);
-        if (r >= 0)
-                r = sd_bus_message_new_method_call(bus, &m, NULL, MANAGER_PATH, MANAGER_INTERFACE, "Launch");
-        if (r >= 0)
-                r = append_request(m, request);
-        if (r >= 0)
-                r = sd_bus_call_async(bus, &program->call, m, on_launched, program, UINT64_MAX);
+        write_launch(&w, request);
+        r = connection_send(connection, &w, &program->launch_call);
         if (r < 0)
-                return sd_bus_error_set_errnof(reterr, r, "Cannot ask lxssd: %s", strerror(-r));
+                return failure_set(reterr, LXSS_ERROR_FAILED, r, "Cannot ask lxssd: %s", strerror(-r));
         program->hint_at = now_us() + HINT_AFTER_US;
         return 0;
 }
@@ -349,10 +349,8 @@ int program_run(Program *program) {
         int r = 0;
 
         while (!program->exited) {
-                r = process_bus(program);
-                if (r < 0 || program->failure < 0)
-                        break;
-                if (program->exited)
+                r = process_messages(program);
+                if (program->exited || r < 0 || program->error < 0)
                         break;
                 r = wait_and_relay(program);
                 if (r < 0)
@@ -361,22 +359,20 @@ int program_run(Program *program) {
         while (program->exited && !program->relay.drained) {
                 r = wait_and_relay(program);
                 if (r >= 0)
-                        r = process_bus(program);
+                        r = process_messages(program);
                 if (r < 0)
                         break;
         }
         relay_finish(&program->relay);
         if (program->exited)
                 return 0;
-        return program->failure < 0 ? program->failure : r;
+        return program->error < 0 ? program->error : r;
 }
 
 void program_finish(Program *program) {
         relay_finish(&program->relay);
         closep(&program->signal_fd);
-        program->call = sd_bus_slot_unref(program->call);
-        program->bus = sd_bus_flush_close_unref(program->bus);
-        sd_bus_error_free(&program->error);
+        failure_clear(&program->failure);
         free(steal_pointer(&program->path));
         free(steal_pointer(&program->distribution));
 }

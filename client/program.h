@@ -3,23 +3,22 @@
 
 /* One launched program, from the Launch call to its end. */
 
-#include <systemd/sd-bus.h>
-
-#include "client/launch-options.h"
 #include "client/relay.h"
+#include "client/remote.h"
 
 typedef struct Program {
-        sd_bus *bus;
+        Connection *connection; /* borrowed */
         Relay relay;
         int signal_fd;
         bool quiet;
 
-        char *distribution; /* as asked for, then as lxssd says: for the line about what we wait for */
-        sd_bus_slot *call;
+        char *distribution;     /* as asked for, then as lxssd says: for the line about what we wait for */
+        uint32_t launch_call;   /* serials of calls whose answers are awaited */
+        uint32_t default_call, operations_call;
         bool answered;
-        int failure;        /* of the call: negative errno, with error */
-        sd_bus_error error;
-        char *path;         /* of the Process object, once answered */
+        int error;              /* of the launch: negative errno, with failure */
+        Failure failure;
+        char *path;             /* of the Process object, once answered */
 
         uint64_t hint_at;   /* when to look what the call waits for, CLOCK_MONOTONIC µs; 0: done */
         int early_signal;   /* came before the answer: for the program, or at hint_at for us */
@@ -31,12 +30,12 @@ typedef struct Program {
 
 #define PROGRAM_NONE { .signal_fd = -EBADF, .relay = RELAY_NONE }
 
-/* Sends the request; takes the bus reference. `relay` is prepared already. 0 or negative errno with reterr. */
-int program_start(Program *program, sd_bus *bus, const LaunchRequest *request, sd_bus_error *reterr);
+/* Sends the request; `relay` is prepared already. 0 or negative errno with reterr. */
+int program_start(Program *program, Connection *connection, const LaunchRequest *request, Failure *reterr);
 
 /* Stands for the program until it has ended: signals, terminal, job control.
  * 0: it ended, see ->code and ->status. Negative errno: it did not start, see
- * ->error, or the connection is lost. The terminal is as it was before. Signals
+ * ->failure, or the connection is lost. The terminal is as it was before. Signals
  * that arrive while lxssd makes us wait end this process. */
 int program_run(Program *program);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Owns the D-Bus connection over the private socket. lxssd may exit for being
+/* Owns what calls to lxssd have in common. lxssd may exit for being
  * idle just while a client connects: a connection that ends before it is
  * authenticated is made again, since nothing was asked on it yet. What happens
  * later is the caller's to judge. */
@@ -8,103 +8,130 @@
 #include "client/remote.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "client/activate.h"
-#include "shared/error.h"
 #include "shared/paths.h"
 
 #define CONNECT_ATTEMPTS 8
 
 static bool is_disconnect(int r) {
-        return r == -ECONNRESET || r == -EPIPE || r == -ENOTCONN || r == -ESHUTDOWN || r == -EIO;
+        return r == -ECONNRESET || r == -EPIPE || r == -ENOTCONN || r == -ESHUTDOWN;
 }
 
-static int wait_until_ready(sd_bus *bus) {
-        for (;;) {
-                int r = sd_bus_is_ready(bus);
+static void wait_before(unsigned attempt) {
+        const struct timespec pause = { .tv_nsec = attempt * 20 * 1000 * 1000L };
 
-                if (r != 0)
-                        return r < 0 ? r : 0;
-                r = sd_bus_process(bus, NULL);
-                if (r == 0)
-                        r = sd_bus_wait(bus, UINT64_MAX);
-                if (r < 0 && r != -EINTR)
-                        return r;
-        }
+        if (attempt > 0)
+                (void)nanosleep(&pause, NULL);
 }
 
-static int open_bus(int *fd, sd_bus **ret) {
-        _cleanup_bus_ sd_bus *bus = NULL;
-        int r;
-
-        r = sd_bus_new(&bus);
-        if (r < 0)
-                return r;
-        r = sd_bus_set_fd(bus, *fd, *fd);
-        if (r < 0)
-                return r;
-        steal_fd(fd);
-        r = sd_bus_set_bus_client(bus, false);
-        if (r >= 0)
-                r = sd_bus_negotiate_fds(bus, true);
-        if (r >= 0)
-                r = sd_bus_set_method_call_timeout(bus, UINT64_MAX);
-        if (r >= 0)
-                r = sd_bus_start(bus);
-        if (r >= 0)
-                r = wait_until_ready(bus);
-        if (r < 0)
-                return r;
-        *ret = steal_pointer(&bus);
-        return 0;
-}
-
-int remote_connect(bool start, sd_bus **ret, sd_bus_error *reterr) {
+int remote_connect(bool start, Connection **ret, Failure *reterr) {
         _cleanup_free_ char *log = NULL;
         int r = 0;
 
         for (unsigned attempt = 0; attempt < CONNECT_ATTEMPTS; attempt++) {
-                _cleanup_close_ int fd = -EBADF;
-                struct timespec pause = { .tv_nsec = attempt * 20 * 1000 * 1000L };
+                int fd = -EBADF;
 
-                (void)nanosleep(&pause, NULL);
+                wait_before(attempt);
                 r = activate_connect(start, &fd, reterr);
                 if (r == -ECONNREFUSED) { /* it was started, and has ended again already */
-                        sd_bus_error_free(reterr);
+                        failure_clear(reterr);
                         continue;
                 }
                 if (r <= 0)
                         return r;
-                r = open_bus(&fd, ret);
+                r = connection_new(fd, ret);
                 if (r >= 0)
                         return 1;
                 if (!is_disconnect(r))
-                        return sd_bus_error_set_errnof(reterr, r, "Cannot talk to lxssd: %s", strerror(-r));
+                        return failure_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, r, "Cannot talk to lxssd: %s",
+                                           strerror(-r));
         }
         log = remote_describe_log();
-        sd_bus_error_setf(reterr, lxss_error_to_name(LXSS_ERROR_SERVICE_UNAVAILABLE),
-                          "lxssd ends or closes the connection before it answers. Its log: %s", log ? log : "unknown");
-        return r;
+        return failure_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, r,
+                           "lxssd ends or closes the connection before it answers. Its log: %s", log ? log : "unknown");
 }
 
-int remote_call(sd_bus *bus, const char *member, sd_bus_message **ret, sd_bus_error *reterr, const char *types, ...) {
-        va_list arguments;
+/* The errno of our own names; EIO for all others. */
+static int errno_of(const char *name) {
+        LxssError error = lxss_error_from_name(name);
+
+        return error < 0 ? EIO : lxss_error_to_errno(error);
+}
+
+int remote_failure_of(const Incoming *answer, Failure *reterr) {
+        const DbusMessage *m = &answer->message;
+        DbusReader reader = incoming_read(answer);
+        const char *text = "";
+
+        if (m->type != DBUS_ERROR)
+                return 0;
+        if (*m->signature == 's')
+                (void)dbus_get(&reader, "s", &text);
+        return failure_copy(reterr, -errno_of(m->error_name), m->error_name, text);
+}
+
+int remote_bad_answer(int r, Failure *reterr) {
+        return failure_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, r, "lxssd's answer cannot be read: %s", strerror(-r));
+}
+
+int remote_finish_call(Connection *connection, DbusWriter *w, Incoming **ret, Failure *reterr) {
+        _cleanup_incoming_ Incoming *answer = NULL;
         int r;
 
-        va_start(arguments, types);
-        r = sd_bus_call_methodv(bus, NULL, MANAGER_PATH, MANAGER_INTERFACE, member, reterr, ret, types, arguments);
-        va_end(arguments);
+        r = connection_call(connection, w, &answer);
+        if (r == 0)
+                r = remote_failure_of(answer, reterr);
+        if (r == 0 && ret)
+                *ret = steal_pointer(&answer);
         return r;
 }
 
-bool remote_connection_lost(int r, const sd_bus_error *error) {
-        if (error && error->name)
-                return sd_bus_error_has_names(error, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_DISCONNECTED,
-                                              "System.Error.ECONNRESET", "System.Error.EPIPE",
-                                              "System.Error.ENOTCONN");
-        return is_disconnect(r);
+int remote_call(Connection *connection, const char *member, Incoming **ret, Failure *reterr, const char *types, ...) {
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+        va_list arguments;
+
+        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, member, types);
+        va_start(arguments, types);
+        dbus_vput(&w, types, arguments);
+        va_end(arguments);
+        return remote_finish_call(connection, &w, ret, reterr);
+}
+
+int remote_get_string(Connection *connection, const char *path, const char *interface, const char *property,
+                      char **ret) {
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+        _cleanup_incoming_ Incoming *answer = NULL;
+        const char *text;
+        DbusReader reader;
+        int r;
+
+        dbus_begin_call(&w, path, PROPERTIES_INTERFACE, "Get", "ss");
+        dbus_put(&w, "ss", interface, property);
+        r = remote_finish_call(connection, &w, &answer, NULL);
+        if (r < 0)
+                return r;
+        reader = incoming_read(answer);
+        if (!streq(dbus_get_variant(&reader), "s") || dbus_get(&reader, "s", &text) < 0)
+                return -EBADMSG;
+        *ret = strdup(text);
+        return *ret ? 0 : -ENOMEM;
+}
+
+void remote_put_option(DbusWriter *w, const char *name, const char *type, ...) {
+        va_list arguments;
+
+        dbus_put_struct(w);
+        dbus_put(w, "s", name);
+        dbus_put_variant(w, type);
+        va_start(arguments, type);
+        dbus_vput(w, type, arguments);
+        va_end(arguments);
+}
+
+bool remote_connection_lost(int r, const Failure *failure) {
+        return is_disconnect(r) && !(failure && failure->name);
 }
 
 char *remote_describe_log(void) {

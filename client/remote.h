@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The connection to lxssd, and the names on it. */
+/* lxssd as it is seen from here: the connection to it, and the names on it. */
 
 #include <stdbool.h>
-#include <systemd/sd-bus.h>
 
-#include "shared/util.h"
+#include "client/connection.h"
+#include "client/failure.h"
 
 #define MANAGER_PATH "/org/lxss/Manager1"
 #define MANAGER_INTERFACE "org.lxss.Manager1"
@@ -14,30 +14,36 @@
 #define INSTANCE_INTERFACE MANAGER_INTERFACE ".Instance"
 #define PROCESS_INTERFACE MANAGER_INTERFACE ".Process"
 #define OPERATION_INTERFACE MANAGER_INTERFACE ".Operation"
-
-static inline void bus_unrefp(sd_bus **bus) {
-        sd_bus_unref(*bus);
-}
-#define _cleanup_bus_ _cleanup_(bus_unrefp)
-
-static inline void bus_message_unrefp(sd_bus_message **m) {
-        sd_bus_message_unref(*m);
-}
-#define _cleanup_bus_message_ _cleanup_(bus_message_unrefp)
-#define _cleanup_bus_error_ _cleanup_(sd_bus_error_free)
+#define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 
 /* Connects, peer to peer and authenticated; calls on the result have no time
  * limit, since work behind a lock may take minutes. Starts lxssd where it does
  * not run and `start` is set. Returns 1; 0 where it does not run and was not to
  * be started; or negative errno with reterr set. */
-int remote_connect(bool start, sd_bus **ret, sd_bus_error *reterr);
+int remote_connect(bool start, Connection **ret, Failure *reterr);
 
-/* Calls a method of the Manager and waits. types and what follows as in
- * sd_bus_message_append(3). ret may be NULL. */
-int remote_call(sd_bus *bus, const char *member, sd_bus_message **ret, sd_bus_error *reterr, const char *types, ...);
+/* Sends the call that was written and waits. ret may be NULL. 0, or negative
+ * errno; reterr is set where lxssd said why. */
+int remote_finish_call(Connection *connection, DbusWriter *w, Incoming **ret, Failure *reterr);
+
+/* Calls a method of the Manager with arguments of basic types (dbus_put()), and waits. */
+int remote_call(Connection *connection, const char *member, Incoming **ret, Failure *reterr, const char *types, ...);
+
+/* A property that is a string. *ret is the caller's. 0 or negative errno. */
+int remote_get_string(Connection *connection, const char *path, const char *interface, const char *property,
+                      char **ret);
+
+/* The failure that an answer is: negative errno with reterr set; 0 for every other message. */
+int remote_failure_of(const Incoming *answer, Failure *reterr);
+
+/* Says that an answer makes no sense. Returns r. */
+int remote_bad_answer(int r, Failure *reterr);
+
+/* An entry "name": <basic value> of an open a{sv}. */
+void remote_put_option(DbusWriter *w, const char *name, const char *type, ...);
 
 /* Whether a call failed since lxssd went away, rather than by its answer. */
-bool remote_connection_lost(int r, const sd_bus_error *error);
+bool remote_connection_lost(int r, const Failure *failure);
 
 /* Where to read what lxssd had to say: a file or a command. Owned by the caller; NULL on out of memory. */
 char *remote_describe_log(void);

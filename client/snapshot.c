@@ -5,8 +5,6 @@
 
 #include "client/snapshot.h"
 
-#include "client/remote.h"
-
 typedef struct Property {
         const char *name;
         char type; /* s, b, u, t or d: what stands at offset is char *, bool, uint32_t, uint64_t or double */
@@ -95,26 +93,26 @@ static void properties_free(const Property *properties, void *object) {
                         free(steal_pointer(AT(object, p->offset, char *)));
 }
 
-static int property_read(sd_bus_message *m, const Property *p, void *object) {
-        const char type[] = { p->type, '\0' };
-        const char *s;
-        int truth, r;
+/* One of another type than ours says is left as it is. */
+static int property_read(DbusReader *r, const Property *p, void *object) {
+        const char type[] = { p->type, '\0' }, *s;
+        const char *signature = dbus_get_variant(r);
+        char *copy;
 
-        if (p->type == 's') {
-                r = sd_bus_message_read(m, "v", "s", &s);
-                if (r < 0)
-                        return r;
-                free(*AT(object, p->offset, char *));
-                *AT(object, p->offset, char *) = strdup(s);
-                return *AT(object, p->offset, char *) ? 0 : -ENOMEM;
+        if (!streq(signature, type)) {
+                dbus_skip(r, signature);
+                return 0;
         }
-        if (p->type == 'b') {
-                r = sd_bus_message_read(m, "v", "b", &truth);
-                if (r >= 0)
-                        *AT(object, p->offset, bool) = truth;
-                return r;
-        }
-        return sd_bus_message_read(m, "v", type, AT(object, p->offset, char));
+        if (p->type != 's')
+                return dbus_get(r, type, AT(object, p->offset, char));
+        if (dbus_get(r, "s", &s) < 0)
+                return r->error;
+        copy = strdup(s);
+        if (!copy)
+                return -ENOMEM;
+        free(*AT(object, p->offset, char *));
+        *AT(object, p->offset, char *) = copy;
+        return 0;
 }
 
 static int fill_missing(const Property *properties, void *object) {
@@ -128,33 +126,29 @@ static int fill_missing(const Property *properties, void *object) {
 }
 
 /* Reads a{sv} into object. */
-static int properties_read(sd_bus_message *m, const Property *properties, void *object) {
-        const char *name;
-        int r;
+static int properties_read(DbusReader *r, const Property *properties, void *object) {
+        DbusReader entries = dbus_enter_array(r, '{');
 
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        while (dbus_more(&entries, r)) {
                 const Property *p = properties;
+                const char *name;
+                int error = 0;
 
-                r = sd_bus_message_read(m, "s", &name);
-                if (r < 0)
-                        return r;
+                dbus_get_struct(&entries);
+                (void)dbus_get(&entries, "s", &name);
                 while (p->name && !streq(p->name, name))
                         p++;
-                r = p->name ? property_read(m, p, object) : sd_bus_message_skip(m, "v");
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
+                if (p->name)
+                        error = property_read(&entries, p, object);
+                else
+                        dbus_skip(&entries, "v");
+                if (error < 0)
+                        return error;
         }
-        if (r >= 0)
-                r = sd_bus_message_exit_container(m);
-        return r < 0 ? r : fill_missing(properties, object);
+        return r->error < 0 ? r->error : fill_missing(properties, object);
 }
 
-static int object_read(sd_bus_message *m, const Kind *kind, Snapshot *snapshot) {
+static int object_read(DbusReader *r, const Kind *kind, Snapshot *snapshot) {
         void **array = AT(snapshot, kind->array, void *);
         size_t *n = AT(snapshot, kind->count, size_t);
         void *grown, *object;
@@ -166,51 +160,47 @@ static int object_read(sd_bus_message *m, const Kind *kind, Snapshot *snapshot) 
         object = (char *)grown + *n * kind->size;
         memset(object, 0, kind->size);
         (*n)++;
-        return properties_read(m, kind->properties, object);
+        return properties_read(r, kind->properties, object);
 }
 
 /* a{sa{sv}}: the interfaces of one object. */
-static int interfaces_read(sd_bus_message *m, Snapshot *snapshot) {
-        const char *interface;
-        int r;
+static int interfaces_read(DbusReader *r, Snapshot *snapshot) {
+        DbusReader entries = dbus_enter_array(r, '{');
 
-        r = sd_bus_message_enter_container(m, 'a', "{sa{sv}}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sa{sv}")) > 0) {
+        while (dbus_more(&entries, r)) {
                 const Kind *kind = NULL;
+                const char *interface;
+                int error = 0;
 
-                r = sd_bus_message_read(m, "s", &interface);
-                if (r < 0)
-                        return r;
+                dbus_get_struct(&entries);
+                (void)dbus_get(&entries, "s", &interface);
                 for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
                         if (streq(kinds[i].interface, interface))
                                 kind = &kinds[i];
-                r = kind ? object_read(m, kind, snapshot) : sd_bus_message_skip(m, "a{sv}");
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
+                if (kind)
+                        error = object_read(&entries, kind, snapshot);
+                else
+                        dbus_skip(&entries, "a{sv}");
+                if (error < 0)
+                        return error;
         }
-        return r < 0 ? r : sd_bus_message_exit_container(m);
+        return r->error;
 }
 
-static int objects_read(sd_bus_message *m, Snapshot *snapshot) {
-        int r;
+/* a{oa{sa{sv}}} */
+static int objects_read(DbusReader *r, Snapshot *snapshot) {
+        DbusReader entries = dbus_enter_array(r, '{');
 
-        r = sd_bus_message_enter_container(m, 'a', "{oa{sa{sv}}}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "oa{sa{sv}}")) > 0) {
-                r = sd_bus_message_skip(m, "o");
-                if (r >= 0)
-                        r = interfaces_read(m, snapshot);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
+        while (dbus_more(&entries, r)) {
+                int error;
+
+                dbus_get_struct(&entries);
+                (void)dbus_get(&entries, "o", NULL);
+                error = interfaces_read(&entries, snapshot);
+                if (error < 0)
+                        return error;
         }
-        return r < 0 ? r : sd_bus_message_exit_container(m);
+        return r->error;
 }
 
 static int compare_distributions(const void *a, const void *b) {
@@ -223,18 +213,21 @@ static int compare_processes(const void *a, const void *b) {
         return (x > y) - (x < y);
 }
 
-int snapshot_take(sd_bus *bus, Snapshot *ret, sd_bus_error *reterr) {
-        _cleanup_bus_message_ sd_bus_message *reply = NULL;
+int snapshot_take(Connection *connection, Snapshot *ret, Failure *reterr) {
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+        _cleanup_incoming_ Incoming *answer = NULL;
         _cleanup_snapshot_ Snapshot snapshot = {};
+        DbusReader reader;
         int r;
 
-        r = sd_bus_call_method(bus, NULL, MANAGER_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
-                               reterr, &reply, NULL);
+        dbus_begin_call(&w, MANAGER_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", "");
+        r = remote_finish_call(connection, &w, &answer, reterr);
         if (r < 0)
                 return r;
-        r = objects_read(reply, &snapshot);
+        reader = incoming_read(answer);
+        r = objects_read(&reader, &snapshot);
         if (r < 0)
-                return sd_bus_error_set_errnof(reterr, r, "lxssd's list cannot be read: %s", strerror(-r));
+                return remote_bad_answer(r, reterr);
         if (snapshot.n_distributions > 1)
                 qsort(snapshot.distributions, snapshot.n_distributions, sizeof(DistributionInfo),
                       compare_distributions);
@@ -257,18 +250,22 @@ void snapshot_finish(Snapshot *snapshot) {
         }
 }
 
-int manager_info_get(sd_bus *bus, ManagerInfo *ret, sd_bus_error *reterr) {
-        _cleanup_bus_message_ sd_bus_message *reply = NULL;
+int manager_info_get(Connection *connection, ManagerInfo *ret, Failure *reterr) {
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+        _cleanup_incoming_ Incoming *answer = NULL;
         _cleanup_manager_info_ ManagerInfo info = {};
+        DbusReader reader;
         int r;
 
-        r = sd_bus_call_method(bus, NULL, MANAGER_PATH, "org.freedesktop.DBus.Properties", "GetAll", reterr, &reply,
-                               "s", MANAGER_INTERFACE);
+        dbus_begin_call(&w, MANAGER_PATH, PROPERTIES_INTERFACE, "GetAll", "s");
+        dbus_put(&w, "s", MANAGER_INTERFACE);
+        r = remote_finish_call(connection, &w, &answer, reterr);
         if (r < 0)
                 return r;
-        r = properties_read(reply, manager_properties, &info);
+        reader = incoming_read(answer);
+        r = properties_read(&reader, manager_properties, &info);
         if (r < 0)
-                return sd_bus_error_set_errnof(reterr, r, "lxssd's answer cannot be read: %s", strerror(-r));
+                return remote_bad_answer(r, reterr);
         *ret = info;
         info = (ManagerInfo){};
         return 0;

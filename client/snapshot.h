@@ -6,9 +6,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <systemd/sd-bus.h>
 
-#include "shared/util.h"
+#include "client/remote.h"
 
 typedef struct DistributionInfo {
         char *name, *state, *root, *default_user, *release, *source;
@@ -48,11 +47,11 @@ typedef struct ManagerInfo {
 } ManagerInfo;
 
 /* 0 or negative errno with reterr. */
-int snapshot_take(sd_bus *bus, Snapshot *ret, sd_bus_error *reterr);
+int snapshot_take(Connection *connection, Snapshot *ret, Failure *reterr);
 void snapshot_finish(Snapshot *snapshot);
 #define _cleanup_snapshot_ _cleanup_(snapshot_finish)
 
-int manager_info_get(sd_bus *bus, ManagerInfo *ret, sd_bus_error *reterr);
+int manager_info_get(Connection *connection, ManagerInfo *ret, Failure *reterr);
 void manager_info_finish(ManagerInfo *info);
 #define _cleanup_manager_info_ _cleanup_(manager_info_finish)
 

@@ -30,21 +30,37 @@ size_t text_decode(const char *s, size_t n, uint32_t *ret) {
         return length;
 }
 
-/* Noncharacters are refused because sd-bus refuses a whole message for one. */
+/* sd-bus refuses a whole message for one. */
+static bool is_noncharacter(uint32_t c) {
+        return (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe;
+}
+
+bool text_is_utf8(const char *s) {
+        for (size_t left = strlen(s); left > 0;) {
+                uint32_t c;
+                size_t length = text_decode(s, left, &c);
+
+                if (length == 0 || is_noncharacter(c))
+                        return false;
+                s += length;
+                left -= length;
+        }
+        return true;
+}
+
 static bool character_is_printable(uint32_t c) {
         static const struct {
                 uint32_t first, last;
         } refused[] = {
                 { 0x00, 0x1f },     { 0x7f, 0x9f },     /* controls */
                 { 0x200e, 0x200f }, { 0x2028, 0x202e }, /* direction marks, line separators, overrides */
-                { 0x2066, 0x2069 }, { 0xfdd0, 0xfdef }, /* direction isolates, noncharacters */
-                { 0xfeff, 0xfeff },
+                { 0x2066, 0x2069 }, { 0xfeff, 0xfeff }, /* direction isolates, byte order mark */
         };
 
         for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
                 if (c >= refused[i].first && c <= refused[i].last)
                         return false;
-        return (c & 0xfffe) != 0xfffe;
+        return !is_noncharacter(c);
 }
 
 static size_t printable_length(const char *s, size_t n) {

@@ -14,6 +14,9 @@
  * point; 0 where it is none. */
 size_t text_decode(const char *s, size_t n, uint32_t *ret);
 
+/* Whether s is UTF-8 that D-Bus takes as a string: without the code points that are no characters. */
+bool text_is_utf8(const char *s);
+
 /* Whether all `size` bytes are such text. */
 bool text_is_printable(const char *bytes, size_t size);
 

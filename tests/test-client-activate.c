@@ -63,30 +63,30 @@ static void read_news(const char *path, char *buffer, size_t size) {
 }
 
 START_TEST(nothing_is_started_unless_asked_for) {
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_failure_ Failure failure = {};
         _cleanup_close_ int fd = -EBADF;
 
-        ck_assert_int_eq(activate_connect(false, &fd, &error), 0);
+        ck_assert_int_eq(activate_connect(false, &fd, &failure), 0);
         ck_assert_int_lt(access(runtime, F_OK), 0);
 }
 END_TEST
 
 START_TEST(a_missing_service_is_named) {
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_failure_ Failure failure = {};
         _cleanup_close_ int fd = -EBADF;
         char expected[160], path[160];
 
-        ck_assert_int_eq(activate_connect(true, &fd, &error), -ENOENT);
-        ck_assert_str_eq(error.name, "org.lxss.Error.ServiceUnavailable");
+        ck_assert_int_eq(activate_connect(true, &fd, &failure), -ENOENT);
+        ck_assert_str_eq(failure.name, "org.lxss.Error.ServiceUnavailable");
         snprintf(expected, sizeof(expected), "Cannot start lxssd at %s/lxssd: No such file or directory", directory);
-        ck_assert_str_eq(error.message, expected);
+        ck_assert_str_eq(failure.message, expected);
         snprintf(path, sizeof(path), "%s/manager", runtime);
         ck_assert_int_lt(access(path, F_OK), 0);
 }
 END_TEST
 
 START_TEST(the_service_gets_the_socket_and_nothing_else) {
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_failure_ Failure failure = {};
         _cleanup_close_ int fd = -EBADF, leak = -EBADF;
         char fifo[96], news[256];
         struct stat st;
@@ -98,7 +98,7 @@ START_TEST(the_service_gets_the_socket_and_nothing_else) {
                       "for n in 4 5 6 7 8 9; do [ -e /proc/$$/fd/$n ] && [ \"$(readlink /proc/$$/fd/$n)\" = /etc/passwd ] && leak=$n; done\n"
                       "echo \"$LISTEN_FDS $LISTEN_FDNAMES $pid $three $(pwd) leak:$leak\" >$NEWS/news\n");
         leak = open("/etc/passwd", O_RDONLY); /* without O_CLOEXEC */
-        ck_assert_int_eq(activate_connect(true, &fd, &error), 1);
+        ck_assert_int_eq(activate_connect(true, &fd, &failure), 1);
         read_news(fifo, news, sizeof(news));
         ck_assert_str_eq(news, "1 manager own socket / leak:\n");
         ck_assert_int_eq(stat(runtime, &st), 0);
@@ -134,7 +134,7 @@ START_TEST(racing_clients_start_one_service) {
 END_TEST
 
 START_TEST(a_stale_socket_is_replaced) {
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_failure_ Failure failure = {};
         _cleanup_close_ int fd = -EBADF, stale = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         char parent[96], fifo[96];
@@ -146,19 +146,19 @@ START_TEST(a_stale_socket_is_replaced) {
         ck_assert_int_eq(mkdir(runtime, 0700), 0);
         snprintf(address.sun_path, sizeof(address.sun_path), "%s/manager", runtime);
         ck_assert_int_eq(bind(stale, (struct sockaddr *)&address, sizeof(address)), 0);
-        ck_assert_int_eq(activate_connect(true, &fd, &error), 1);
+        ck_assert_int_eq(activate_connect(true, &fd, &failure), 1);
         release(fifo);
 }
 END_TEST
 
 START_TEST(a_directory_that_others_may_write_to_is_refused) {
-        _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_failure_ Failure failure = {};
         _cleanup_close_ int fd = -EBADF;
 
         setenv("LXSS_RUNTIME_DIR", directory, 1);
         ck_assert_int_eq(chmod(directory, 0770), 0);
-        ck_assert_int_eq(activate_connect(true, &fd, &error), -EACCES);
-        ck_assert_str_eq(error.name, "org.lxss.Error.AccessDenied");
+        ck_assert_int_eq(activate_connect(true, &fd, &failure), -EACCES);
+        ck_assert_str_eq(failure.name, "org.lxss.Error.AccessDenied");
 }
 END_TEST
 
