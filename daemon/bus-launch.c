@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The message of Launch → LaunchRequest. */
+/* Launch: the message → LaunchRequest, and on to the manager. */
 
 #include "daemon/bus-launch.h"
 
+#include "daemon/bus.h"
 #include "daemon/bus-options.h"
 #include "daemon/error.h"
 
@@ -66,7 +67,7 @@ static int read_arguments(sd_bus_message *m, LaunchRequest *request, sd_bus_erro
         return options_read(m, launch_options, ELEMENTSOF(launch_options), request, reterr);
 }
 
-int receive_launch(sd_bus_message *m, LaunchRequest **ret, sd_bus_error *reterr) {
+static int receive_launch(sd_bus_message *m, LaunchRequest **ret, sd_bus_error *reterr) {
         _cleanup_launch_request_ LaunchRequest *request = launch_request_new();
         int r;
 
@@ -79,4 +80,25 @@ int receive_launch(sd_bus_message *m, LaunchRequest **ret, sd_bus_error *reterr)
                 return r;
         *ret = steal_pointer(&request);
         return 0;
+}
+
+bool bus_is_launch(sd_bus_message *m) {
+        return sd_bus_message_is_method_call(m, BUS_INTERFACE, "Launch") > 0 &&
+                        sd_bus_message_has_signature(m, "sayaaya{uh}aaya{sv}") > 0 &&
+                        streq(sd_bus_message_get_path(m), BUS_PATH);
+}
+
+int bus_method_launch(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        LaunchRequest *request = NULL;
+        Peer *peer;
+        int r;
+
+        r = bus_find_peer(userdata, m, &peer, reterr);
+        if (r < 0)
+                return r;
+        r = receive_launch(m, &request, reterr);
+        if (r < 0)
+                return r;
+        r = manager_launch(bus_manager(userdata), peer->client, request, m, reterr);
+        return r < 0 ? r : 1; /* answered once /init reports that the program runs */
 }

@@ -5,5 +5,8 @@
 
 #include "shared/launch-request.h"
 
-/* Reads Launch's arguments into a value, which the caller owns. Negative errno with *reterr set. */
-int receive_launch(sd_bus_message *m, LaunchRequest **ret, sd_bus_error *reterr);
+/* Launch; userdata is the Bus. */
+int bus_method_launch(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+
+/* Whether a message is a call of it, with the arguments that it takes. */
+bool bus_is_launch(sd_bus_message *m);

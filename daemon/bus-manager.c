@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* org.lxss.Manager1 but for Launch's arguments (bus-launch.c): parse, one core
- * call, reply. */
+/* org.lxss.Manager1 but for Launch (bus-launch.c): parse, one core call, reply. */
 
 #include <pwd.h>
 
@@ -11,21 +10,6 @@
 #include "daemon/log.h"
 #include "daemon/text.h"
 #include "shared/util.h"
-
-static int method_launch(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        LaunchRequest *request;
-        Peer *peer;
-        int r;
-
-        r = bus_find_peer(userdata, m, &peer, reterr);
-        if (r < 0)
-                return r;
-        r = receive_launch(m, &request, reterr);
-        if (r < 0)
-                return r;
-        r = manager_launch(bus_manager(userdata), peer->client, request, m, reterr);
-        return r < 0 ? r : 1; /* answered once /init reports that the program runs */
-}
 
 /* Nobody is the default user of root's distributions, since nobody inside is root outside. */
 static const char *default_user_name(void) {
@@ -323,7 +307,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Launch",
                                 SD_BUS_ARGS("s", distribution, "ay", cwd, "aay", argv, "a{uh}", fds, "aay", env, "a{sv}",
                                             options),
-                                SD_BUS_RESULT("o", process, "u", pid), method_launch, SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_RESULT("o", process, "u", pid), bus_method_launch, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Install", SD_BUS_ARGS("h", source, "s", name, "a{sv}", options),
                                 SD_BUS_RESULT("o", operation), method_install, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("InstallFrom", SD_BUS_ARGS("s", uri, "s", name, "a{sv}", options),

@@ -9,6 +9,7 @@
 
 #include <sys/socket.h>
 
+#include "daemon/bus-launch.h"
 #include "daemon/bus-objects.h"
 #include "daemon/log.h"
 #include "daemon/policy.h"
@@ -138,8 +139,22 @@ static int caller_uid(Bus *bus, sd_bus_message *m, uid_t *ret) {
         return r;
 }
 
+/* Most private connections launch one program and go: the objects, which take
+ * longer to register than a launch, are there once anything else is asked for. */
+static int serve_private(Bus *bus, sd_bus_message *m, sd_bus_error *reterr) {
+        sd_bus *connection = sd_bus_message_get_bus(m);
+        Peer *peer = g_hash_table_lookup(bus->private, connection);
+
+        if (!peer || peer->served)
+                return 0;
+        if (bus_is_launch(m))
+                return bus_method_launch(m, bus, reterr);
+        peer->served = true;
+        return bus_add_objects(connection, bus);
+}
+
 /* The guard before every handler. */
-static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *reterr _unused_) {
+static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         Bus *bus = userdata;
         uid_t uid;
 
@@ -149,18 +164,15 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *reterr _u
                 bus->n_calls++;
         if (caller_uid(bus, m, &uid) >= 0 &&
             policy_allows(sd_bus_message_get_interface(m), sd_bus_message_get_member(m), uid, geteuid()))
-                return 0;
+                return serve_private(bus, m, reterr);
         /* To a call that wants no reply none is sent, and 0 would let it through to its handler. */
         (void)sd_bus_reply_method_errorf(m, lxss_error_to_name(LXSS_ERROR_ACCESS_DENIED),
                                          "You may not do this, or there is no such thing.");
         return 1;
 }
 
-static int register_objects(Bus *bus, sd_bus *connection) {
-        int r;
-
-        r = sd_bus_add_filter(connection, NULL, on_message, bus);
-        return r < 0 ? r : bus_add_objects(connection, bus);
+static int add_guard(Bus *bus, sd_bus *connection) {
+        return sd_bus_add_filter(connection, NULL, on_message, bus);
 }
 
 static int on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bus_error *reterr _unused_) {
@@ -195,7 +207,7 @@ int bus_add_connection(Bus *bus, int fd) {
         if (r < 0)
                 return r;
         peer = add_peer(bus, connection, uid, NULL);
-        r = register_objects(bus, connection);
+        r = add_guard(bus, connection);
         if (r >= 0)
                 r = sd_bus_match_signal(connection, &peer->disconnected, NULL, "/org/freedesktop/DBus/Local",
                                         "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, peer);
@@ -275,7 +287,7 @@ static int use_bus(Bus *bus, sd_bus *taken) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *connection = taken;
         int r;
 
-        if ((r = register_objects(bus, connection)) < 0 ||
+        if ((r = add_guard(bus, connection)) < 0 || (r = bus_add_objects(connection, bus)) < 0 ||
             (r = sd_bus_match_signal(connection, NULL, NULL, "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
                                      "Disconnected", on_bus_lost, bus)) < 0 ||
             (r = sd_bus_request_name_async(connection, NULL, BUS_NAME, 0, on_name_requested, bus)) < 0 ||

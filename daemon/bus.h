@@ -24,6 +24,7 @@ typedef struct Peer {
         char *name;      /* on the bus; NULL on the private socket */
         Client *client;
         bool subscribed; /* wants the signals that are for everybody */
+        bool served;     /* has the objects */
         sd_bus_track *track;
         sd_bus_slot *disconnected;
 } Peer;

@@ -3,7 +3,6 @@
 /* lxssd: flags, the order in which things are made, the loop, and the end. */
 
 #include <getopt.h>
-#include <locale.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -197,7 +196,6 @@ int main(int argc, char **argv) {
         bool verbose = false;
         int option, r;
 
-        (void)setlocale(LC_ALL, "");
         while ((option = getopt_long(argc, argv, "vh", options, NULL)) >= 0) {
                 switch (option) {
                 case 'v':
