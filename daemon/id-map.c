@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Arithmetic on id ranges. Reads no file and starts no tool: userns.c does. */
+/* Arithmetic on id ranges. Reads no file and starts no tool: base-ids.c does. */
 
 #include "daemon/id-map.h"
 
-#include <errno.h>
-#include <glib.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
+
+#include "shared/util.h"
 
 static const char *const mode_names[ID_MODE_MAX] = {
         [ID_MODE_ROOT] = "root",
@@ -44,34 +42,61 @@ static bool usable(const IdRange *range, uint32_t own_id, const IdRange *others,
         return true;
 }
 
-/* "alice:100000:65536" */
-static bool parse_line(const char *line, const char *user, uid_t uid, IdRange *ret) {
-        g_auto(GStrv) fields = g_strsplit(line, ":", -1);
-        g_autofree char *number = g_strdup_printf("%u", (unsigned)uid);
-        guint64 start, count;
+/* Decimal digits and nothing else. */
+static bool parse_number(const char *s, size_t n, uint32_t *ret) {
+        uint64_t number = 0;
 
-        if (g_strv_length(fields) != 3)
+        if (n == 0)
                 return false;
-        if (strcmp(fields[0], user) != 0 && strcmp(fields[0], number) != 0)
+        for (size_t i = 0; i < n; i++) {
+                if (s[i] < '0' || s[i] > '9')
+                        return false;
+                number = number * 10 + (s[i] - '0');
+                if (number >= UINT32_MAX)
+                        return false;
+        }
+        *ret = number;
+        return true;
+}
+
+static bool is_word(const char *s, size_t n, const char *word) {
+        return strlen(word) == n && memcmp(s, word, n) == 0;
+}
+
+/* "alice:100000:65536", of n bytes. */
+static bool parse_line(const char *line, size_t n, const char *user, const char *uid, IdRange *ret) {
+        const char *end = line + n, *start, *count;
+        IdRange range = { 0 };
+
+        start = memchr(line, ':', n);
+        count = start ? memchr(start + 1, ':', end - start - 1) : NULL;
+        if (!count || (!is_word(line, start - line, user) && !is_word(line, start - line, uid)))
                 return false;
-        if (!g_ascii_string_to_unsigned(fields[1], 10, 0, UINT32_MAX - 1, &start, NULL) ||
-            !g_ascii_string_to_unsigned(fields[2], 10, 0, UINT32_MAX - 1, &count, NULL))
+        if (!parse_number(start + 1, count - start - 1, &range.outside) ||
+            !parse_number(count + 1, end - count - 1, &range.count))
                 return false;
-        *ret = (IdRange){ .outside = start, .count = count };
+        *ret = range;
         return true;
 }
 
 size_t id_map_parse_subids(const char *text, const char *user, uid_t uid, uint32_t own_id, IdRange *ret, size_t max) {
-        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+        char number[16];
         size_t n = 0;
 
-        for (char **line = lines; *line && n < max; line++) {
+        snprintf(number, sizeof(number), "%u", (unsigned)uid);
+        while (*text && n < max) {
+                size_t length = strcspn(text, "\n");
                 IdRange range;
 
-                if (parse_line(*line, user, uid, &range) && usable(&range, own_id, ret, n))
+                if (parse_line(text, length, user, number, &range) && usable(&range, own_id, ret, n))
                         ret[n++] = range;
+                text += length + (text[length] == '\n');
         }
         return n;
+}
+
+static uint32_t smaller(uint32_t a, uint32_t b) {
+        return a < b ? a : b;
 }
 
 static void add_range(IdMap *map, uint32_t inside, uint32_t outside, uint32_t count) {
@@ -84,10 +109,10 @@ int id_map_compose(const IdRange *ranges, size_t n_ranges, uint32_t own_id, IdMa
         uint32_t next = 0;
 
         for (size_t i = 0; i < n_ranges && next < ID_COUNT; i++) {
-                uint32_t outside = ranges[i].outside, left = MIN(ranges[i].count, ID_COUNT - next);
+                uint32_t outside = ranges[i].outside, left = smaller(ranges[i].count, ID_COUNT - next);
 
                 if (next < ID_DEFAULT_USER) {
-                        uint32_t below = MIN(left, ID_DEFAULT_USER - next);
+                        uint32_t below = smaller(left, ID_DEFAULT_USER - next);
 
                         add_range(&map, next, outside, below);
                         next += below;
@@ -98,7 +123,7 @@ int id_map_compose(const IdRange *ranges, size_t n_ranges, uint32_t own_id, IdMa
                                 next++;
                         }
                 }
-                left = MIN(left, ID_COUNT - next);
+                left = smaller(left, ID_COUNT - next);
                 add_range(&map, next, outside, left);
                 next += left;
         }
@@ -121,10 +146,14 @@ IdMap id_map_identity(const IdMap *map) {
 }
 
 char *id_map_to_text(const IdMap *map) {
-        GString *text = g_string_new(NULL);
+        const size_t line = sizeof("4294967295 4294967295 4294967295\n");
+        char *text = malloc(map->n_ranges * line + 1), *end = text;
 
+        if (!text)
+                return NULL;
+        *end = '\0';
         for (size_t i = 0; i < map->n_ranges; i++)
-                g_string_append_printf(text, "%u %u %u\n", map->ranges[i].inside, map->ranges[i].outside,
-                                       map->ranges[i].count);
-        return g_string_free(text, FALSE);
+                end += snprintf(end, line, "%u %u %u\n", map->ranges[i].inside, map->ranges[i].outside,
+                                map->ranges[i].count);
+        return text;
 }

@@ -12,7 +12,7 @@ static size_t parse(const char *text, IdRange *ret) {
 }
 
 static void assert_map(const IdMap *map, const char *expected) {
-        g_autofree char *text = id_map_to_text(map);
+        _cleanup_free_ char *text = id_map_to_text(map);
 
         ck_assert_str_eq(text, expected);
 }
