@@ -35,7 +35,7 @@ static bool modes_equal(const struct termios *a, const struct termios *b) {
 }
 
 void tty_set_raw(Tty *tty) {
-        struct termios now;
+        struct termios now = {}; /* the kernel may know fewer control characters than the C library */
 
         if (tty->fd < 0 || !tty_is_foreground(tty->fd) || tcgetattr(tty->fd, &now) < 0)
                 return;
