@@ -16,9 +16,12 @@
 #include <sys/wait.h>
 
 #include "shared/paths.h"
+#include "shared/syscalls.h"
 #include "shared/util.h"
 
 #define BACKLOG 4096
+/* Above every number that lxssd finds something at. */
+#define FD_FLOOR 10
 
 static int unavailable(Failure *reterr, int r, const char *what, const char *path) {
         return failure_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, r, "%s %s: %s", what, path, strerror(-r));
@@ -139,72 +142,8 @@ static int bind_and_listen(const char *path, int *ret) {
         return 0;
 }
 
-/* Only the socket, where sd_listen_fds(3) has it, and the pipe for bad news are
- * left open. *news is valid before and after. */
-static int arrange_descriptors(int listener, int *news) {
-        int null;
-
-        null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        if (null < 0)
-                return -errno;
-        for (int fd = 0; fd < 3; fd++)
-                if (dup2(null, fd) < 0)
-                        return -errno;
-        if (dup2(listener, 3) < 0 || dup3(*news, 4, O_CLOEXEC) < 0)
-                return -errno;
-        *news = 4;
-        return close_range(5, ~0u, 0) < 0 ? -errno : 0;
-}
-
-/* What a service manager would give lxssd: a session and signals of its own. */
-static int prepare_child(int listener, int *news) {
-        char pid[16];
-        sigset_t none;
-        int r;
-
-        if (setsid() < 0 || chdir("/") < 0)
-                return -errno;
-        r = arrange_descriptors(listener, news);
-        if (r < 0)
-                return r;
-        for (int signo = 1; signo < NSIG; signo++)
-                (void)signal(signo, SIG_DFL);
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        umask(022);
-
-        snprintf(pid, sizeof(pid), "%d", (int)getpid());
-        if (setenv("LISTEN_PID", pid, 1) < 0 || setenv("LISTEN_FDS", "1", 1) < 0 ||
-            setenv("LISTEN_FDNAMES", "manager", 1) < 0)
-                return -errno;
-        return 0;
-}
-
-static _Noreturn void run_child(int listener, int news, const char *program) {
-        int r = 0;
-
-        /* Twice, so that lxssd is nobody's child and leaves no zombie to lxctl's parent. */
-        switch (fork()) {
-        case -1:
-                r = -errno;
-                break;
-        case 0:
-                r = prepare_child(listener, &news);
-                if (r == 0) {
-                        execl(program, "lxssd", NULL);
-                        r = -errno;
-                }
-                break;
-        default:
-                _exit(EXIT_SUCCESS);
-        }
-        (void)write_all(news, &r, sizeof(r));
-        _exit(EXIT_FAILURE);
-}
-
-/* Above every number that arrange_descriptors() puts something on. */
 static int move_up(int *fd) {
-        int moved = fcntl(*fd, F_DUPFD_CLOEXEC, 10);
+        int moved = fcntl(*fd, F_DUPFD_CLOEXEC, FD_FLOOR);
 
         if (moved < 0)
                 return -errno;
@@ -213,8 +152,112 @@ static int move_up(int *fd) {
         return 0;
 }
 
+/* /dev/null as 0 to 2, these from 3 on, and nothing else. The last one closes on exec. */
+static int arrange_descriptors(const int *fds, size_t n) {
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        if (null < 0)
+                return -errno;
+        for (int fd = 0; fd < 3; fd++)
+                if (dup2(null, fd) < 0)
+                        return -errno;
+        for (size_t i = 0; i < n; i++)
+                if (dup3(fds[i], 3 + i, i + 1 == n ? O_CLOEXEC : 0) < 0)
+                        return -errno;
+        return sys_close_range(3 + n, ~0u, 0) < 0 ? -errno : 0;
+}
+
+/* What a service manager would give a service: a session and signals of its own. */
+static int prepare_child(void) {
+        sigset_t none;
+
+        if (setsid() < 0 || chdir("/") < 0)
+                return -errno;
+        for (int signo = 1; signo < NSIG; signo++)
+                (void)signal(signo, SIG_DFL);
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        umask(022);
+        return 0;
+}
+
+/* What lxssd is to have. */
+typedef struct Start {
+        const char *program;
+        int listener;
+        int base; /* lxss-base's socket; negative: none */
+        int news; /* the pipe for bad news */
+} Start;
+
+/* Becomes lxssd, or returns why not; start->news is valid then, too. */
+static int become_manager(Start *start) {
+        bool based = start->base >= 0;
+        const int all[] = { start->listener, based ? start->base : start->news, start->news };
+        char pid[16];
+        int r;
+
+        r = prepare_child();
+        if (r == 0)
+                r = arrange_descriptors(all, based ? 3 : 2);
+        if (r < 0)
+                return r;
+        start->news = based ? 5 : 4;
+        snprintf(pid, sizeof(pid), "%d", (int)getpid());
+        if (setenv("LISTEN_PID", pid, 1) < 0 || setenv("LISTEN_FDS", based ? "2" : "1", 1) < 0 ||
+            setenv("LISTEN_FDNAMES", based ? "manager:base" : "manager", 1) < 0)
+                return -errno;
+        execl(start->program, "lxssd", NULL);
+        return -errno;
+}
+
+_Noreturn static void become_base(int socket) {
+        _cleanup_free_ char *program = NULL, *init = NULL;
+        const int all[] = { socket, socket }; /* the second one closes on exec */
+
+        if (path_libexec("lxss-base", &program) >= 0 && path_libexec("lxinit", &init) >= 0 && prepare_child() >= 0 &&
+            arrange_descriptors(all, ELEMENTSOF(all)) >= 0)
+                execl(program, "lxss-base", init, NULL);
+        _exit(EXIT_FAILURE);
+}
+
+/* lxss-base at work, whose answer is for lxssd. Where that fails lxssd starts one, and says why that fails. */
+static void start_base(Start *start) {
+        int pair[2];
+        pid_t pid;
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return;
+        pid = fork();
+        if (pid == 0)
+                become_base(move_up(&pair[1]) < 0 ? -EBADF : pair[1]);
+        closep(&pair[1]);
+        if (pid < 0 || move_up(&pair[0]) < 0)
+                closep(&pair[0]);
+        start->base = pair[0];
+}
+
+_Noreturn static void run_child(Start *start, bool with_base) {
+        int r;
+
+        if (with_base)
+                start_base(start);
+        /* Twice, so that lxssd is nobody's child and leaves no zombie to lxctl's parent. */
+        switch (fork()) {
+        case -1:
+                r = -errno;
+                break;
+        case 0:
+                r = become_manager(start);
+                break;
+        default:
+                _exit(EXIT_SUCCESS);
+        }
+        (void)write_all(start->news, &r, sizeof(r));
+        _exit(EXIT_FAILURE);
+}
+
 /* Returns when lxssd has been executed, or why it could not be. */
-static int spawn(int *listener, const char *program) {
+static int spawn(int *listener, const char *program, bool with_base) {
         _cleanup_close_ int news = -EBADF, write_end = -EBADF;
         int ends[2], error = 0, r;
         ssize_t n;
@@ -234,7 +277,7 @@ static int spawn(int *listener, const char *program) {
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                run_child(*listener, write_end, program);
+                run_child(&(Start){ program, *listener, -EBADF, write_end }, with_base);
         closep(&write_end);
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
                 ;
@@ -245,7 +288,7 @@ static int spawn(int *listener, const char *program) {
 }
 
 /* With the lock held, and after nobody answered on the socket. */
-static int start_manager(const char *socket_path, Failure *reterr) {
+static int start_manager(Activation activation, const char *socket_path, Failure *reterr) {
         _cleanup_close_ int listener = -EBADF;
         _cleanup_free_ char *program = NULL;
         int r;
@@ -256,7 +299,7 @@ static int start_manager(const char *socket_path, Failure *reterr) {
         r = bind_and_listen(socket_path, &listener);
         if (r < 0)
                 return unavailable(reterr, r, "Cannot listen on", socket_path);
-        r = spawn(&listener, program);
+        r = spawn(&listener, program, activation == ACTIVATE_FOR_INSTANCE);
         if (r < 0) {
                 (void)unlink(socket_path); /* else others would queue there for nobody */
                 return unavailable(reterr, r, "Cannot start lxssd at", program);
@@ -264,7 +307,7 @@ static int start_manager(const char *socket_path, Failure *reterr) {
         return 0;
 }
 
-static int start_and_connect(const char *socket_path, int *ret, Failure *reterr) {
+static int start_and_connect(Activation activation, const char *socket_path, int *ret, Failure *reterr) {
         _cleanup_close_ int directory = -EBADF, lock = -EBADF;
         _cleanup_free_ char *path = NULL;
         int r;
@@ -281,14 +324,14 @@ static int start_and_connect(const char *socket_path, int *ret, Failure *reterr)
         r = try_connect(socket_path, ret, reterr);
         if (r != 0)
                 return r; /* another client was faster */
-        r = start_manager(socket_path, reterr);
+        r = start_manager(activation, socket_path, reterr);
         if (r < 0)
                 return r;
         r = try_connect(socket_path, ret, reterr);
         return r == 0 ? unavailable(reterr, -ECONNREFUSED, "Cannot connect to", socket_path) : r;
 }
 
-int activate_connect(bool start, int *ret, Failure *reterr) {
+int activate_connect(Activation activation, int *ret, Failure *reterr) {
         _cleanup_free_ char *path = NULL;
         int r;
 
@@ -298,7 +341,7 @@ int activate_connect(bool start, int *ret, Failure *reterr) {
         if (r < 0)
                 return unavailable(reterr, r, "Cannot find", "the runtime directory (HOME is not set)");
         r = try_connect(path, ret, reterr);
-        if (r != 0 || !start)
+        if (r != 0 || activation == ACTIVATE_NEVER)
                 return r;
-        return start_and_connect(path, ret, reterr);
+        return start_and_connect(activation, path, ret, reterr);
 }

@@ -80,7 +80,7 @@ static int run_hold(Command *command) {
 
         if (command_words(command, 0, 1, &name) < 0)
                 return command->exit_code;
-        r = command_connect(command, true, &connection, &failure);
+        r = command_connect(command, ACTIVATE_FOR_INSTANCE, &connection, &failure);
         if (r >= 0)
                 r = call_hold(connection, name, &hold, &failure);
         if (r < 0)

@@ -189,7 +189,7 @@ static int install_from(Command *command, Install *install, int *fd) {
         _cleanup_connection_ Connection *connection = NULL;
         int r;
 
-        r = command_connect(command, true, &connection, &failure);
+        r = command_connect(command, ACTIVATE_FOR_INSTANCE, &connection, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
         signal_fd = signals_block_termination();

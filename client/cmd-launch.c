@@ -116,7 +116,7 @@ static int launch(Command *command, const LaunchOptions *options, LaunchRequest 
         problem = launch_request_validate(request);
         if (problem)
                 return command_usage(command, "%s", problem);
-        r = command_connect(command, true, &connection, &failure);
+        r = command_connect(command, ACTIVATE_FOR_INSTANCE, &connection, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
         program.signal_fd = signals_block();

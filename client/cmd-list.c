@@ -84,7 +84,7 @@ static int list(Command *command, bool only_running, bool more) {
         _cleanup_connection_ Connection *connection = NULL;
         int r;
 
-        r = command_connect(command, true, &connection, &failure);
+        r = command_connect(command, ACTIVATE, &connection, &failure);
         if (r >= 0)
                 r = snapshot_take(connection, &snapshot, &failure);
         if (r < 0)

@@ -72,7 +72,7 @@ static int run_ps(Command *command) {
 
         if (command_words(command, 0, 1, &name) < 0)
                 return command->exit_code;
-        r = command_connect(command, true, &connection, &failure);
+        r = command_connect(command, ACTIVATE, &connection, &failure);
         if (r >= 0)
                 r = snapshot_take(connection, &snapshot, &failure);
         if (r < 0)

@@ -14,7 +14,7 @@ static int run_set_default(Command *command) {
 
         if (command_words(command, 1, 1, &name) < 0)
                 return command->exit_code;
-        r = command_connect(command, true, &connection, &failure);
+        r = command_connect(command, ACTIVATE, &connection, &failure);
         if (r >= 0)
                 r = remote_call(connection, "SetDefault", NULL, &failure, "s", name);
         if (r < 0)

@@ -13,7 +13,7 @@ static int run_shutdown(Command *command) {
 
         if (command_words(command, 0, 0, NULL) < 0)
                 return command->exit_code;
-        running = command_connect(command, false, &connection, &failure);
+        running = command_connect(command, ACTIVATE_NEVER, &connection, &failure);
         if (running > 0)
                 r = remote_call(connection, "Shutdown", NULL, &failure, "");
         if (running < 0 || r < 0)

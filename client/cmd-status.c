@@ -110,7 +110,7 @@ static int run_status(Command *command) {
 
         if (command_words(command, 0, 0, NULL) < 0)
                 return command->exit_code;
-        r = command_connect(command, true, &connection, &failure);
+        r = command_connect(command, ACTIVATE, &connection, &failure);
         if (r >= 0)
                 r = manager_info_get(connection, &info, &failure);
         if (r >= 0)

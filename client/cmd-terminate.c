@@ -14,7 +14,7 @@ static int run_terminate(Command *command) {
 
         if (command_words(command, 1, 1, &name) < 0)
                 return command->exit_code;
-        r = command_connect(command, true, &connection, &failure); /* started, if need be, to say whether the name exists */
+        r = command_connect(command, ACTIVATE, &connection, &failure); /* started, if need be, to say whether the name exists */
         if (r >= 0)
                 r = remote_call(connection, "Terminate", NULL, &failure, "s", name);
         if (r < 0)

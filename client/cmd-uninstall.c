@@ -62,7 +62,7 @@ static int uninstall(Command *command, const char *name, bool terminate) {
         _cleanup_connection_ Connection *connection = NULL;
         int r;
 
-        r = command_connect(command, true, &connection, &failure);
+        r = command_connect(command, ACTIVATE, &connection, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
         signal_fd = signals_block_termination();

@@ -118,11 +118,11 @@ int command_unknown_distribution(Command *command, const struct Snapshot *snapsh
         return lxss_error_exit_code(lxss_error_to_name(LXSS_ERROR_NO_SUCH_DISTRIBUTION));
 }
 
-int command_connect(const Command *command, bool start, Connection **ret, Failure *reterr) {
+int command_connect(const Command *command, Activation activation, Connection **ret, Failure *reterr) {
         _cleanup_free_ char *path = NULL, *log = NULL;
         int r;
 
-        r = remote_connect(start, ret, reterr);
+        r = remote_connect(activation, ret, reterr);
         if (r > 0 && command->verbose && path_manager_socket(&path) >= 0 && (log = remote_describe_log()))
                 say("lxssd answers at %s; its log: %s", path, log);
         return r;

@@ -64,7 +64,7 @@ struct Snapshot;
 int command_unknown_distribution(Command *command, const struct Snapshot *snapshot, const char *name);
 
 /* remote_connect(), and with --verbose says where lxssd was found and where its log is. */
-int command_connect(const Command *command, bool start, Connection **ret, Failure *reterr);
+int command_connect(const Command *command, Activation activation, Connection **ret, Failure *reterr);
 
 /* Says why a call failed. Returns the exit code that belongs to it. */
 int command_fail(Command *command, int r, const Failure *failure);

@@ -10,7 +10,6 @@
 #include <stdarg.h>
 #include <time.h>
 
-#include "client/activate.h"
 #include "shared/paths.h"
 
 #define CONNECT_ATTEMPTS 8
@@ -26,7 +25,7 @@ static void wait_before(unsigned attempt) {
                 (void)nanosleep(&pause, NULL);
 }
 
-int remote_connect(bool start, Connection **ret, Failure *reterr) {
+int remote_connect(Activation activation, Connection **ret, Failure *reterr) {
         _cleanup_free_ char *log = NULL;
         int r = 0;
 
@@ -34,7 +33,7 @@ int remote_connect(bool start, Connection **ret, Failure *reterr) {
                 int fd = -EBADF;
 
                 wait_before(attempt);
-                r = activate_connect(start, &fd, reterr);
+                r = activate_connect(activation, &fd, reterr);
                 if (r == -ECONNREFUSED) { /* it was started, and has ended again already */
                         failure_clear(reterr);
                         continue;

@@ -3,8 +3,7 @@
 
 /* lxssd as it is seen from here: the connection to it, and the names on it. */
 
-#include <stdbool.h>
-
+#include "client/activate.h"
 #include "client/connection.h"
 #include "client/failure.h"
 
@@ -18,9 +17,9 @@
 
 /* Connects, peer to peer and authenticated; calls on the result have no time
  * limit, since work behind a lock may take minutes. Starts lxssd where it does
- * not run and `start` is set. Returns 1; 0 where it does not run and was not to
+ * not run, unless never. Returns 1; 0 where it does not run and was not to
  * be started; or negative errno with reterr set. */
-int remote_connect(bool start, Connection **ret, Failure *reterr);
+int remote_connect(Activation activation, Connection **ret, Failure *reterr);
 
 /* Sends the call that was written and waits. ret may be NULL. 0, or negative
  * errno; reterr is set where lxssd said why. */

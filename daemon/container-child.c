@@ -3,17 +3,17 @@
 /* Everything between fork and the execution of a container's PID 1, and nothing
  * else. Two processes run here.
  *
- * The helper stands where lxssd stands. It enters the user's namespace, makes
+ * The helper stands where lxssd stands. It enters the base namespaces, makes
  * the container's first process as a sibling of itself (CLONE_PARENT, so that
  * lxssd is its parent and PR_SET_PDEATHSIG means lxssd), writes its id maps,
  * says who it is, and exits. Nothing of the container can see it: the helper
  * never enters the container's process or mount namespace.
  *
  * The first process waits for its maps, mounts its file systems with the
- * rights that it has over its own mount namespace alone, and executes the
- * program from a descriptor. No foreign program runs before that, so nobody
- * can race the set-up; the root file system is foreign all the same, and only
- * touched through daemon/mount.h. */
+ * rights that it has over its own mount namespace alone, out of what stands on
+ * the stage (daemon/base-stage.h), and executes the program from a descriptor.
+ * No foreign program runs before that, so nobody can race the set-up; the root
+ * file system is foreign all the same, and only touched through daemon/mount.h. */
 
 #include "daemon/container-child.h"
 
@@ -28,8 +28,8 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 
+#include "daemon/base-stage.h"
 #include "daemon/mount.h"
 #include "daemon/parent-death.h"
 #include "daemon/rlimit.h"
@@ -49,32 +49,45 @@ const char *container_step_to_string(int step) {
         return step >= 0 && step < CONTAINER_STEP_MAX ? texts[step] : "starting it";
 }
 
-static void send_report(int report, ContainerReport r, int fd) {
+/* What both processes work with. */
+typedef struct Child {
+        const ContainerSpec *spec;
+        IdMap uids, gids;
+        int lxssd;   /* for parent_death_arm() */
+        int report;
+        int proc;    /* the /proc of lxssd's own processes */
+        int shifted; /* ID_MODE_ROOT, instances: the root file system with its owners shifted; -EBADF: not possible */
+        int program; /* what is executed */
+} Child;
+
+static void send_report(const Child *child, ContainerReport r, int fd) {
         struct iovec part = { .iov_base = &r, .iov_len = sizeof(r) };
 
-        (void)fd_socket_send(report, &part, 1, &fd, fd >= 0);
+        (void)fd_socket_send(child->report, &part, 1, &fd, fd >= 0);
 }
 
 /* error is negative errno. */
-_Noreturn static void fail(int report, ContainerStep step, int error) {
-        send_report(report, (ContainerReport){ .step = step, .error = -error }, -1);
+_Noreturn static void fail(const Child *child, ContainerStep step, int error) {
+        send_report(child, (ContainerReport){ .step = step, .error = -error }, -1);
         _exit(EXIT_FAILURE);
 }
 
-static int write_map(pid_t pid, const char *name, const IdMap *map) {
+static int write_map(const Child *child, pid_t pid, const char *name, const IdMap *map) {
         _cleanup_free_ char *text = id_map_to_text(map);
         _cleanup_close_ int fd = -EBADF;
         char path[64];
 
-        snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-        fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (!text)
+                return -ENOMEM;
+        snprintf(path, sizeof(path), "%d/%s", (int)pid, name);
+        fd = openat(child->proc, path, O_WRONLY | O_CLOEXEC);
         return fd < 0 ? -errno : write_all(fd, text, strlen(text));
 }
 
-static int write_maps(pid_t pid, const IdMap *uids, const IdMap *gids) {
-        int r = write_map(pid, "uid_map", uids);
+static int write_maps(const Child *child, pid_t pid, const IdMap *uids, const IdMap *gids) {
+        int r = write_map(child, pid, "uid_map", uids);
 
-        return r < 0 ? r : write_map(pid, "gid_map", gids);
+        return r < 0 ? r : write_map(child, pid, "gid_map", gids);
 }
 
 /* fork(2) with flags; a pidfd too where ret_pidfd is given. */
@@ -91,8 +104,8 @@ static pid_t clone_process(uint64_t flags, int cgroup_fd, int *ret_pidfd) {
 
 /* A user namespace that maps the ids that files have on disk to those of the
  * container: what an idmapped mount wants (mount_setattr(2)). Its carrier dies at once. */
-static int open_idmap(const ContainerSpec *spec) {
-        const IdMap map = id_map_single(ID_STORE_BASE, spec->slot_base, ID_COUNT);
+static int open_idmap(const Child *child) {
+        const IdMap map = id_map_single(ID_STORE_BASE, child->spec->slot_base, ID_COUNT);
         _cleanup_close_ int self = parent_death_open();
         char path[64];
         pid_t carrier;
@@ -108,9 +121,9 @@ static int open_idmap(const ContainerSpec *spec) {
                 for (;;)
                         pause();
         }
-        snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)carrier);
-        r = write_maps(carrier, &map, &map);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
+        snprintf(path, sizeof(path), "%d/ns/user", (int)carrier);
+        r = write_maps(child, carrier, &map, &map);
+        fd = openat(child->proc, path, O_RDONLY | O_CLOEXEC);
         if (r == 0 && fd < 0)
                 r = -errno;
         (void)kill(carrier, SIGKILL);
@@ -119,17 +132,31 @@ static int open_idmap(const ContainerSpec *spec) {
         return r < 0 ? r : fd;
 }
 
+/* A path of the host, from the stage. The host's links lead where they lead on the host. */
+static int open_on_host(const char *path, int flags) {
+        _cleanup_close_ int raw = open(STAGE_RAW, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        return raw < 0 ? -errno : mount_open_in_root(raw, path, flags);
+}
+
+/* A copy of the mount that it is on, with that directory as its root. */
+static int clone_root(const ContainerSpec *spec) {
+        _cleanup_close_ int root = open_on_host(spec->root, O_PATH | O_DIRECTORY);
+
+        return root < 0 ? root : mount_clone(root, "", false);
+}
+
 /* Root's instances: the root file system with its owners shifted from where
  * they are stored to the distribution's own ids. Safe with root's rights: it
  * clones a mount of root's own directory, detached, and resolves nothing in it. */
-static int open_shifted_root(const ContainerSpec *spec) {
+static int open_shifted_root(const Child *child) {
         _cleanup_close_ int tree = -EBADF, idmap = -EBADF;
         struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
 
-        tree = mount_clone(AT_FDCWD, spec->root, false);
+        tree = clone_root(child->spec);
         if (tree < 0)
                 return tree;
-        idmap = open_idmap(spec);
+        idmap = open_idmap(child);
         if (idmap < 0)
                 return idmap;
         attr.userns_fd = idmap;
@@ -139,21 +166,21 @@ static int open_shifted_root(const ContainerSpec *spec) {
 }
 
 /* The copy must be of this mount namespace, so it is made in here; for root it comes ready. */
-static int attach_root(const ContainerSpec *spec, int shifted, int *ret_root) {
-        _cleanup_close_ int target = -EBADF, tree = shifted;
+static int attach_root(Child *child, int *ret_root) {
+        _cleanup_close_ int target = -EBADF, tree = steal_fd(&child->shifted);
         int r;
 
-        target = open(spec->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (target < 0)
-                return -errno;
         if (tree < 0)
-                tree = mount_clone(target, "", false);
+                tree = clone_root(child->spec);
         if (tree < 0)
                 return tree;
         /* What the host mounts in there later is not for the instance; and pivot_root(2) wants no shared mount. */
         r = mount_restrict(tree, 0, MS_PRIVATE, false);
         if (r < 0)
                 return r;
+        target = open(STAGE_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (target < 0)
+                return -errno;
         r = mount_attach(tree, target);
         if (r < 0)
                 return r;
@@ -162,43 +189,16 @@ static int attach_root(const ContainerSpec *spec, int shifted, int *ret_root) {
 }
 
 /* Safe: ids of its own namespace only. */
-static int become_root(const ContainerSpec *spec, int lxssd) {
-        if (spec->mode != ID_MODE_SINGLE && setgroups(0, NULL) < 0)
+static int become_root(const Child *child) {
+        if (child->spec->mode != ID_MODE_SINGLE && setgroups(0, NULL) < 0)
                 return -errno;
         if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
                 return -errno;
         umask(022);
-        parent_death_arm(lxssd);
+        parent_death_arm(child->lxssd);
         /* The host session's keys stay outside (keyrings(7)); a kernel without keyrings has none to hide. */
         (void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0);
         return 0;
-}
-
-/* An empty, read-only directory over what is not for the instance. */
-static int mount_cover(int root, const char *path) {
-        static const char *const options[] = { "mode", "555", NULL };
-        _cleanup_close_ int target = mount_open_in_root(root, path, O_PATH | O_DIRECTORY), tree = -EBADF;
-
-        if (target == -ENOENT)
-                return 0;
-        if (target < 0)
-                return target;
-        tree = mount_new("tmpfs", options, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-        return tree < 0 ? tree : mount_attach(tree, target);
-}
-
-/* A slave of the host's mounts, so that what is plugged in later shows up. */
-static int mount_host(int root, int host) {
-        static const char *const covered[] = { "mnt/host/proc", "mnt/host/sys", "mnt/host/dev" };
-        int r;
-
-        r = mount_restrict(host, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, MS_SLAVE, true);
-        if (r < 0)
-                return r;
-        r = mount_attach_at(host, root, "mnt/host", true);
-        for (size_t i = 0; r == 0 && i < ELEMENTSOF(covered); i++)
-                r = mount_cover(root, covered[i]);
-        return r;
 }
 
 static int mount_proc(int root) {
@@ -207,20 +207,19 @@ static int mount_proc(int root) {
         return tree < 0 ? tree : mount_attach_at(tree, root, "proc", true);
 }
 
-/* The network namespace is the host's, so a sysfs of one's own is not to be
- * had: the host's, read-only, with the container's own cgroups over it where
- * the kernel has cgroup2. */
+/* A copy of a mount on the stage. */
+static int attach_copy(const char *stage, bool recursive, int root, const char *path, bool directory) {
+        _cleanup_close_ int tree = mount_clone(AT_FDCWD, stage, recursive);
+
+        return tree < 0 ? tree : mount_attach_at(tree, root, path, directory);
+}
+
+/* The host's, with the container's own cgroups over it where the kernel has cgroup2. */
 static int mount_sys(int root) {
-        _cleanup_close_ int sys = mount_clone(AT_FDCWD, "/sys", true), cgroup = -EBADF;
+        _cleanup_close_ int cgroup = -EBADF;
         int r;
 
-        if (sys < 0)
-                return sys;
-        r = mount_restrict(sys, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-                           MS_PRIVATE, true);
-        if (r < 0)
-                return r;
-        r = mount_attach_at(sys, root, "sys", true);
+        r = attach_copy(STAGE_SYS, true, root, "sys", true);
         if (r < 0)
                 return r;
         cgroup = mount_new("cgroup2", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
@@ -229,26 +228,11 @@ static int mount_sys(int root) {
         return 0;
 }
 
-typedef struct Node {
-        const char *name;
-        unsigned major, minor;
-} Node;
-
-/* The host's node, after a look that it is what its name says. */
-static int mount_node(int dev, const Node *node) {
-        _cleanup_close_ int tree = -EBADF;
+static int attach_node(int dev, const char *name) {
         char path[32];
-        struct stat st;
 
-        snprintf(path, sizeof(path), "/dev/%s", node->name);
-        tree = mount_clone(AT_FDCWD, path, false);
-        if (tree < 0)
-                return tree;
-        if (fstat(tree, &st) < 0)
-                return -errno;
-        if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(node->major, node->minor))
-                return -ENODEV;
-        return mount_attach_at(tree, dev, node->name, false);
+        snprintf(path, sizeof(path), STAGE_DEV "/%s", name);
+        return attach_copy(path, false, dev, name, false);
 }
 
 static int make_dev_links(int dev) {
@@ -284,8 +268,6 @@ static int mount_terminals(int dev, IdMode mode) {
 }
 
 static int mount_dev(int root, IdMode mode) {
-        static const Node nodes[] = { { "null", 1, 3 },   { "zero", 1, 5 },    { "full", 1, 7 },
-                                      { "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 } };
         static const char *const options[] = { "mode", "755", NULL }, *const shm_options[] = { "mode", "1777", NULL };
         _cleanup_close_ int dev = mount_new("tmpfs", options, MOUNT_ATTR_NOSUID), shm = -EBADF, mqueue = -EBADF;
         int r;
@@ -295,8 +277,8 @@ static int mount_dev(int root, IdMode mode) {
         if ((r = mount_attach_at(dev, root, "dev", true)) < 0 || (r = make_dev_links(dev)) < 0 ||
             (r = mount_terminals(dev, mode)) < 0)
                 return r;
-        for (size_t i = 0; i < ELEMENTSOF(nodes); i++)
-                if ((r = mount_node(dev, &nodes[i])) < 0)
+        for (size_t i = 0; base_stage_nodes[i]; i++)
+                if ((r = attach_node(dev, base_stage_nodes[i])) < 0)
                         return r;
         shm = mount_new("tmpfs", shm_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
         if (shm < 0)
@@ -313,7 +295,7 @@ static void mount_host_file(int root, const char *path) {
         _cleanup_close_ int file = -EBADF, tree = -EBADF;
         struct stat st;
 
-        file = open(path, O_PATH | O_CLOEXEC);
+        file = open_on_host(path, O_PATH);
         if (file < 0 || fstat(file, &st) < 0 || !S_ISREG(st.st_mode))
                 return;
         tree = mount_clone(file, "", false);
@@ -339,40 +321,70 @@ static int mount_run(int root) {
         return mount_attach_at(tmp, root, "tmp", true);
 }
 
-/* pivot_root(".", ".") stacks the old root beneath, from where it is taken off: pivot_root(2), NOTES. */
 static int pivot(int root) {
-        if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-                return -errno;
+        int r = mount_pivot(root, ".");
+
+        if (r < 0)
+                return r;
+        return umount2(".", MNT_DETACH) < 0 || chdir("/") < 0 ? -errno : 0;
+}
+
+/* Shown as /init where the distribution has no file of its own making there that
+ * this would hide from it. What is executed is the read-only mount in any case. */
+static int mount_init(Child *child, int root) {
+        _cleanup_close_ int target = -EBADF;
+        struct stat st;
+
+        child->program = mount_clone(AT_FDCWD, STAGE_INIT, false);
+        if (child->program < 0)
+                return child->program;
+        target = mount_open_in_root(root, "init", O_PATH | O_NOFOLLOW);
+        if (target == -ENOENT)
+                target = mount_open_target(root, "init", false);
+        if (target >= 0 && fstat(target, &st) == 0 && S_ISREG(st.st_mode))
+                (void)mount_attach(child->program, target);
         return 0;
 }
 
-static void set_up_instance(const ContainerSpec *spec, int lxssd, int shifted, int report) {
-        _cleanup_close_ int root = -EBADF, host = -EBADF;
+static void set_up_instance(Child *child) {
+        _cleanup_close_ int root = -EBADF;
         int r;
 
-        /* The host as it is without the mounts that follow. */
-        if (spec->host && (host = mount_clone(AT_FDCWD, "/", true)) < 0)
-                fail(report, CONTAINER_STEP_HOST, host);
         /* As the user, who may walk where root of the instance may not. */
-        r = attach_root(spec, shifted, &root);
-        if (r < 0)
-                fail(report, CONTAINER_STEP_ROOT, r);
-        if ((r = become_root(spec, lxssd)) < 0)
-                fail(report, CONTAINER_STEP_IDENTITY, r);
+        if ((r = attach_root(child, &root)) < 0)
+                fail(child, CONTAINER_STEP_ROOT, r);
+        if ((r = become_root(child)) < 0)
+                fail(child, CONTAINER_STEP_IDENTITY, r);
         if ((r = mount_proc(root)) < 0)
-                fail(report, CONTAINER_STEP_PROC, r);
+                fail(child, CONTAINER_STEP_PROC, r);
         if ((r = mount_sys(root)) < 0)
-                fail(report, CONTAINER_STEP_SYS, r);
-        if ((r = mount_dev(root, spec->mode)) < 0)
-                fail(report, CONTAINER_STEP_DEV, r);
+                fail(child, CONTAINER_STEP_SYS, r);
+        if ((r = mount_dev(root, child->spec->mode)) < 0)
+                fail(child, CONTAINER_STEP_DEV, r);
         if ((r = mount_run(root)) < 0)
-                fail(report, CONTAINER_STEP_RUN, r);
+                fail(child, CONTAINER_STEP_RUN, r);
         mount_host_file(root, "/etc/resolv.conf");
         mount_host_file(root, "/etc/hosts");
-        if (spec->host && (r = mount_host(root, host)) < 0)
-                fail(report, CONTAINER_STEP_HOST, r);
+        if (child->spec->host && (r = attach_copy(STAGE_HOST, true, root, "mnt/host", true)) < 0)
+                fail(child, CONTAINER_STEP_HOST, r);
+        if ((r = mount_init(child, root)) < 0)
+                fail(child, CONTAINER_STEP_INIT, r);
         if ((r = pivot(root)) < 0)
-                fail(report, CONTAINER_STEP_PIVOT, r);
+                fail(child, CONTAINER_STEP_PIVOT, r);
+}
+
+/* From the stage to the host's own tree. */
+static int enter_host(void) {
+        _cleanup_close_ int target = open(STAGE_RAW, O_PATH | O_DIRECTORY | O_CLOEXEC), tree = -EBADF;
+        int r;
+
+        if (target < 0)
+                return -errno;
+        tree = mount_clone(target, "", true);
+        if (tree < 0)
+                return tree;
+        r = mount_attach(tree, target);
+        return r < 0 ? r : pivot(tree);
 }
 
 static int mount_staging(const char *path) {
@@ -384,35 +396,37 @@ static int mount_staging(const char *path) {
         return target < 0 ? -errno : mount_attach(staging, target);
 }
 
-static void set_up_worker(const ContainerSpec *spec, int lxssd, int report) {
-        int root = AT_FDCWD, r;
+static void set_up_worker(Child *child) {
+        _cleanup_close_ int root = -EBADF;
+        int r;
 
-        if ((r = mount_staging(spec->root)) < 0)
-                fail(report, CONTAINER_STEP_STAGING, r);
-        if ((r = become_root(spec, lxssd)) < 0)
-                fail(report, CONTAINER_STEP_IDENTITY, r);
+        if ((r = enter_host()) < 0)
+                fail(child, CONTAINER_STEP_ROOT, r);
+        if ((r = mount_staging(child->spec->root)) < 0)
+                fail(child, CONTAINER_STEP_STAGING, r);
+        if ((r = become_root(child)) < 0)
+                fail(child, CONTAINER_STEP_IDENTITY, r);
         root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (root < 0)
-                fail(report, CONTAINER_STEP_PROC, -errno);
+                fail(child, CONTAINER_STEP_PROC, -errno);
         if ((r = mount_proc(root)) < 0)
-                fail(report, CONTAINER_STEP_PROC, r);
-        if (fchdir(root) < 0)
-                fail(report, CONTAINER_STEP_STAGING, -errno);
-        (void)close(root);
+                fail(child, CONTAINER_STEP_PROC, r);
+        child->program = child->spec->program_fd;
 }
 
 /* 0 to 2 are /dev/null, 3 and 4 what the program was promised, all else closes on exec. */
-static int place_descriptors(const ContainerSpec *spec, int *report, int *program) {
-        int sources[ELEMENTSOF(spec->fds)], null;
+static int place_descriptors(Child *child) {
+        const int *fds = child->spec->fds;
+        int sources[ELEMENTSOF(child->spec->fds)], null;
 
         for (size_t i = 0; i < ELEMENTSOF(sources); i++) {
-                sources[i] = spec->fds[i] < 0 ? -EBADF : fcntl(spec->fds[i], F_DUPFD_CLOEXEC, FD_FLOOR);
-                if (spec->fds[i] >= 0 && sources[i] < 0)
+                sources[i] = fds[i] < 0 ? -EBADF : fcntl(fds[i], F_DUPFD_CLOEXEC, FD_FLOOR);
+                if (fds[i] >= 0 && sources[i] < 0)
                         return -errno;
         }
-        *report = fcntl(*report, F_DUPFD_CLOEXEC, FD_FLOOR);
-        *program = fcntl(spec->program_fd, F_DUPFD_CLOEXEC, FD_FLOOR);
-        if (*report < 0 || *program < 0)
+        child->report = fcntl(child->report, F_DUPFD_CLOEXEC, FD_FLOOR);
+        child->program = fcntl(child->program, F_DUPFD_CLOEXEC, FD_FLOOR);
+        if (child->report < 0 || child->program < 0)
                 return -errno;
         null = open("/dev/null", O_RDWR | O_CLOEXEC);
         if (null < 0)
@@ -444,25 +458,26 @@ static char *const *worker_environment(void) {
         return environ ?: none;
 }
 
-_Noreturn static void run_first_process(const ContainerSpec *spec, int lxssd, int shifted, int maps_written, int report) {
+_Noreturn static void run_first_process(Child *child, int maps_written) {
         static char *const no_environment[] = { NULL };
-        int program = -EBADF, r;
+        bool instance = child->spec->kind == CONTAINER_INSTANCE;
         char byte;
+        int r;
 
         /* Nothing to read: the helper is gone, and so is everything that this was for. */
         if (read_up_to(maps_written, &byte, 1) != 1)
                 _exit(EXIT_FAILURE);
-        if (spec->kind == CONTAINER_INSTANCE)
-                set_up_instance(spec, lxssd, shifted, report);
+        if (instance)
+                set_up_instance(child);
         else
-                set_up_worker(spec, lxssd, report);
-        r = place_descriptors(spec, &report, &program);
+                set_up_worker(child);
+        r = place_descriptors(child);
         if (r < 0)
-                fail(report, CONTAINER_STEP_DESCRIPTORS, r);
+                fail(child, CONTAINER_STEP_DESCRIPTORS, r);
         reset_signals();
-        (void)syscall(SYS_execveat, program, "", spec->argv,
-                      spec->kind == CONTAINER_INSTANCE ? no_environment : worker_environment(), AT_EMPTY_PATH);
-        fail(report, CONTAINER_STEP_EXEC, -errno);
+        (void)syscall(SYS_execveat, child->program, "", child->spec->argv,
+                      instance ? no_environment : worker_environment(), AT_EMPTY_PATH);
+        fail(child, CONTAINER_STEP_EXEC, -errno);
 }
 
 static uint64_t namespaces(ContainerKind kind) {
@@ -471,42 +486,59 @@ static uint64_t namespaces(ContainerKind kind) {
         return kind == CONTAINER_INSTANCE ? flags | CLONE_NEWUTS | CLONE_NEWCGROUP : flags;
 }
 
-static void make_first_process(const ContainerSpec *spec, int lxssd, int shifted, const IdMap *uids, const IdMap *gids,
-                               int report) {
+static void make_first_process(Child *child) {
         int maps_written[2], pidfd = -EBADF, r;
         pid_t pid;
 
         if (pipe2(maps_written, O_CLOEXEC) < 0)
-                fail(report, CONTAINER_STEP_CLONE, -errno);
-        pid = clone_process(namespaces(spec->kind) | CLONE_PARENT, spec->cgroup_fd, &pidfd);
+                fail(child, CONTAINER_STEP_CLONE, -errno);
+        pid = clone_process(namespaces(child->spec->kind) | CLONE_PARENT, child->spec->cgroup_fd, &pidfd);
         if (pid < 0)
-                fail(report, CONTAINER_STEP_CLONE, -errno);
+                fail(child, CONTAINER_STEP_CLONE, -errno);
         if (pid == 0) {
                 (void)close(maps_written[1]);
-                run_first_process(spec, lxssd, shifted, maps_written[0], report);
+                run_first_process(child, maps_written[0]);
         }
-        send_report(report, (ContainerReport){ .step = -1, .pid = pid }, pidfd);
-        r = write_maps(pid, uids, gids);
+        send_report(child, (ContainerReport){ .step = -1, .pid = pid }, pidfd);
+        r = write_maps(child, pid, &child->uids, &child->gids);
         if (r < 0)
-                fail(report, CONTAINER_STEP_MAP_IDS, r);
+                fail(child, CONTAINER_STEP_MAP_IDS, r);
         (void)write_all(maps_written[1], "", 1);
 }
 
+/* The map files of the next process belong to us only if it counts as dumpable, which setns() takes away. */
+static int enter_base(Child *child) {
+        child->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (child->proc < 0)
+                return -errno;
+        if (child->spec->user_fd >= 0 && setns(child->spec->user_fd, CLONE_NEWUSER) < 0)
+                return -errno;
+        if (setns(child->spec->mount_fd, CLONE_NEWNS) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0)
+                return -errno;
+        return 0;
+}
+
 _Noreturn void container_child_run(const ContainerSpec *spec, int lxssd, int report) {
-        IdMap uids = spec->uids, gids = spec->gids;
-        int shifted = -EBADF;
+        Child child = {
+                .spec = spec,
+                .uids = spec->uids,
+                .gids = spec->gids,
+                .lxssd = lxssd,
+                .report = report,
+                .shifted = -EBADF,
+                .program = -EBADF,
+        };
+        int r;
 
         parent_death_arm(lxssd); /* until setns(); from there on nothing makes it wait */
-        if (spec->userns_fd >= 0 && setns(spec->userns_fd, CLONE_NEWUSER) < 0)
-                fail(report, CONTAINER_STEP_ENTER, -errno);
+        r = enter_base(&child);
+        if (r < 0)
+                fail(&child, CONTAINER_STEP_ENTER, r);
         if (spec->mode == ID_MODE_ROOT && spec->kind == CONTAINER_INSTANCE) {
-                shifted = open_shifted_root(spec);
+                child.shifted = open_shifted_root(&child);
                 /* Not every file system can shift owners. Then the instance gets the ids of the store itself. */
-                uids = gids = id_map_single(0, shifted < 0 ? ID_STORE_BASE : spec->slot_base, ID_COUNT);
+                child.uids = child.gids = id_map_single(0, child.shifted < 0 ? ID_STORE_BASE : spec->slot_base, ID_COUNT);
         }
-        /* The map files of the next process belong to us only if it counts as dumpable. setns() took that away. */
-        if (prctl(PR_SET_DUMPABLE, 1) < 0)
-                fail(report, CONTAINER_STEP_ENTER, -errno);
-        make_first_process(spec, lxssd, shifted, &uids, &gids, report);
+        make_first_process(&child);
         _exit(EXIT_SUCCESS);
 }

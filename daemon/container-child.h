@@ -13,7 +13,7 @@ typedef struct ContainerReport {
 } ContainerReport;
 
 #define CONTAINER_STEPS(X)                                                   \
-        X(ENTER, "entering the user namespace")                              \
+        X(ENTER, "entering the base namespaces")                             \
         X(CLONE, "making namespaces")                                        \
         X(MAP_IDS, "mapping user ids")                                       \
         X(ROOT, "mounting the root file system")                             \
@@ -23,6 +23,7 @@ typedef struct ContainerReport {
         X(SYS, "mounting /sys")                                              \
         X(DEV, "making /dev")                                                \
         X(RUN, "mounting /run and /tmp")                                     \
+        X(INIT, "mounting /init")                                            \
         X(PIVOT, "changing to the root file system")                         \
         X(STAGING, "mounting the staging directory")                         \
         X(DESCRIPTORS, "passing descriptors")                                \

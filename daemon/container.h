@@ -23,13 +23,14 @@ typedef enum ContainerKind {
 typedef struct ContainerSpec {
         ContainerKind kind;
         IdMode mode;
-        int userns_fd;      /* the namespace to stand in; -EBADF in ID_MODE_ROOT */
+        int user_fd;        /* the base namespaces (daemon/base.h); no user namespace in ID_MODE_ROOT: -EBADF */
+        int mount_fd;
         IdMap uids, gids;   /* of the container's own namespace; in ID_MODE_ROOT, of a worker */
         uint32_t slot_base; /* ID_MODE_ROOT, instances: first id of the range; files are mapped from ID_STORE_BASE */
         const char *root;   /* absolute path on the host */
         bool host;          /* instances: the host's tree at /mnt/host */
         int cgroup_fd;      /* a cgroup to start in; -EBADF: lxssd's own */
-        int program_fd;     /* what to execute; borrowed */
+        int program_fd;     /* workers: what to execute, borrowed; an instance executes /init of the base */
         const char *const *argv;
         int fds[2];         /* its descriptors 3 and 4; -EBADF: none; borrowed */
 } ContainerSpec;

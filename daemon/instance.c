@@ -145,8 +145,8 @@ void instance_stop(Instance *instance) {
         begin_stop(instance, false);
         if (instance->container)
                 return;
-        /* It still waited for the user namespace. */
-        userns_cancel(instance->host->userns, instance);
+        /* It still waited for the base namespaces. */
+        base_cancel(instance->host->base, instance);
         instance->start_source = sd_event_source_disable_unref(instance->start_source);
         finish(instance);
 }
@@ -277,14 +277,15 @@ static int start_container(Instance *instance) {
         const Distribution *d = instance->distribution;
         ContainerSpec spec = {
                 .kind = CONTAINER_INSTANCE,
-                .mode = userns_mode(instance->host->userns),
-                .userns_fd = userns_fd(instance->host->userns),
-                .uids = *userns_uid_map(instance->host->userns),
-                .gids = *userns_gid_map(instance->host->userns),
+                .mode = base_mode(instance->host->base),
+                .user_fd = base_user_fd(instance->host->base),
+                .mount_fd = base_mount_fd(instance->host->base),
+                .uids = *base_uid_map(instance->host->base),
+                .gids = *base_gid_map(instance->host->base),
                 .slot_base = ID_SLOT_BASE + d->slot * ID_COUNT,
                 .root = d->rootfs,
                 .host = distribution_mounts_host(d),
-                .program_fd = instance->host->init_fd,
+                .program_fd = -EBADF,
                 .argv = argv,
         };
         int r;
@@ -299,7 +300,7 @@ static int start_container(Instance *instance) {
         return container_start(instance->host->event, &spec, &events, instance, &instance->container);
 }
 
-static void on_userns(Userns *userns, const sd_bus_error *error, void *userdata) {
+static void on_base(Base *base, const sd_bus_error *error, void *userdata) {
         Instance *instance = userdata;
         g_auto(sd_bus_error) e = SD_BUS_ERROR_NULL;
         int r;
@@ -308,12 +309,12 @@ static void on_userns(Userns *userns, const sd_bus_error *error, void *userdata)
                 fail_start(instance, error);
                 return;
         }
-        if (userns_mode(userns) != instance->distribution->id_mode) {
+        if (base_mode(base) != instance->distribution->id_mode) {
                 error_set(&e, LXSS_ERROR_HOST_UNSUITABLE,
                           "%s was installed with \"%s\" user ids, and this lxssd has \"%s\" ones: its files' owners "
                           "would be wrong. What to do about it: lxctl doctor",
                           instance->distribution->name, id_mode_to_string(instance->distribution->id_mode),
-                          id_mode_to_string(userns_mode(userns)));
+                          id_mode_to_string(base_mode(base)));
                 fail_start(instance, &e);
                 return;
         }
@@ -326,7 +327,7 @@ static int on_start(sd_event_source *source _unused_, void *userdata) {
         Instance *instance = userdata;
 
         instance->start_source = sd_event_source_disable_unref(instance->start_source);
-        userns_get(instance->host->userns, on_userns, instance);
+        base_get(instance->host->base, on_base, instance);
         return 0;
 }
 
@@ -397,7 +398,7 @@ Instance *instance_new(const InstanceHost *host, Distribution *distribution) {
 Instance *instance_free(Instance *instance) {
         if (!instance)
                 return NULL;
-        userns_cancel(instance->host->userns, instance);
+        base_cancel(instance->host->base, instance);
         instance->linger_source = sd_event_source_disable_unref(instance->linger_source);
         instance->start_source = sd_event_source_disable_unref(instance->start_source);
         container_free(instance->container);

@@ -8,7 +8,7 @@
 #include "daemon/error.h"
 #include "daemon/process.h"
 #include "daemon/registry.h"
-#include "daemon/userns.h"
+#include "daemon/base.h"
 
 /* A distribution running: its container, its /init, and everything that
  * clients launched in it. It lives from the first client that wants it to the
@@ -41,8 +41,7 @@ typedef struct InstanceEvents {
 /* What every instance of an lxssd has in common; outlives them all. */
 typedef struct InstanceHost {
         sd_event *event;
-        Userns *userns;
-        int init_fd;   /* /init, sealed */
+        Base *base;
         int cgroup_fd; /* where instances' cgroups may be made; -EBADF: nowhere */
         InstanceEvents events;
         void *userdata;

@@ -10,8 +10,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <systemd/sd-daemon.h>
 
+#include "daemon/activation.h"
 #include "daemon/directory.h"
 #include "daemon/log.h"
 #include "shared/paths.h"
@@ -100,19 +100,14 @@ static int make_socket(Listener *listener, sd_bus_error *reterr) {
         return r;
 }
 
+/* -ENOENT: none was passed. */
 static int take_passed_socket(Listener *listener, sd_bus_error *reterr) {
-        const char *pid = getenv("SYSTEMD_EXEC_PID");
-        int n;
+        int fd = activation_take_listener(&listener->of_systemd, reterr);
 
-        listener->of_systemd = pid && atoi(pid) == getpid();
-        n = sd_listen_fds(true);
-        if (n <= 0)
-                return n;
-        if (n > 1 || sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0)
-                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "lxssd was passed something else than one listening "
-                                                                       "Unix socket.");
-        listener->fd = SD_LISTEN_FDS_START;
-        return fcntl(listener->fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 1;
+        if (fd < 0)
+                return fd;
+        listener->fd = fd;
+        return fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
 int listener_new(sd_event *event, listener_accepted_t accepted, void *userdata, Listener **ret, sd_bus_error *reterr) {
@@ -128,10 +123,8 @@ int listener_new(sd_event *event, listener_accepted_t accepted, void *userdata, 
                 return error_set(reterr, LXSS_ERROR_FAILED, "The private socket has no place: %s", g_strerror(-r));
         listener->directory = g_path_get_dirname(listener->path);
         r = take_passed_socket(listener, reterr);
-        if (r == 0) {
-                listener->of_systemd = false;
+        if (r == -ENOENT)
                 r = make_socket(listener, reterr);
-        }
         if (r < 0)
                 return r;
         return sd_event_add_io(event, &listener->source, listener->fd, EPOLLIN, on_connection, listener);

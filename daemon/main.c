@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
+#include "daemon/activation.h"
 #include "daemon/bus.h"
 #include "daemon/bus-handover.h"
 #include "daemon/listener.h"
@@ -161,6 +162,7 @@ static int run(void) {
         int r;
 
         r = set_up_or_hand_over(&daemon, &error);
+        activation_finish();
         if (r < 0) {
                 if (r != -EALREADY && !sd_bus_error_is_set(&error))
                         error_set(&error, LXSS_ERROR_SERVICE_UNAVAILABLE, "%s", g_strerror(-r));

@@ -10,7 +10,7 @@
 struct Manager {
         sd_event *event;
         Registry *registry;
-        Userns *userns;
+        Base *base;
         ManagerEvents events;
         void *userdata;
         InstanceHost instance_host;

@@ -7,8 +7,8 @@
 #include "daemon/manager.h"
 
 #include <stdio.h>
-#include <sys/mman.h>
 
+#include "daemon/activation.h"
 #include "daemon/cgroup.h"
 #include "daemon/log.h"
 #include "daemon/manager-private.h"
@@ -115,42 +115,11 @@ static void on_instance_gone(Instance *instance, void *userdata) {
         manager_check_idle(manager);
 }
 
-/* A copy of /init that nobody can write to, whoever owns the file: what runs as
- * PID 1 could otherwise be changed through /proc/1/exe (SECURITY.md, A01). */
-static int seal_program(const char *path, int *ret) {
-        _cleanup_close_ int file = -EBADF, memfd = -EBADF;
-        char buffer[65536];
-        ssize_t n;
-        int r;
+static int open_worker(Manager *manager, sd_bus_error *reterr) {
+        _cleanup_free_ char *worker = NULL;
 
-        file = open(path, O_RDONLY | O_CLOEXEC);
-        if (file < 0)
-                return -errno;
-        memfd = memfd_create("init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        if (memfd < 0)
-                return -errno;
-        while ((n = read_up_to(file, buffer, sizeof(buffer))) > 0) {
-                r = write_all(memfd, buffer, n);
-                if (r < 0)
-                        return r;
-        }
-        if (n < 0)
-                return n;
-        if (fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
-                return -errno;
-        *ret = steal_fd(&memfd);
-        return 0;
-}
-
-static int open_programs(Manager *manager, sd_bus_error *reterr) {
-        _cleanup_free_ char *init = NULL, *worker = NULL;
-        int r;
-
-        if (path_libexec("lxinit", &init) < 0 || path_libexec("lxss-worker", &worker) < 0)
+        if (path_libexec("lxss-worker", &worker) < 0)
                 return -ENOMEM;
-        r = seal_program(init, &manager->instance_host.init_fd);
-        if (r < 0)
-                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot open %s: %s", init, g_strerror(-r));
         manager->operation_host.worker_fd = open(worker, O_PATH | O_CLOEXEC);
         if (manager->operation_host.worker_fd < 0)
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot open %s: %s", worker, g_strerror(errno));
@@ -160,8 +129,7 @@ static int open_programs(Manager *manager, sd_bus_error *reterr) {
 static void fill_hosts(Manager *manager) {
         manager->instance_host = (InstanceHost){
                 .event = manager->event,
-                .userns = manager->userns,
-                .init_fd = -EBADF,
+                .base = manager->base,
                 .cgroup_fd = cgroup_open_delegated(),
                 .events = {
                         .changed = on_instance_changed,
@@ -176,7 +144,7 @@ static void fill_hosts(Manager *manager) {
         };
         manager->operation_host = (OperationHost){
                 .event = manager->event,
-                .userns = manager->userns,
+                .base = manager->base,
                 .registry = manager->registry,
                 .worker_fd = -EBADF,
                 .events = manager_operation_events,
@@ -205,7 +173,9 @@ int manager_new(sd_event *event, Registry *registry, const ManagerEvents *events
         manager->registry = registry;
         manager->events = *events;
         manager->userdata = userdata;
-        manager->userns = userns_new(event);
+        manager->base = base_new(event, activation_take_base());
+        if (!activation_by_client())
+                base_prepare(manager->base);
         manager->clients = g_hash_table_new_full(NULL, NULL, g_free, NULL);
         manager->instances = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_instance);
         manager->processes = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, free_process);
@@ -215,7 +185,7 @@ int manager_new(sd_event *event, Registry *registry, const ManagerEvents *events
         g_queue_init(&manager->held_back);
         g_queue_init(&manager->shutdown_waiters);
         fill_hosts(manager);
-        r = open_programs(manager, reterr);
+        r = open_worker(manager, reterr);
         if (r < 0)
                 return r;
         manager_clean_up_leftovers(manager);
@@ -236,10 +206,9 @@ Manager *manager_free(Manager *manager) {
         g_hash_table_unref(manager->instances);
         g_hash_table_unref(manager->processes);
         g_hash_table_unref(manager->clients);
-        closep(&manager->instance_host.init_fd);
         closep(&manager->instance_host.cgroup_fd);
         closep(&manager->operation_host.worker_fd);
-        userns_free(manager->userns);
+        base_free(manager->base);
         registry_free(manager->registry);
         sd_event_unref(manager->event);
         g_free(manager);
@@ -445,8 +414,9 @@ void manager_check_idle(Manager *manager) {
         if (!idle || patience == G_MAXUINT64)
                 manager->idle_source = sd_event_source_disable_unref(manager->idle_source);
         else if (!manager->idle_source)
-                (void)sd_event_add_time_relative(manager->event, &manager->idle_source, CLOCK_MONOTONIC,
-                                                 patience, 0, on_idle, manager);
+                /* 0 would mean a quarter of a second, however short the patience is. */
+                (void)sd_event_add_time_relative(manager->event, &manager->idle_source, CLOCK_MONOTONIC, patience,
+                                                 1 + patience / 8, on_idle, manager);
 }
 
 Registry *manager_registry(Manager *manager) {
@@ -454,7 +424,7 @@ Registry *manager_registry(Manager *manager) {
 }
 
 IdMode manager_id_mode(const Manager *manager) {
-        return userns_mode(manager->userns);
+        return base_mode(manager->base);
 }
 
 Instance *manager_find_instance(Manager *manager, const char *name) {

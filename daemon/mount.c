@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* See daemon/mount.h. Knows nothing of containers. */
+/* See daemon/mount.h. Knows nothing of containers. musl has no functions for these
+ * system calls, and what links with it has this, too. */
 
 #include "daemon/mount.h"
 
 #include <limits.h>
+#include <linux/mount.h>
 #include <linux/openat2.h>
 #include <stdio.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -68,7 +69,7 @@ int mount_open_target(int root_fd, const char *path, bool directory) {
 }
 
 int mount_new(const char *type, const char *const *options, uint64_t attributes) {
-        _cleanup_close_ int fs = fsopen(type, FSOPEN_CLOEXEC);
+        _cleanup_close_ int fs = syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
         int fd;
 
         if (fs < 0)
@@ -76,19 +77,19 @@ int mount_new(const char *type, const char *const *options, uint64_t attributes)
         for (; options && *options; options += 2) {
                 bool flag = str_empty(options[1]);
 
-                if (fsconfig(fs, flag ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING, options[0], flag ? NULL : options[1],
-                             0) < 0)
+                if (syscall(SYS_fsconfig, fs, flag ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING, options[0],
+                            flag ? NULL : options[1], 0) < 0)
                         return -errno;
         }
-        if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
                 return -errno;
-        fd = fsmount(fs, FSMOUNT_CLOEXEC, attributes);
+        fd = syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attributes);
         return fd < 0 ? -errno : fd;
 }
 
 int mount_clone(int dirfd, const char *path, bool recursive) {
-        int fd = open_tree(dirfd, path, AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-                                                (recursive ? AT_RECURSIVE : 0));
+        int fd = syscall(SYS_open_tree, dirfd, path,
+                         AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
 
         return fd < 0 ? -errno : fd;
 }
@@ -96,12 +97,20 @@ int mount_clone(int dirfd, const char *path, bool recursive) {
 int mount_restrict(int mount_fd, uint64_t attributes, uint64_t propagation, bool recursive) {
         struct mount_attr attr = { .attr_set = attributes, .propagation = propagation };
 
-        return mount_setattr(mount_fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0 ? -errno :
-                                                                                                                      0;
+        if (syscall(SYS_mount_setattr, mount_fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr,
+                    sizeof(attr)) < 0)
+                return -errno;
+        return 0;
 }
 
 int mount_attach(int mount_fd, int target_fd) {
-        return move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
+        if (syscall(SYS_move_mount, mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+                return -errno;
+        return 0;
+}
+
+int mount_pivot(int root_fd, const char *put_old) {
+        return fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", put_old) < 0 ? -errno : 0;
 }
 
 int mount_attach_at(int mount_fd, int root_fd, const char *path, bool directory) {

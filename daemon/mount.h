@@ -23,11 +23,15 @@ int mount_new(const char *type, const char *const *options, uint64_t attributes)
 /* A copy of the mount at a path (with those below it, if recursive), not attached yet. */
 int mount_clone(int dirfd, const char *path, bool recursive);
 
-/* Sets MOUNT_ATTR_* and, unless 0, the propagation of a mount that is not attached yet. */
+/* Sets MOUNT_ATTR_* and, unless 0, the propagation of a mount. */
 int mount_restrict(int mount_fd, uint64_t attributes, uint64_t propagation, bool recursive);
 
 /* Attaches it. */
 int mount_attach(int mount_fd, int target_fd);
+
+/* Makes it the root of the mount namespace and the working directory. The old root goes to
+ * put_old, a path from there; with "." it is stacked above, to be unmounted as "." (pivot_root(2), NOTES). */
+int mount_pivot(int root_fd, const char *put_old);
 
 /* mount_open_target() and mount_attach(). */
 int mount_attach_at(int mount_fd, int root_fd, const char *path, bool directory);

@@ -72,7 +72,7 @@ static void stop_worker(OperationWork *work) {
 Operation *operation_free(Operation *operation) {
         if (!operation)
                 return NULL;
-        userns_cancel(operation->host->userns, operation);
+        base_cancel(operation->host->base, operation);
         stop_worker(operation->work);
         sd_event_source_disable_unref(operation->work->start_source);
         sd_bus_error_free(&operation->work->error);
@@ -111,7 +111,7 @@ static void conclude(Operation *operation) {
                           operation_kind_to_string(operation->kind), operation->name);
         if (operation->kind == OPERATION_INSTALL && !sd_bus_error_is_set(&work->error)) {
                 set_stage(operation, "committing");
-                operation->distribution->id_mode = userns_mode(operation->host->userns);
+                operation->distribution->id_mode = base_mode(operation->host->base);
                 if (registry_commit(operation->host->registry, operation->distribution, work->staging, &error) < 0)
                         keep_error(operation, &error);
         }
@@ -233,16 +233,17 @@ static void on_worker_started(Container *container _unused_, void *userdata _unu
 }
 
 static ContainerSpec worker_spec(const Operation *operation, const char *const *argv, int report_end) {
-        const Userns *userns = operation->host->userns;
+        const Base *base = operation->host->base;
         const IdMap store = id_map_single(0, ID_STORE_BASE, ID_COUNT);
-        bool root = userns_mode(userns) == ID_MODE_ROOT;
+        bool root = base_mode(base) == ID_MODE_ROOT;
 
         return (ContainerSpec){
                 .kind = CONTAINER_WORKER,
-                .mode = userns_mode(userns),
-                .userns_fd = userns_fd(userns),
-                .uids = root ? store : *userns_uid_map(userns),
-                .gids = root ? store : *userns_gid_map(userns),
+                .mode = base_mode(base),
+                .user_fd = base_user_fd(base),
+                .mount_fd = base_mount_fd(base),
+                .uids = root ? store : *base_uid_map(base),
+                .gids = root ? store : *base_gid_map(base),
                 .root = operation->work->staging,
                 .cgroup_fd = -EBADF,
                 .program_fd = operation->host->worker_fd,
@@ -323,7 +324,7 @@ static int uninstall(Operation *operation, sd_bus_error *reterr) {
         return 0;
 }
 
-static void on_userns(Userns *userns _unused_, const sd_bus_error *error, void *userdata) {
+static void on_base(Base *base _unused_, const sd_bus_error *error, void *userdata) {
         Operation *operation = userdata;
         g_auto(sd_bus_error) e = SD_BUS_ERROR_NULL;
         int r = 0;
@@ -350,7 +351,7 @@ static int on_start(sd_event_source *source _unused_, void *userdata) {
         Operation *operation = userdata;
 
         operation->work->start_source = sd_event_source_disable_unref(operation->work->start_source);
-        userns_get(operation->host->userns, on_userns, operation);
+        base_get(operation->host->base, on_base, operation);
         return 0;
 }
 

@@ -8,7 +8,7 @@
 #include "daemon/client.h"
 #include "daemon/error.h"
 #include "daemon/registry.h"
-#include "daemon/userns.h"
+#include "daemon/base.h"
 
 /* Long work on distributions, with progress: it happens in a worker (its own
  * container, on a staging directory) and shows by one rename. The manager runs
@@ -35,7 +35,7 @@ typedef struct OperationEvents {
 /* What all operations of an lxssd have in common; outlives them. */
 typedef struct OperationHost {
         sd_event *event;
-        Userns *userns;
+        Base *base;
         Registry *registry;
         int worker_fd; /* lxss-worker */
         OperationEvents events;

@@ -9,13 +9,13 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 
+#include "shared/syscalls.h"
 #include "shared/util.h"
 
 int parent_death_open(void) {
-        int fd = pidfd_open(getpid(), 0);
+        int fd = sys_pidfd_open(getpid(), 0);
 
         return fd < 0 ? -errno : fd;
 }

@@ -14,7 +14,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,6 +23,7 @@
 #include "init/job.h"
 #include "shared/fd-socket.h"
 #include "shared/init-protocol.h"
+#include "shared/syscalls.h"
 
 /* The descriptor that lxssd leaves to us. */
 #define CHANNEL_FD 3
@@ -83,7 +83,7 @@ static void report_started(Job *job) {
 
         job->started = true;
         job_hand_over_terminal(job);
-        pidfd = pidfd_open(job->program, 0);
+        pidfd = sys_pidfd_open(job->program, 0);
         send_event_about((InitHeader){ .type = INIT_STARTED, .id = job->id }, pidfd, job->program);
 }
 

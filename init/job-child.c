@@ -24,6 +24,7 @@
 #include "init/job.h"
 #include "shared/fd-socket.h"
 #include "shared/init-protocol.h"
+#include "shared/syscalls.h"
 
 static void report_send(int report, JobReport r, int fd) {
         struct iovec part = { .iov_base = &r, .iov_len = sizeof(r) };
@@ -82,7 +83,7 @@ static int place_descriptors(const LaunchRequest *request, int slave, int *repor
         r = place_standard(request, slave);
         if (r < 0)
                 return r;
-        if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+        if (sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
                 return -errno;
         for (size_t i = 0; i < request->n_fds; i++)
                 if (dup2(sources[i], request->fds[i].number) < 0)
@@ -248,7 +249,7 @@ _Noreturn static void run_with_leader(const JobPlan *plan, int report) {
         (void)close(pair[1]);
         forward_start(pair[0], report, program);
         report = report > 3 ? dup2(report, 3) : report;
-        (void)close_range(4, ~0u, 0);
+        (void)sys_close_range(4, ~0u, 0);
         (void)close(STDIN_FILENO);
         sigemptyset(&signals);
         sigaddset(&signals, SIGCHLD);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Stands in for daemon/container.c and daemon/userns.c in the program that
+/* Stands in for daemon/container.c and daemon/base.c in the program that
  * includes it, so that an instance starts without a process or a namespace:
  * the test says what happens, and speaks as /init on the other end of the channel.
  * The linker takes these definitions and leaves the libraries' own alone. */
@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 #include "daemon/container.h"
-#include "daemon/userns.h"
+#include "daemon/base.h"
 #include "tests/test.h"
 
 struct Container {
@@ -18,10 +18,10 @@ struct Container {
         bool killed;
 };
 
-struct Userns {
-        bool held_back; /* the answer comes with fake_userns_answer() */
+struct Base {
+        bool held_back; /* the answer comes with fake_base_answer() */
         IdMode mode;
-        userns_ready_t waiting;
+        base_ready_t waiting;
         void *userdata;
 };
 
@@ -32,7 +32,6 @@ static struct {
         int start_error;
         char *root;
         bool host;
-        int program_fd;
 } fake = { .init = -EBADF };
 
 int container_start(sd_event *event, const ContainerSpec *spec, const ContainerEvents *events, void *userdata,
@@ -48,7 +47,6 @@ int container_start(sd_event *event, const ContainerSpec *spec, const ContainerE
         free(fake.root);
         fake.root = strdup(spec->root);
         fake.host = spec->host;
-        fake.program_fd = spec->program_fd;
         fake.n_starts++;
         fake.container = calloc(1, sizeof(Container));
         *fake.container = (Container){ .events = *events, .userdata = userdata };
@@ -75,54 +73,58 @@ Container *container_free(Container *container) {
         return NULL;
 }
 
-Userns *userns_new(sd_event *event) {
-        Userns *userns = calloc(1, sizeof(Userns));
+Base *base_new(sd_event *event, int maker) {
+        Base *base = calloc(1, sizeof(Base));
 
-        userns->mode = ID_MODE_SINGLE;
-        return userns;
+        base->mode = ID_MODE_SINGLE;
+        return base;
 }
 
-Userns *userns_free(Userns *userns) {
-        free(userns);
+Base *base_free(Base *base) {
+        free(base);
         return NULL;
 }
 
-void userns_get(Userns *userns, userns_ready_t callback, void *userdata) {
-        ck_assert_ptr_null(userns->waiting);
-        userns->waiting = callback;
-        userns->userdata = userdata;
-        if (!userns->held_back) {
-                userns->waiting = NULL;
-                callback(userns, NULL, userdata);
+void base_get(Base *base, base_ready_t callback, void *userdata) {
+        ck_assert_ptr_null(base->waiting);
+        base->waiting = callback;
+        base->userdata = userdata;
+        if (!base->held_back) {
+                base->waiting = NULL;
+                callback(base, NULL, userdata);
         }
 }
 
-static inline _unused_ void fake_userns_answer(Userns *userns, const sd_bus_error *error) {
-        userns_ready_t callback = steal_pointer(&userns->waiting);
+static inline _unused_ void fake_base_answer(Base *base, const sd_bus_error *error) {
+        base_ready_t callback = steal_pointer(&base->waiting);
 
         ck_assert_ptr_nonnull(callback);
-        callback(userns, error, userns->userdata);
+        callback(base, error, base->userdata);
 }
 
-void userns_cancel(Userns *userns, void *userdata) {
-        if (userns->userdata == userdata)
-                userns->waiting = NULL;
+void base_cancel(Base *base, void *userdata) {
+        if (base->userdata == userdata)
+                base->waiting = NULL;
 }
 
-IdMode userns_mode(const Userns *userns) {
-        return userns->mode;
+IdMode base_mode(const Base *base) {
+        return base->mode;
 }
 
-int userns_fd(const Userns *userns) {
+int base_user_fd(const Base *base) {
+        return -EBADF;
+}
+
+int base_mount_fd(const Base *base) {
         return -EBADF;
 }
 
 static const IdMap fake_map = { .ranges = { { 0, 1000, 1 } }, .n_ranges = 1 };
 
-const IdMap *userns_uid_map(const Userns *userns) {
+const IdMap *base_uid_map(const Base *base) {
         return &fake_map;
 }
 
-const IdMap *userns_gid_map(const Userns *userns) {
+const IdMap *base_gid_map(const Base *base) {
         return &fake_map;
 }

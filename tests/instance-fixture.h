@@ -71,13 +71,12 @@ static void free_process(void *p) {
 
 static void set_up(void) {
         host = (InstanceHost){
-                .init_fd = -EBADF,
                 .cgroup_fd = -EBADF,
                 .events = { on_changed, on_process_started, on_process_failed, on_process_unexecutable,
                             on_process_stopped, on_process_ended, on_gone },
         };
         ck_assert_int_ge(sd_event_new(&host.event), 0);
-        host.userns = userns_new(host.event);
+        host.base = base_new(host.event, -EBADF);
         distribution = (Distribution){
                 .name = (char *)"debian",
                 .rootfs = (char *)"/data/distributions/debian/rootfs",
@@ -93,7 +92,7 @@ static void tear_down(void) {
         instance = instance_free(instance);
         g_hash_table_unref(processes);
         g_string_free(story, TRUE);
-        userns_free(host.userns);
+        base_free(host.base);
         sd_event_unref(host.event);
         closep(&fake.init);
         free(fake.root);

@@ -136,6 +136,12 @@ def test_mnt_host_has_no_proc_sys_and_dev(debian):
         equal(result.text, "", f"what is in /mnt/host/{name}")
 
 
+@everywhere
+def test_root_inside_cannot_take_off_what_covers_proc_sys_and_dev(debian):
+    script = "for d in proc sys dev; do for o in '' -l -f; do umount $o /mnt/host/$d; done; ls -A /mnt/host/$d; done 2>/dev/null; true"
+    equal(as_root(debian, "sh", "-c", script).good().text, "", "what is beneath the covers")
+
+
 @modes("root")
 def test_a_drive_plugged_in_later_shows_up_and_goes_again(debian):
     debian.hold()
@@ -286,6 +292,30 @@ def test_init_offers_nothing_to_those_inside(debian):
     for path in ("/proc/1/exe",):
         result = as_root(debian, "sh", "-c", f"echo x >>{path}")
         expect(result.code != 0, f"{path} could be opened for writing")
+
+
+@everywhere
+def test_init_is_there_for_everyone_to_see_and_for_nobody_to_change(debian):
+    result = as_root(debian, "stat", "-c", "%a %F", "/init").good()
+    equal(result.text, "755 regular file", "mode and type of /init")
+    equal(as_root(debian, "readlink", "/proc/1/exe").good().text, "/init", "what PID 1 executes")
+    script = "mount -o remount,bind,rw /init; umount /proc/1/exe; echo x >>/init; echo x >>/proc/1/exe; exec 3<>/init"
+    expect(as_root(debian, "sh", "-c", script).code != 0, "/init could be opened for writing")
+    mounts = debian.launch("cat", "/proc/self/mountinfo").good().text
+    options = [line.split()[5] for line in mounts.splitlines() if line.split()[4] == "/init"]
+    expect(options and "ro" in options[0].split(","), f"/init is mounted {options}")
+
+
+def test_an_init_of_the_distributions_own_is_not_hidden_by_ours(fresh):
+    def change(add, without):
+        add("init", type=tarfile.SYMTYPE, linkname="/sbin/somebodys-init")
+
+    path = os.path.join(fresh.work, "own.tar")
+    tiny_tar(path, change=change)
+    fresh.install(path, "own").good()
+    fresh.distribution = "own"
+    result = fresh.launch("sh", "-c", "cat /proc/1/comm; test -h /init && echo link").good()
+    equal(result.text, "init\nlink", "PID 1 and /init")
 
 
 def test_lxinit_cannot_be_overwritten_from_inside(debian):

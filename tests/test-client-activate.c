@@ -15,16 +15,20 @@
 
 static char directory[64], runtime[96];
 
-static void write_program(const char *text) {
+static void write_script(const char *name, const char *text) {
         char path[96];
         FILE *f;
 
-        snprintf(path, sizeof(path), "%s/lxssd", directory);
+        snprintf(path, sizeof(path), "%s/%s", directory, name);
         f = fopen(path, "we");
         ck_assert_ptr_nonnull(f);
         fputs(text, f);
         fclose(f);
         ck_assert_int_eq(chmod(path, 0700), 0);
+}
+
+static void write_program(const char *text) {
+        write_script("lxssd", text);
 }
 
 static void setup(void) {
@@ -66,7 +70,7 @@ START_TEST(nothing_is_started_unless_asked_for) {
         _cleanup_failure_ Failure failure = {};
         _cleanup_close_ int fd = -EBADF;
 
-        ck_assert_int_eq(activate_connect(false, &fd, &failure), 0);
+        ck_assert_int_eq(activate_connect(ACTIVATE_NEVER, &fd, &failure), 0);
         ck_assert_int_lt(access(runtime, F_OK), 0);
 }
 END_TEST
@@ -76,7 +80,7 @@ START_TEST(a_missing_service_is_named) {
         _cleanup_close_ int fd = -EBADF;
         char expected[160], path[160];
 
-        ck_assert_int_eq(activate_connect(true, &fd, &failure), -ENOENT);
+        ck_assert_int_eq(activate_connect(ACTIVATE, &fd, &failure), -ENOENT);
         ck_assert_str_eq(failure.name, "org.lxss.Error.ServiceUnavailable");
         snprintf(expected, sizeof(expected), "Cannot start lxssd at %s/lxssd: No such file or directory", directory);
         ck_assert_str_eq(failure.message, expected);
@@ -98,11 +102,44 @@ START_TEST(the_service_gets_the_socket_and_nothing_else) {
                       "for n in 4 5 6 7 8 9; do [ -e /proc/$$/fd/$n ] && [ \"$(readlink /proc/$$/fd/$n)\" = /etc/passwd ] && leak=$n; done\n"
                       "echo \"$LISTEN_FDS $LISTEN_FDNAMES $pid $three $(pwd) leak:$leak\" >$NEWS/news\n");
         leak = open("/etc/passwd", O_RDONLY); /* without O_CLOEXEC */
-        ck_assert_int_eq(activate_connect(true, &fd, &failure), 1);
+        ck_assert_int_eq(activate_connect(ACTIVATE, &fd, &failure), 1);
         read_news(fifo, news, sizeof(news));
         ck_assert_str_eq(news, "1 manager own socket / leak:\n");
         ck_assert_int_eq(stat(runtime, &st), 0);
         ck_assert_int_eq(st.st_mode & 07777, 0700);
+}
+END_TEST
+
+/* Something is to run: lxss-base is started beside lxssd, and the two have a socketpair. */
+START_TEST(for_an_instance_its_namespaces_are_made_meanwhile) {
+        _cleanup_failure_ Failure failure = {};
+        _cleanup_close_ int fd = -EBADF;
+        char fifo[96], news[256];
+
+        make_fifo(fifo, sizeof(fifo));
+        write_script("lxss-base", "#!/bin/sh\n"
+                                  "echo \"$# $(basename $1) $(pwd)\" >&3\n");
+        write_program("#!/bin/sh\n"
+                      "said=$(head -c 100 <&4)\n" /* whole packets */
+                      "echo \"$LISTEN_FDS $LISTEN_FDNAMES $said\" >$NEWS/news\n");
+        ck_assert_int_eq(activate_connect(ACTIVATE_FOR_INSTANCE, &fd, &failure), 1);
+        read_news(fifo, news, sizeof(news));
+        ck_assert_str_eq(news, "2 manager:base 1 lxinit /\n");
+}
+END_TEST
+
+START_TEST(without_lxss_base_lxssd_is_started_all_the_same) {
+        _cleanup_failure_ Failure failure = {};
+        _cleanup_close_ int fd = -EBADF;
+        char fifo[96], news[256];
+
+        make_fifo(fifo, sizeof(fifo));
+        write_program("#!/bin/sh\n"
+                      "said=$(head -c 100 <&4)\n" /* whole packets */
+                      "echo \"$LISTEN_FDNAMES <$said>\" >$NEWS/news\n");
+        ck_assert_int_eq(activate_connect(ACTIVATE_FOR_INSTANCE, &fd, &failure), 1);
+        read_news(fifo, news, sizeof(news));
+        ck_assert_str_eq(news, "manager:base <>\n");
 }
 END_TEST
 
@@ -120,7 +157,7 @@ START_TEST(racing_clients_start_one_service) {
                 if (pids[i] == 0) {
                         int fd;
 
-                        _exit(activate_connect(true, &fd, NULL) == 1 ? 0 : 1);
+                        _exit(activate_connect(ACTIVATE, &fd, NULL) == 1 ? 0 : 1);
                 }
         }
         for (size_t i = 0; i < ELEMENTSOF(pids); i++) {
@@ -146,7 +183,7 @@ START_TEST(a_stale_socket_is_replaced) {
         ck_assert_int_eq(mkdir(runtime, 0700), 0);
         snprintf(address.sun_path, sizeof(address.sun_path), "%s/manager", runtime);
         ck_assert_int_eq(bind(stale, (struct sockaddr *)&address, sizeof(address)), 0);
-        ck_assert_int_eq(activate_connect(true, &fd, &failure), 1);
+        ck_assert_int_eq(activate_connect(ACTIVATE, &fd, &failure), 1);
         release(fifo);
 }
 END_TEST
@@ -157,7 +194,7 @@ START_TEST(a_directory_that_others_may_write_to_is_refused) {
 
         setenv("LXSS_RUNTIME_DIR", directory, 1);
         ck_assert_int_eq(chmod(directory, 0770), 0);
-        ck_assert_int_eq(activate_connect(true, &fd, &failure), -EACCES);
+        ck_assert_int_eq(activate_connect(ACTIVATE, &fd, &failure), -EACCES);
         ck_assert_str_eq(failure.name, "org.lxss.Error.AccessDenied");
 }
 END_TEST
@@ -172,6 +209,8 @@ int main(void) {
         tcase_add_test(tcase, nothing_is_started_unless_asked_for);
         tcase_add_test(tcase, a_missing_service_is_named);
         tcase_add_test(tcase, the_service_gets_the_socket_and_nothing_else);
+        tcase_add_test(tcase, for_an_instance_its_namespaces_are_made_meanwhile);
+        tcase_add_test(tcase, without_lxss_base_lxssd_is_started_all_the_same);
         tcase_add_test(tcase, racing_clients_start_one_service);
         tcase_add_test(tcase, a_stale_socket_is_replaced);
         tcase_add_test(tcase, a_directory_that_others_may_write_to_is_refused);

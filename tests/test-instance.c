@@ -99,11 +99,11 @@ START_TEST(a_missing_user_namespace_is_told_as_it_is) {
         g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
 
         set_up();
-        host.userns->held_back = true;
+        host.base->held_back = true;
         launch(1, &anna);
         settle();
         error_set(&error, LXSS_ERROR_HOST_UNSUITABLE, "No.");
-        fake_userns_answer(host.userns, &error);
+        fake_base_answer(host.base, &error);
         assert_story("starting failed:1:HostUnsuitable stopped gone ");
         tear_down();
 }
@@ -215,12 +215,12 @@ END_TEST
 
 START_TEST(the_only_client_going_ends_an_instance_that_waits_for_its_user_namespace) {
         set_up();
-        host.userns->held_back = true;
+        host.base->held_back = true;
         launch(1, &anna);
         settle();
         instance_remove_client(instance, &anna);
         assert_story("starting failed:1:Canceled stopping stopped gone ");
-        ck_assert_ptr_null(host.userns->waiting);
+        ck_assert_ptr_null(host.base->waiting);
         tear_down();
 }
 END_TEST

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The mount namespace in which all containers of an lxssd begin: its root is a
+ * small tmpfs, the stage, with what they are made of. It is made once. A container's
+ * own namespace, being a copy with fewer rights, can neither take apart nor loosen
+ * what stands here (mount_namespaces(7), "Restrictions on mount namespaces"). */
+
+#define STAGE_RAW "/raw"   /* the host's tree as it is */
+#define STAGE_HOST "/host" /* the same without setuid, devices, /proc, /sys and /dev: for /mnt/host */
+#define STAGE_SYS "/sys"   /* the host's /sys, read-only */
+#define STAGE_DEV "/dev"   /* the device nodes that every instance has */
+#define STAGE_INIT "/init" /* lxinit, read-only, whoever may write to the file */
+#define STAGE_ROOT "/root" /* empty: where a container puts its root file system */
+
+/* What can be prepared before ids are mapped: copies of mounts. */
+typedef struct BaseStage {
+        int host, sys, init;
+} BaseStage;
+
+#define BASE_STAGE_NONE { .host = -EBADF, .sys = -EBADF, .init = -EBADF }
+
+/* In a mount namespace of one's own, with the rights of the calling user. lxinit:
+ * its path. 0 or negative errno, with what failed in *ret_step (static). */
+int base_stage_prepare(const char *lxinit, BaseStage *ret, const char **ret_step);
+
+/* With ids mapped: makes the stage and moves the calling process to it. Closes what was prepared. */
+int base_stage_enter(BaseStage *stage, const char **ret_step);
+
+/* The device nodes by name, ends with NULL. */
+extern const char *const base_stage_nodes[];

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* System calls for which not every C library has a function: what links with
+ * musl, too, calls them by these names. As in their manual pages; -1 and errno on
+ * failure. */
+
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+static inline int sys_pidfd_open(pid_t pid, unsigned flags) {
+        return syscall(SYS_pidfd_open, pid, flags);
+}
+
+/* linux/close_range.h has the flags. */
+static inline int sys_close_range(unsigned first, unsigned last, unsigned flags) {
+        return syscall(SYS_close_range, first, last, flags);
+}
