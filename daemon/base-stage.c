@@ -76,7 +76,7 @@ static int enter_tmpfs(int *ret_root) {
         if (root < 0)
                 return root;
         for (size_t i = 0; i < ELEMENTSOF(directories); i++)
-                if (mkdirat(root, directories[i] + 1, 0755) < 0)
+                if (mkdirat(root, directories[i], 0755) < 0)
                         return -errno;
         target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (target < 0)
@@ -84,7 +84,7 @@ static int enter_tmpfs(int *ret_root) {
         r = mount_attach(root, target);
         if (r < 0)
                 return r;
-        r = mount_pivot(root, STAGE_RAW + 1);
+        r = mount_pivot(root, STAGE_RAW);
         if (r < 0)
                 return r;
         if (chdir("/") < 0)
@@ -107,10 +107,10 @@ static int mount_cover(int root, const char *path) {
 }
 
 static int attach_host(const BaseStage *stage, int root) {
-        static const char *const covered[] = { "host/proc", "host/sys", "host/dev" };
+        static const char *const covered[] = { STAGE_HOST "/proc", STAGE_HOST "/sys", STAGE_HOST "/dev" };
         int r;
 
-        r = mount_attach_at(stage->host, root, STAGE_HOST + 1, true);
+        r = mount_attach_at(stage->host, root, STAGE_HOST, true);
         for (size_t i = 0; r == 0 && i < ELEMENTSOF(covered); i++)
                 r = mount_cover(root, covered[i]);
         return r;
@@ -121,7 +121,7 @@ static int attach_node(int dev, const char *name, unsigned major, unsigned minor
         _cleanup_close_ int host = -EBADF, tree = -EBADF;
         struct stat st;
 
-        host = open(STAGE_RAW "/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        host = open("/" STAGE_RAW "/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (host < 0)
                 return -errno;
         tree = mount_clone(host, name, false);
@@ -135,7 +135,7 @@ static int attach_node(int dev, const char *name, unsigned major, unsigned minor
 }
 
 static int attach_nodes(int root) {
-        _cleanup_close_ int dev = mount_open_in_root(root, STAGE_DEV + 1, O_PATH | O_DIRECTORY);
+        _cleanup_close_ int dev = mount_open_in_root(root, STAGE_DEV, O_PATH | O_DIRECTORY);
         int r = dev < 0 ? dev : 0;
 
         for (size_t i = 0; r == 0 && base_stage_nodes[i]; i++)
@@ -162,11 +162,11 @@ int base_stage_enter(BaseStage *prepared, const char **ret_step) {
         if ((r = attach_host(&stage, root)) < 0)
                 return r;
         *ret_step = "mounting /sys";
-        if ((r = mount_attach_at(stage.sys, root, STAGE_SYS + 1, true)) < 0)
+        if ((r = mount_attach_at(stage.sys, root, STAGE_SYS, true)) < 0)
                 return r;
         *ret_step = "mounting /dev";
         if ((r = attach_nodes(root)) < 0)
                 return r;
         *ret_step = "mounting /init";
-        return mount_attach_at(stage.init, root, STAGE_INIT + 1, false);
+        return mount_attach_at(stage.init, root, STAGE_INIT, false);
 }

@@ -6,12 +6,14 @@
  * own namespace, being a copy with fewer rights, can neither take apart nor loosen
  * what stands here (mount_namespaces(7), "Restrictions on mount namespaces"). */
 
-#define STAGE_RAW "/raw"   /* the host's tree as it is */
-#define STAGE_HOST "/host" /* the same without setuid, devices, /proc, /sys and /dev: for /mnt/host */
-#define STAGE_SYS "/sys"   /* the host's /sys, read-only */
-#define STAGE_DEV "/dev"   /* the device nodes that every instance has */
-#define STAGE_INIT "/init" /* lxinit, read-only, whoever may write to the file */
-#define STAGE_ROOT "/root" /* empty: where a container puts its root file system */
+/* Beneath the root. */
+/* What is there, beneath its root. */
+#define STAGE_RAW "raw"   /* the host's tree as it is */
+#define STAGE_HOST "host" /* the same without setuid, devices, /proc, /sys and /dev: for /mnt/host */
+#define STAGE_SYS "sys"   /* the host's /sys, read-only */
+#define STAGE_DEV "dev"   /* the device nodes that every instance has */
+#define STAGE_INIT "init" /* lxinit, read-only, whoever may write to the file */
+#define STAGE_ROOT "root" /* empty: where a container puts its root file system */
 
 /* What can be prepared before ids are mapped: copies of mounts. */
 typedef struct BaseStage {

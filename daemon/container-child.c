@@ -134,7 +134,7 @@ static int open_idmap(const Child *child) {
 
 /* A path of the host, from the stage. The host's links lead where they lead on the host. */
 static int open_on_host(const char *path, int flags) {
-        _cleanup_close_ int raw = open(STAGE_RAW, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_close_ int raw = open("/" STAGE_RAW, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
         return raw < 0 ? -errno : mount_open_in_root(raw, path, flags);
 }
@@ -178,7 +178,7 @@ static int attach_root(Child *child, int *ret_root) {
         r = mount_restrict(tree, 0, MS_PRIVATE, false);
         if (r < 0)
                 return r;
-        target = open(STAGE_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        target = open("/" STAGE_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (target < 0)
                 return -errno;
         r = mount_attach(tree, target);
@@ -219,7 +219,7 @@ static int mount_sys(int root) {
         _cleanup_close_ int cgroup = -EBADF;
         int r;
 
-        r = attach_copy(STAGE_SYS, true, root, "sys", true);
+        r = attach_copy("/" STAGE_SYS, true, root, "sys", true);
         if (r < 0)
                 return r;
         cgroup = mount_new("cgroup2", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
@@ -231,7 +231,7 @@ static int mount_sys(int root) {
 static int attach_node(int dev, const char *name) {
         char path[32];
 
-        snprintf(path, sizeof(path), STAGE_DEV "/%s", name);
+        snprintf(path, sizeof(path), "/" STAGE_DEV "/%s", name);
         return attach_copy(path, false, dev, name, false);
 }
 
@@ -335,7 +335,7 @@ static int mount_init(Child *child, int root) {
         _cleanup_close_ int target = -EBADF;
         struct stat st;
 
-        child->program = mount_clone(AT_FDCWD, STAGE_INIT, false);
+        child->program = mount_clone(AT_FDCWD, "/" STAGE_INIT, false);
         if (child->program < 0)
                 return child->program;
         target = mount_open_in_root(root, "init", O_PATH | O_NOFOLLOW);
@@ -365,7 +365,7 @@ static void set_up_instance(Child *child) {
                 fail(child, CONTAINER_STEP_RUN, r);
         mount_host_file(root, "/etc/resolv.conf");
         mount_host_file(root, "/etc/hosts");
-        if (child->spec->host && (r = attach_copy(STAGE_HOST, true, root, "mnt/host", true)) < 0)
+        if (child->spec->host && (r = attach_copy("/" STAGE_HOST, true, root, "mnt/host", true)) < 0)
                 fail(child, CONTAINER_STEP_HOST, r);
         if ((r = mount_init(child, root)) < 0)
                 fail(child, CONTAINER_STEP_INIT, r);
@@ -375,7 +375,7 @@ static void set_up_instance(Child *child) {
 
 /* From the stage to the host's own tree. */
 static int enter_host(void) {
-        _cleanup_close_ int target = open(STAGE_RAW, O_PATH | O_DIRECTORY | O_CLOEXEC), tree = -EBADF;
+        _cleanup_close_ int target = open("/" STAGE_RAW, O_PATH | O_DIRECTORY | O_CLOEXEC), tree = -EBADF;
         int r;
 
         if (target < 0)
