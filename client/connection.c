@@ -103,40 +103,21 @@ static void consume(Connection *c, size_t size) {
         memmove(c->buffer, c->buffer + size, c->size);
 }
 
-/* A line without its end, or NULL where there is none yet. */
-static char *take_line(Connection *c) {
-        uint8_t *end = memmem(c->buffer, c->size, "\r\n", 2);
-        char *line;
+/* One line, which must begin so. */
+static int expect_line(Connection *c, const char *beginning) {
+        size_t n = strlen(beginning);
+        uint8_t *end;
+        bool expected;
 
-        if (!end)
-                return NULL;
-        line = strndup((const char *)c->buffer, end - c->buffer);
-        consume(c, end + 2 - c->buffer);
-        return line;
-}
+        while (!(end = c->size > 0 ? memmem(c->buffer, c->size, "\r\n", 2) : NULL)) {
+                int r = c->size < SASL_MAX ? receive(c, SASL_MAX - c->size, 0) : -EPROTO;
 
-static int read_line(Connection *c, char **ret) {
-        while (c->size < SASL_MAX) {
-                int r;
-
-                *ret = take_line(c);
-                if (*ret)
-                        return 0;
-                r = receive(c, SASL_MAX - c->size, 0);
                 if (r < 0)
                         return r;
         }
-        return -EPROTO;
-}
-
-static int expect_line(Connection *c, const char *beginning) {
-        _cleanup_free_ char *line = NULL;
-        int r;
-
-        r = read_line(c, &line);
-        if (r < 0)
-                return r;
-        return strncmp(line, beginning, strlen(beginning)) == 0 ? 0 : -EPROTO;
+        expected = (size_t)(end - c->buffer) >= n && memcmp(c->buffer, beginning, n) == 0;
+        consume(c, end + 2 - c->buffer);
+        return expected ? 0 : -EPROTO;
 }
 
 static int send_all(int fd, const uint8_t *bytes, size_t size, const int *fds, size_t n_fds) {

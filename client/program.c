@@ -278,14 +278,17 @@ static void on_message(Program *program, const Incoming *incoming) {
 
 /* 0: there is no more for now. */
 static int process_messages(Program *program) {
-        for (;;) {
+        while (program->readable) {
                 _cleanup_incoming_ Incoming *incoming = NULL;
                 int r = connection_next(program->connection, &incoming);
 
-                if (r <= 0)
+                if (r < 0)
                         return r;
-                on_message(program, incoming);
+                program->readable = r > 0;
+                if (r > 0)
+                        on_message(program, incoming);
         }
+        return 0;
 }
 
 static void process_signals(Program *program) {
@@ -319,6 +322,7 @@ static int wait_and_relay(Program *program) {
 
         if (poll(polls, ELEMENTSOF(polls), timeout) < 0)
                 return errno == EINTR ? 0 : -errno;
+        program->readable |= polls[0].revents != 0;
         if (polls[1].revents)
                 process_signals(program);
         if (program->hint_at > 0 && now_us() >= program->hint_at)

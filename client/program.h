@@ -24,6 +24,7 @@ typedef struct Program {
         int early_signal;   /* came before the answer: for the program, or at hint_at for us */
         bool stop_expected; /* we have sent SIGSTOP: the Stopped that follows is our own */
 
+        bool readable;      /* lxssd has said something */
         bool exited;
         int code, status;   /* as of waitid(2) */
 } Program;

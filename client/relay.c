@@ -4,8 +4,9 @@
  * when the terminal is put into raw mode. Knows nothing of D-Bus and signals.
  *
  * Both directions have one bounded buffer and never block: terminals are opened
- * anew and non-blocking; other descriptors (under -t) are read and written only
- * when poll(2) says so, in pieces that a pipe then takes at once.
+ * anew and non-blocking, so that what was read is written at once; other
+ * descriptors (under -t) are read and written only when poll(2) says so, in pieces
+ * that a pipe then takes at once.
  *
  * Raw from the start is right where stdin and stdout are the terminal. In
  * `lxctl launch -- ls | less` it would be wrong: less owns the keyboard, and finds
@@ -19,6 +20,8 @@
 
 #define TICK_MS 100
 #define DRAIN_MAX (1024 * 1024) /* more than a pty holds: the rest is not the program's */
+/* How many buffers of output pass before keys and signals are looked at again. */
+#define BURST 16
 
 static int first_terminal(uint32_t mask) {
         static const int preferred[] = { 1, 2, 0 };
@@ -54,6 +57,7 @@ static int open_ends(Relay *relay, uint32_t mask, TerminalChoice choice) {
         relay->output = open_end(terminal < 0 ? 1 : terminal);
         if (relay->output < 0)
                 return relay->output;
+        relay->output_blocks = !(fcntl(relay->output, F_GETFL) & O_NONBLOCK);
         relay->input = open_end(input);
         if (relay->input < 0)
                 return relay->input;
@@ -287,7 +291,8 @@ static void take_returns_back(Relay *relay) {
         buffer->end = to - buffer->data;
 }
 
-static void read_master(Relay *relay) {
+/* False: there is nothing for now. */
+static bool read_master(Relay *relay) {
         int r = buffer_fill(&relay->to_terminal, relay->master);
 
         if (r > 0) {
@@ -302,6 +307,7 @@ static void read_master(Relay *relay) {
                 relay->drained = true;
         else if (r != -EAGAIN && r != -EINTR)
                 relay->hung_up = true;
+        return !buffer_empty(&relay->to_terminal);
 }
 
 int relay_get_polls(Relay *relay, struct pollfd *polls) {
@@ -325,15 +331,29 @@ int relay_get_polls(Relay *relay, struct pollfd *polls) {
         return relay->base_mode != RELAY_RAW || !relay->foreground || relay->hung_up ? TICK_MS : -1;
 }
 
+/* Our terminal or the reader is gone; the program learns it by SIGHUP, as it would beside it. */
+static void lose_output(Relay *relay) {
+        relay->lost = terminal_is_lost(relay);
+        hang_up(relay);
+}
+
 static void process_output(Relay *relay, const struct pollfd *polls) {
-        if (polls[2].revents && buffer_flush(&relay->to_terminal, relay->output) < 0) {
-                /* Our terminal or the reader is gone; the program learns it by SIGHUP, as it would beside it. */
-                relay->lost = terminal_is_lost(relay);
-                hang_up(relay);
-                return;
+        bool writable = polls[2].revents || !relay->output_blocks;
+        bool readable = (polls[0].revents & ~POLLOUT) || relay->draining;
+
+        for (unsigned i = 0; i < BURST; i++) {
+                if (buffer_empty(&relay->to_terminal) && (!readable || !read_master(relay)))
+                        break;
+                if (!writable)
+                        break;
+                if (buffer_flush(&relay->to_terminal, relay->output) < 0) {
+                        lose_output(relay);
+                        return;
+                }
+                if (!buffer_empty(&relay->to_terminal))
+                        break;
+                writable = !relay->output_blocks;
         }
-        if (buffer_empty(&relay->to_terminal) && ((polls[0].revents & ~POLLOUT) || relay->draining))
-                read_master(relay);
         if (relay->draining && relay->n_drained > DRAIN_MAX)
                 relay->drained = true;
 }

@@ -6,7 +6,6 @@
  * own namespace, being a copy with fewer rights, can neither take apart nor loosen
  * what stands here (mount_namespaces(7), "Restrictions on mount namespaces"). */
 
-/* Beneath the root. */
 /* What is there, beneath its root. */
 #define STAGE_RAW "raw"   /* the host's tree as it is */
 #define STAGE_HOST "host" /* the same without setuid, devices, /proc, /sys and /dev: for /mnt/host */

@@ -1076,6 +1076,9 @@ def main(names):
         and (not wanted or any(w.replace(" ", "_") in function.__name__ for w in wanted))
     ]
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    for number in signal.valid_signals():  # a shell ignores some for what it runs in the background
+        if signal.getsignal(number) == signal.SIG_IGN and number != signal.SIGPIPE:
+            signal.signal(number, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(3))
     become_subreaper()
