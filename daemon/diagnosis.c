@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Runs daemon/elf-check.h in a child that ends within seconds, whatever the
- * file does to it. */
+/* Runs lxss-diagnose, which ends within seconds, whatever the file does to it. */
 
 #include "daemon/diagnosis.h"
 
 #include <signal.h>
+#include <spawn.h>
 #include <sys/wait.h>
 
+#include "daemon/diagnose.h"
 #include "daemon/elf-check.h"
 #include "daemon/parent-death.h"
+#include "shared/paths.h"
 #include "shared/util.h"
 
 #define PATIENCE_USEC (5 * G_USEC_PER_SEC)
@@ -53,31 +55,54 @@ static int on_timeout(sd_event_source *source _unused_, uint64_t usec _unused_, 
         return 0;
 }
 
-_Noreturn static void check(const char *program, int fd, int number, int lxssd, int result) {
-        ElfReport report;
-
-        parent_death_arm(lxssd);
-        elf_check(fd, program, number, &report);
-        (void)write_all(result, &report, sizeof(report));
-        _exit(EXIT_SUCCESS);
+/* Each above the numbers that the program finds something at, lest one be put over another. */
+static int move_up(int fd) {
+        return fcntl(fd, F_DUPFD_CLOEXEC, DIAGNOSE_LXSSD_FD + 1);
 }
 
-static int fork_child(Diagnosis *diagnosis, int fd) {
-        _cleanup_close_ int self = parent_death_open();
-        int pair[2], r = 0;
+/* file may be negative. */
+static int spawn(Diagnosis *diagnosis, int result, int file, int self) {
+        _cleanup_free_ char *program = NULL;
+        g_autofree char *number = g_strdup_printf("%d", diagnosis->number);
+        char *argv[] = { (char *)"lxss-diagnose", diagnosis->program, number, NULL };
+        posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attributes;
+        sigset_t none;
+        int r;
 
-        if (self < 0)
-                return self;
+        if (path_libexec("lxss-diagnose", &program) < 0 || posix_spawn_file_actions_init(&actions) != 0)
+                return -ENOMEM;
+        sigemptyset(&none);
+        (void)posix_spawnattr_init(&attributes);
+        (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+        (void)posix_spawnattr_setsigmask(&attributes, &none);
+        (void)posix_spawn_file_actions_adddup2(&actions, result, DIAGNOSE_RESULT_FD);
+        if (file >= 0)
+                (void)posix_spawn_file_actions_adddup2(&actions, file, DIAGNOSE_FILE_FD);
+        (void)posix_spawn_file_actions_adddup2(&actions, self, DIAGNOSE_LXSSD_FD);
+        r = posix_spawn(&diagnosis->child, program, &actions, &attributes, argv, environ);
+        (void)posix_spawnattr_destroy(&attributes);
+        (void)posix_spawn_file_actions_destroy(&actions);
+        return -r;
+}
+
+static int start_child(Diagnosis *diagnosis, int fd) {
+        _cleanup_close_ int lxssd = parent_death_open(), write_end = -EBADF;
+        _cleanup_close_ int result = -EBADF, file = -EBADF, self = -EBADF;
+        int pair[2];
+
+        if (lxssd < 0)
+                return lxssd;
         if (pipe2(pair, O_CLOEXEC) < 0)
                 return -errno;
         diagnosis->result = pair[0];
-        diagnosis->child = fork();
-        if (diagnosis->child < 0)
-                r = -errno;
-        if (diagnosis->child == 0)
-                check(diagnosis->program, fd, diagnosis->number, self, pair[1]);
-        (void)close(pair[1]);
-        return r;
+        write_end = pair[1];
+        result = move_up(write_end);
+        self = move_up(lxssd);
+        file = fd < 0 ? -EBADF : move_up(fd);
+        if (result < 0 || self < 0)
+                return -errno;
+        return spawn(diagnosis, result, file, self);
 }
 
 int diagnosis_start(sd_event *event, const char *program, int fd, int number, diagnosis_done_t done, void *userdata,
@@ -92,7 +117,7 @@ int diagnosis_start(sd_event *event, const char *program, int fd, int number, di
                 .done = done,
                 .userdata = userdata,
         };
-        if ((r = fork_child(diagnosis, fd)) < 0 ||
+        if ((r = start_child(diagnosis, fd)) < 0 ||
             (r = sd_event_add_io(event, &diagnosis->result_source, diagnosis->result, EPOLLIN, on_result, diagnosis)) < 0 ||
             (r = sd_event_add_time_relative(event, &diagnosis->timeout_source, CLOCK_MONOTONIC, PATIENCE_USEC, 0, on_timeout,
                                             diagnosis)) < 0) {

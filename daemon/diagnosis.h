@@ -6,8 +6,7 @@
 
 #include "daemon/error.h"
 
-/* Why a program could not be executed, found out by a child process: the file
- * is foreign, libelf is large, and a read may hang. */
+/* Why a program could not be executed, found out by lxss-diagnose. */
 typedef struct Diagnosis Diagnosis;
 
 /* The diagnosis may be freed from here. */

@@ -226,13 +226,13 @@ Client *manager_client_new(Manager *manager, uid_t uid) {
 }
 
 void manager_client_gone(Manager *manager, Client *client) {
-        g_autoptr(GPtrArray) instances = manager_instances(manager);
+        g_autoptr(GList) instances = g_hash_table_get_values(manager->instances);
         GHashTableIter i;
         void *p;
 
         manager_withdraw_client(manager, client);
-        for (guint n = 0; n < instances->len; n++)
-                instance_remove_client(instances->pdata[n], client);
+        for (GList *l = instances; l; l = l->next)
+                instance_remove_client(l->data, client);
         /* What is being diagnosed belongs to no instance. */
         g_hash_table_iter_init(&i, manager->processes);
         while (g_hash_table_iter_next(&i, NULL, &p))

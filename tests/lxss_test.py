@@ -15,7 +15,7 @@ process cannot hide from it. No test sleeps: it waits for a condition, and one
 that does not come within the deadline fails the test by its name.
 
 Environment (run-itests sets it; all of it is optional):
-  LXSS_TEST_BUILD  directory of lxctl, lxssd, lxinit, lxss-base, lxss-worker; "installed"
+  LXSS_TEST_BUILD  directory of lxctl, lxssd, lxinit, lxss-base and the others; "installed"
                    for the ones that make install put in place
   LXSS_TEST_MODE   root, rootless or single
   LXSS_TEST_RUN    directory for this run; kept, so that the next file finds
