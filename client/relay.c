@@ -41,6 +41,10 @@ static int open_end(int fd) {
         return own < 0 ? -errno : own;
 }
 
+static bool blocks(int fd) {
+        return !(fcntl(fd, F_GETFL) & O_NONBLOCK);
+}
+
 static int open_ends(Relay *relay, uint32_t mask, TerminalChoice choice) {
         int terminal = first_terminal(mask), input = 0;
 
@@ -57,10 +61,11 @@ static int open_ends(Relay *relay, uint32_t mask, TerminalChoice choice) {
         relay->output = open_end(terminal < 0 ? 1 : terminal);
         if (relay->output < 0)
                 return relay->output;
-        relay->output_blocks = !(fcntl(relay->output, F_GETFL) & O_NONBLOCK);
+        relay->output_blocks = blocks(relay->output);
         relay->input = open_end(input);
         if (relay->input < 0)
                 return relay->input;
+        relay->input_blocks = blocks(relay->input);
         if (isatty(relay->input))
                 relay->tty.fd = relay->input;
         return 0;
@@ -358,6 +363,20 @@ static void process_output(Relay *relay, const struct pollfd *polls) {
                 relay->drained = true;
 }
 
+static void process_input(Relay *relay, bool readable) {
+        for (unsigned i = 0; i < BURST; i++) {
+                if (buffer_empty(&relay->to_program) && readable)
+                        read_input(relay);
+                if (relay->master < 0 || buffer_empty(&relay->to_program))
+                        return;
+                if (buffer_flush(&relay->to_program, relay->master) < 0)
+                        relay->to_program.start = relay->to_program.end = 0;
+                readable = !relay->input_blocks && wants_input(relay);
+                if (!readable)
+                        return;
+        }
+}
+
 void relay_process(Relay *relay, const struct pollfd *polls) {
         if (relay->master < 0) {
                 if (relay->socket >= 0 && (polls[0].revents || relay->draining))
@@ -374,10 +393,7 @@ void relay_process(Relay *relay, const struct pollfd *polls) {
         process_output(relay, polls);
         if (relay->master < 0)
                 return;
-        if (polls[1].revents && buffer_empty(&relay->to_program))
-                read_input(relay);
-        if (relay->master >= 0 && !buffer_empty(&relay->to_program) && buffer_flush(&relay->to_program, relay->master) < 0)
-                relay->to_program.start = relay->to_program.end = 0;
+        process_input(relay, polls[1].revents);
 }
 
 void relay_suspend(Relay *relay) {

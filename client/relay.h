@@ -25,7 +25,7 @@ typedef struct Relay {
         int socket;      /* over which the master comes; negative: it came, or none is wanted */
         int master;
         int input, output;
-        bool output_blocks; /* it is no terminal opened anew, and written to only when poll(2) says so */
+        bool input_blocks, output_blocks; /* not opened anew: read and written only when poll(2) says so */
         Tty tty;         /* whose modes are set in raw mode */
         RelayMode mode, base_mode;
         bool foreground; /* may read the terminal */
