@@ -11,4 +11,5 @@
 typedef struct Client {
         uint64_t id;
         uid_t uid;
+        GQueue processes; /* Process, borrowed: what it has launched and is not over; daemon/process.h keeps it */
 } Client;

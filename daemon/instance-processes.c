@@ -211,17 +211,14 @@ static void drop_waiting(Instance *instance, const Client *client) {
 }
 
 void instance_remove_client(Instance *instance, Client *client) {
-        GHashTableIter i;
-        void *p;
-
         drop_waiting(instance, client);
-        g_hash_table_iter_init(&i, instance->processes);
-        while (g_hash_table_iter_next(&i, NULL, &p)) {
-                Process *process = p;
+        for (GList *l = client->processes.head, *next; l; l = next) {
+                Process *process = l->data;
 
-                if (process->client != client)
+                next = l->next;
+                if (process->instance != instance)
                         continue;
-                process->client = NULL;
+                process_forget_client(process);
                 if (!process->lingers && instance->channel)
                         (void)init_channel_send(instance->channel, INIT_HANGUP, process->id, 0, 0);
         }

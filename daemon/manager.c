@@ -227,17 +227,13 @@ Client *manager_client_new(Manager *manager, uid_t uid) {
 
 void manager_client_gone(Manager *manager, Client *client) {
         g_autoptr(GList) instances = g_hash_table_get_values(manager->instances);
-        GHashTableIter i;
-        void *p;
 
         manager_withdraw_client(manager, client);
         for (GList *l = instances; l; l = l->next)
                 instance_remove_client(l->data, client);
         /* What is being diagnosed belongs to no instance. */
-        g_hash_table_iter_init(&i, manager->processes);
-        while (g_hash_table_iter_next(&i, NULL, &p))
-                if (((Process *)p)->client == client)
-                        ((Process *)p)->client = NULL;
+        while (!g_queue_is_empty(&client->processes))
+                process_forget_client(g_queue_peek_head(&client->processes));
         g_hash_table_remove(manager->clients, client);
         manager_check_idle(manager);
 }

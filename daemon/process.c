@@ -15,6 +15,8 @@ Process *process_new(uint64_t id, Client *client, LaunchRequest *request) {
 
         process->id = id;
         process->client = client;
+        process->client_link.data = process;
+        g_queue_push_tail_link(&client->processes, &process->client_link);
         process->request = request;
         process->pidfd = -EBADF;
         process->distribution = g_strdup(request->distribution ?: "");
@@ -33,6 +35,7 @@ Process *process_new(uint64_t id, Client *client, LaunchRequest *request) {
 Process *process_free(Process *process) {
         if (!process)
                 return NULL;
+        process_forget_client(process);
         launch_request_free(process->request);
         sd_bus_message_unref(process->launch_message);
         closep(&process->pidfd);
@@ -43,6 +46,12 @@ Process *process_free(Process *process) {
         g_free(process->directory);
         g_free(process);
         return NULL;
+}
+
+void process_forget_client(Process *process) {
+        if (process->client)
+                g_queue_unlink(&process->client->processes, &process->client_link);
+        process->client = NULL;
 }
 
 /* Root of the instance may have sent something else than a pidfd (proc(5) on fdinfo). */

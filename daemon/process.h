@@ -20,7 +20,8 @@ typedef struct Process {
         uint64_t id;
         ProcessState state;
         Instance *instance;     /* NULL while it waits for an operation */
-        Client *client;         /* NULL once that is gone and the program lingers */
+        Client *client;         /* NULL once that is gone; set by process_new() and process_forget_client() */
+        GList client_link;      /* in client->processes */
         LaunchRequest *request; /* until it is handed to /init */
         char *distribution;     /* as asked for, then as found */
         char *user;
@@ -40,6 +41,9 @@ typedef struct Process {
 Process *process_new(uint64_t id, Client *client, LaunchRequest *request);
 Process *process_free(Process *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Process, process_free)
+
+/* Its client is going. */
+void process_forget_client(Process *process);
 
 /* The program runs, as this process of the host, and this is its pidfd (taken over). */
 void process_set_running(Process *process, pid_t pid, int pidfd);

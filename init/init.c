@@ -30,6 +30,7 @@
 
 static int child_event = -EBADF;
 static Job *jobs;
+static unsigned n_hung_up; /* of them */
 
 static uint64_t now_ms(void) {
         struct timespec t;
@@ -75,6 +76,7 @@ static void remove_job(Job *job) {
         while (*link != job)
                 link = &(*link)->next;
         *link = job->next;
+        n_hung_up -= job->kill_at > 0;
         job_free(job);
 }
 
@@ -243,13 +245,17 @@ static void on_frame(int epoll, const void *packet, size_t size, int *fds, size_
 
         if (init_frame_decode(packet, size, &header, &payload) < 0)
                 return;
-        job = find_job(header.id);
-        if (header.type == INIT_LAUNCH)
+        if (header.type == INIT_LAUNCH) {
                 on_launch(epoll, &header, payload, fds, n_fds);
-        else if (job && header.type == INIT_SIGNAL)
+                return;
+        }
+        job = find_job(header.id);
+        if (job && header.type == INIT_SIGNAL)
                 (void)job_signal(job, header.first, header.second);
-        else if (job && header.type == INIT_HANGUP)
+        else if (job && header.type == INIT_HANGUP) {
+                n_hung_up += job->kill_at == 0;
                 job_hangup(job, now_ms());
+        }
 }
 
 static void on_channel(int epoll) {
@@ -270,9 +276,12 @@ static void on_channel(int epoll) {
 
 /* Kills what outstayed its hang-up. Returns the milliseconds until the next such moment, or -1. */
 static int enforce_hangups(void) {
-        uint64_t now = now_ms();
+        uint64_t now;
         int next = -1;
 
+        if (n_hung_up == 0)
+                return -1;
+        now = now_ms();
         for (Job *j = jobs; j; j = j->next) {
                 if (j->kill_at == 0)
                         continue;
