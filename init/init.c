@@ -28,9 +28,15 @@
 /* The descriptor that lxssd leaves to us. */
 #define CHANNEL_FD 3
 
+/* Beside so many jobs exits are looked for at intervals, unless a signal named them. */
+#define CROWD 64
+#define SWEEP_DELAY_MS 4
+
 static int child_event = -EBADF;
+static volatile pid_t last_child; /* that changed */
 static Job *jobs;
-static unsigned n_hung_up; /* of them */
+static unsigned n_jobs, n_hung_up; /* of them */
+static uint64_t sweep_at;          /* CLOCK_MONOTONIC milliseconds; 0: no child can be waiting to be reaped */
 
 static uint64_t now_ms(void) {
         struct timespec t;
@@ -39,10 +45,11 @@ static uint64_t now_ms(void) {
         return t.tv_sec * 1000ull + t.tv_nsec / 1000000;
 }
 
-static void on_child(int signal _unused_) {
+static void on_child(int signal _unused_, siginfo_t *info, void *context _unused_) {
         uint64_t one = 1;
         int saved = errno;
 
+        last_child = info->si_pid;
         (void)!write(child_event, &one, sizeof(one));
         errno = saved;
 }
@@ -76,6 +83,7 @@ static void remove_job(Job *job) {
         while (*link != job)
                 link = &(*link)->next;
         *link = job->next;
+        n_jobs--;
         n_hung_up -= job->kill_at > 0;
         job_free(job);
 }
@@ -168,19 +176,46 @@ static void on_child_change(const siginfo_t *info) {
                 report_ended(job, info->si_code, info->si_status);
 }
 
-/* Looks first and reaps afterwards: as long as a program is a zombie, lxssd can be told who it was. */
+/* Looks first and reaps afterwards: as long as a program is a zombie, lxssd can be told who it was.
+ * False: nothing of these has changed. */
+static bool reap_one(idtype_t type, pid_t pid) {
+        siginfo_t info = { 0 }, reaped;
+
+        if (waitid(type, pid, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+                return false;
+        on_child_change(&info);
+        (void)waitid(P_PID, info.si_pid, &reaped, (info.si_code == CLD_STOPPED ? WSTOPPED : WEXITED) | WNOHANG);
+        return true;
+}
+
+/* Whom the signal named comes first. There are others if their signals came
+ * together; to find them the kernel looks through all our children, so where
+ * these are many it does so for several signals at once. */
 static void reap(void) {
         uint64_t count;
+        pid_t named;
 
         (void)!read(child_event, &count, sizeof(count));
-        for (;;) {
-                siginfo_t info = { 0 }, reaped;
+        named = last_child;
+        if (named > 0)
+                (void)reap_one(P_PID, named);
+        if (sweep_at == 0)
+                sweep_at = n_jobs > CROWD ? now_ms() + SWEEP_DELAY_MS : 1;
+}
 
-                if (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
-                        return;
-                on_child_change(&info);
-                (void)waitid(P_PID, info.si_pid, &reaped, (info.si_code == CLD_STOPPED ? WSTOPPED : WEXITED) | WNOHANG);
-        }
+/* Returns the milliseconds until the next sweep, or -1. */
+static int sweep(void) {
+        uint64_t now;
+
+        if (sweep_at == 0)
+                return -1;
+        now = now_ms();
+        if (now < sweep_at)
+                return sweep_at - now;
+        sweep_at = 0;
+        while (reap_one(P_ALL, 0))
+                ;
+        return -1;
 }
 
 /* A payload that was too large for a packet. Only lxssd, which we trust, sends it. */
@@ -234,6 +269,7 @@ static void on_launch(int epoll, const InitHeader *header, const void *payload, 
         }
         job->next = jobs;
         jobs = job;
+        n_jobs++;
         event = (struct epoll_event){ .events = EPOLLIN, .data.u64 = job->id };
         (void)epoll_ctl(epoll, EPOLL_CTL_ADD, job->report, &event);
 }
@@ -274,13 +310,12 @@ static void on_channel(int epoll) {
                 closep(&fds[i]);
 }
 
-/* Kills what outstayed its hang-up. Returns the milliseconds until the next such moment, or -1. */
-static int enforce_hangups(void) {
+/* Kills what outstayed its hang-up. Returns the milliseconds until the next such moment, at most `next` unless that is -1. */
+static int enforce_hangups(int next) {
         uint64_t now;
-        int next = -1;
 
         if (n_hung_up == 0)
-                return -1;
+                return next;
         now = now_ms();
         for (Job *j = jobs; j; j = j->next) {
                 if (j->kill_at == 0)
@@ -318,7 +353,7 @@ static void make_run(void) {
 }
 
 static void set_up(int *ret_epoll) {
-        struct sigaction action = { .sa_handler = on_child, .sa_flags = SA_RESTART };
+        struct sigaction action = { .sa_sigaction = on_child, .sa_flags = SA_RESTART | SA_SIGINFO };
         struct epoll_event channel = { .events = EPOLLIN, .data.u64 = 0 }, child = { .events = EPOLLIN, .data.u64 = UINT64_MAX };
 
         (void)prctl(PR_SET_NAME, "init");
@@ -344,7 +379,7 @@ int main(void) {
         send_event((InitHeader){ .type = INIT_READY }, -1);
         for (;;) {
                 struct epoll_event events[16];
-                int n = epoll_wait(epoll, events, ELEMENTSOF(events), enforce_hangups());
+                int n = epoll_wait(epoll, events, ELEMENTSOF(events), enforce_hangups(sweep()));
 
                 for (int i = 0; i < n; i++) {
                         Job *job;
