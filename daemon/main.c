@@ -13,6 +13,7 @@
 #include "daemon/bus-handover.h"
 #include "daemon/listener.h"
 #include "daemon/log.h"
+#include "daemon/memory.h"
 #include "daemon/bus-refusal.h"
 #include "daemon/rlimit.h"
 #include "shared/paths.h"
@@ -171,6 +172,7 @@ static int run(void) {
                 tear_down(&daemon);
                 return r == -EALREADY ? EXIT_SUCCESS : EXIT_FAILURE;
         }
+        memory_forget_linking();
         (void)sd_notify(false, "READY=1");
         log_debug("lxssd " PACKAGE_VERSION " serves %s.", registry_directory(manager_registry(daemon.manager)));
         r = sd_event_loop(daemon.event);
