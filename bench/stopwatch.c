@@ -14,6 +14,7 @@
  *   directory PATH
  *   env NAME=VALUE           its whole environment, one by one; default: ours
  *   prepare WORD...          run before each of its runs
+ *   absent PATH              waited for before each of its runs
  *   command WORD...
  *
  * Prints a line for each run: NAME, a tabulator, nanoseconds. A command that fails
@@ -38,7 +39,7 @@
 #define CONTESTANTS_MAX 32
 
 typedef struct Contestant {
-        char *name, *directory;
+        char *name, *directory, *absent;
         uid_t uid;
         gid_t gid;
         char *environment[WORDS_MAX], *prepare[WORDS_MAX], *command[WORDS_MAX];
@@ -82,6 +83,8 @@ static void take_line(char *line) {
                 c->gid = rest ? strtoul(rest, NULL, 10) : c->uid;
         } else if (c && strcmp(what, "directory") == 0)
                 c->directory = rest;
+        else if (c && strcmp(what, "absent") == 0)
+                c->absent = rest;
         else if (c && strcmp(what, "env") == 0 && c->n_environment < WORDS_MAX - 1)
                 c->environment[c->n_environment++] = rest;
         else if (c && strcmp(what, "prepare") == 0)
@@ -136,6 +139,8 @@ static void run_one(Contestant *c, int counts) {
 
         if (c->prepare[0])
                 run(c, c->prepare);
+        while (c->absent && access(c->absent, F_OK) == 0)
+                (void)usleep(500);
         start = now_ns();
         run(c, c->command);
         end = now_ns();
