@@ -251,7 +251,7 @@ int launch_environment(char *const *environment, char *const *additions, char **
 
 /* -t gives all three the terminal, as ssh -t does. A descriptor named by --fd is passed itself in any case. */
 static void plan_descriptors(const LaunchOptions *options, const LaunchSurroundings *surroundings,
-                             unsigned *ret_terminal, unsigned *ret_pass) {
+                             LaunchRequest *request, unsigned *ret_pass) {
         unsigned terminal = 0, own = 0;
 
         if (options->terminal == TERMINAL_FORCE)
@@ -262,8 +262,9 @@ static void plan_descriptors(const LaunchOptions *options, const LaunchSurroundi
                 if (options->fds[i] < 3)
                         own |= 1u << options->fds[i];
         terminal &= ~own;
-        *ret_terminal = terminal;
         *ret_pass = (surroundings->open_mask | own) & ~terminal;
+        request->terminal_mask = terminal;
+        request->closed_mask = 7 & ~(terminal | *ret_pass);
 }
 
 static int copy(const char *s, char **ret) {
@@ -297,7 +298,7 @@ int launch_options_to_request(const LaunchOptions *options, const LaunchSurround
         request->shell = options->shell;
         request->no_wait = options->no_wait;
         request->linger_seconds = options->linger_seconds;
-        plan_descriptors(options, surroundings, &request->terminal_mask, ret_pass_mask);
+        plan_descriptors(options, surroundings, request, ret_pass_mask);
         *ret = steal_pointer(&request);
         return 0;
 }

@@ -79,6 +79,8 @@ static void put_options(DbusWriter *w, const LaunchRequest *request) {
         }
         if (request->shell)
                 remote_put_option(w, "shell", "b", true);
+        if (request->closed_mask)
+                put_descriptor_numbers(w, "closed-fds", request->closed_mask);
         if (request->terminal_mask)
                 put_terminal(w, request);
         if (request->no_wait)

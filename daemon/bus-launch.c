@@ -12,6 +12,7 @@ static const Option launch_options[] = {
         { "user", "s", option_string, offsetof(LaunchRequest, user) },
         { "directory", "ay", option_bytes, offsetof(LaunchRequest, directory) },
         { "shell", "b", option_bool, offsetof(LaunchRequest, shell) },
+        { "closed-fds", "au", option_fd_mask, offsetof(LaunchRequest, closed_mask) },
         { "terminal", "h", option_fd, offsetof(LaunchRequest, terminal_socket) },
         { "terminal-fds", "au", option_fd_mask, offsetof(LaunchRequest, terminal_mask) },
         { "terminal-size", "(uu)", option_size, offsetof(LaunchRequest, rows) },

@@ -50,7 +50,7 @@ static int descriptor_floor(const LaunchRequest *request) {
         return highest + 1;
 }
 
-/* 0, 1 and 2 are the terminal, what was passed, or /dev/null. */
+/* 0, 1 and 2 are the terminal, what was passed, closed, or /dev/null. */
 static int place_standard(const LaunchRequest *request, int slave) {
         _cleanup_close_ int null = -EBADF;
 
@@ -60,7 +60,9 @@ static int place_standard(const LaunchRequest *request, int slave) {
         for (int i = 0; i < 3; i++) {
                 int from = request->terminal_mask & 1u << i ? slave : null;
 
-                if (dup2(from, i) < 0)
+                if (request->closed_mask & 1u << i)
+                        (void)close(i);
+                else if (dup2(from, i) < 0)
                         return -errno;
         }
         return 0;

@@ -80,6 +80,7 @@ int init_launch_encode(const LaunchRequest *request, void **ret, size_t *ret_siz
         Writer w = { 0 };
 
         put_number(&w, request->shell ? LAUNCH_SHELL : 0);
+        put_number(&w, request->closed_mask);
         put_number(&w, request->terminal_mask);
         put_number(&w, request->rows);
         put_number(&w, request->columns);
@@ -204,6 +205,7 @@ int init_launch_decode(const void *payload, size_t size, const int *fds, size_t 
                 return -ENOMEM;
         flags = get_number(&r);
         request->shell = flags & LAUNCH_SHELL;
+        request->closed_mask = get_number(&r);
         request->terminal_mask = get_number(&r);
         request->rows = get_short(&r);
         request->columns = get_short(&r);

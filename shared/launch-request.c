@@ -61,6 +61,13 @@ const char *launch_request_validate(const LaunchRequest *request) {
                 return "The working directory is no absolute path.";
         if (request->shell && strv_length(request->argv) == 0)
                 return "There are no words to give to the shell.";
+        if (request->closed_mask & ~7u)
+                return "Only descriptors 0, 1 and 2 can be closed; all others are, unless they are passed.";
+        if (request->closed_mask & request->terminal_mask)
+                return "A descriptor cannot be both closed and the instance's terminal.";
+        for (size_t i = 0; i < request->n_fds; i++)
+                if (request->fds[i].number < 3 && (request->closed_mask & 1u << request->fds[i].number))
+                        return "A descriptor cannot be both passed and closed.";
         for (size_t i = 0; i < request->n_fds; i++)
                 if (request->fds[i].number < 3 && (request->terminal_mask & 1u << request->fds[i].number))
                         return "A descriptor cannot be both passed and the instance's terminal.";

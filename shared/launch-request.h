@@ -31,6 +31,7 @@ typedef struct LaunchRequest {
         char **env;         /* NAME=VALUE, put over what a login gives */
         LaunchFd *fds;      /* ascending by number, no number twice */
         size_t n_fds;
+        uint32_t closed_mask; /* which of 0, 1 and 2 the program finds closed; else they are /dev/null where nothing is passed */
 
         /* Where the program gets the instance's own terminal: one bit for each
          * of 0, 1 and 2 (never also in fds), and the socket over which /init

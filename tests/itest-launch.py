@@ -196,6 +196,20 @@ def test_stdio_are_the_very_same_descriptors(debian):
         equal(stream.read().split(), wanted, "device:inode of stdin, stdout and stderr")
 
 
+@everywhere
+def test_closed_descriptors_stay_closed(debian):
+    script = "r=; for i in 0 1 2; do [ -e /proc/$$/fd/$i ] && r=$r$i; done; echo open:$r >~/open"
+    for closed in ((0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)):
+
+        def close():
+            for number in closed:
+                os.close(number)
+
+        debian.launch("sh", "-c", script, preexec_fn=close).good()
+        found = debian.launch("cat", "open", options=["-C", "~"]).good().text
+        equal(found, "open:" + "".join(str(n) for n in range(3) if n not in closed), f"what is open where {closed} are not")
+
+
 def test_a_socket_as_stdio_is_the_same_socket(debian):
     ours, theirs = socket.socketpair()
     command = debian.start_launch("sh", "-c", "readlink /proc/self/fd/0; exec cat", stdin=theirs, stdout=theirs)

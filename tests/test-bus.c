@@ -322,6 +322,7 @@ START_TEST(an_option_that_is_wrong_is_named) {
         static const Launch cases[] = {
                 { .option = "colour", .signature = "s" },       { .option = "user", .signature = "b" },
                 { .option = "shell", .signature = "s" },        { .option = "linger", .signature = "b" },
+                { .option = "closed-fds", .signature = "s" },   { .option = "closed-fds", .signature = "au" },
                 { .option = "terminal", .signature = "s" },     { .option = "terminal-fds", .signature = "au" },
                 { .option = "terminal-size", .signature = "(uu)" }, { .option = "directory", .signature = "ay" },
                 { .option = "", .signature = "s" },

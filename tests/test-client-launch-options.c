@@ -106,6 +106,7 @@ START_TEST(a_closed_descriptor_is_not_passed) {
         fixture.surroundings.terminal_mask = 4;
         make(&fixture);
         ck_assert_uint_eq(fixture.request->terminal_mask, 4);
+        ck_assert_uint_eq(fixture.request->closed_mask, 1);
         ck_assert_uint_eq(fixture.pass_mask, 2);
         finish(&fixture);
 }
@@ -115,8 +116,10 @@ START_TEST(minus_t_makes_all_three_a_terminal) {
         Fixture fixture;
 
         parse_well(&fixture, LIST("-t", "ls"));
+        fixture.surroundings.open_mask = 2;
         make(&fixture);
         ck_assert_uint_eq(fixture.request->terminal_mask, 7);
+        ck_assert_uint_eq(fixture.request->closed_mask, 0);
         ck_assert_uint_eq(fixture.pass_mask, 0);
         finish(&fixture);
 }

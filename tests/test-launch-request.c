@@ -90,6 +90,24 @@ START_TEST(a_descriptor_is_either_passed_or_the_terminal) {
 }
 END_TEST
 
+START_TEST(a_closed_descriptor_is_neither_passed_nor_the_terminal) {
+        _cleanup_launch_request_ LaunchRequest *request = launch_request_new();
+
+        request->closed_mask = 8;
+        ck_assert_ptr_nonnull(launch_request_validate(request));
+        request->closed_mask = 1 << 1;
+        ck_assert_ptr_null(launch_request_validate(request));
+        request->terminal_socket = open_null();
+        request->terminal_mask = 3;
+        ck_assert_ptr_nonnull(launch_request_validate(request));
+        request->terminal_mask = 1;
+        launch_request_add_fd(request, 2, open_null());
+        ck_assert_ptr_null(launch_request_validate(request));
+        launch_request_add_fd(request, 1, open_null());
+        ck_assert_ptr_nonnull(launch_request_validate(request));
+}
+END_TEST
+
 START_TEST(the_shell_has_words) {
         _cleanup_launch_request_ LaunchRequest *request = launch_request_new();
 
@@ -123,5 +141,6 @@ int main(void) {
                          descriptors_are_kept_ascending_and_closed_with_the_request, a_refused_descriptor_is_closed,
                          a_terminal_needs_a_socket_and_only_standard_descriptors,
                          a_descriptor_is_either_passed_or_the_terminal,
+                         a_closed_descriptor_is_neither_passed_nor_the_terminal,
                          the_shell_has_words, environment_entries_have_a_name_and_a_value);
 }
