@@ -156,8 +156,10 @@ class Bench:
     def one_processor(self):
         """Where several processes pass bytes on, their placement would be measured else."""
         processors = os.sched_getaffinity(0)
-        self.machine.user.close()  # lxssd and its instance are started anew, there
-        os.sched_setaffinity(0, {max(processors)})
+        user, one = self.machine.user, {max(processors)}
+        user.close()
+        os.sched_setaffinity(user.status()["pid"], one)  # lxssd's, which starts with all; instances inherit it
+        os.sched_setaffinity(0, one)
         try:
             yield
         finally:

@@ -7,7 +7,6 @@
 
 #include "client/activate.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -15,6 +14,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "client/service-child.h"
 #include "shared/paths.h"
 #include "shared/syscalls.h"
 #include "shared/util.h"
@@ -167,20 +167,6 @@ static int arrange_descriptors(const int *fds, size_t n) {
         return sys_close_range(3 + n, ~0u, 0) < 0 ? -errno : 0;
 }
 
-/* What a service manager would give a service: a session and signals of its own. */
-static int prepare_child(void) {
-        sigset_t none;
-
-        if (setsid() < 0 || chdir("/") < 0)
-                return -errno;
-        for (int signo = 1; signo < NSIG; signo++)
-                (void)signal(signo, SIG_DFL);
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        umask(022);
-        return 0;
-}
-
 /* What lxssd is to have. */
 typedef struct Start {
         const char *program;
@@ -194,11 +180,8 @@ static int become_manager(Start *start) {
         bool based = start->base >= 0;
         const int all[] = { start->listener, based ? start->base : start->news, start->news };
         char pid[16];
-        int r;
+        int r = arrange_descriptors(all, based ? 3 : 2);
 
-        r = prepare_child();
-        if (r == 0)
-                r = arrange_descriptors(all, based ? 3 : 2);
         if (r < 0)
                 return r;
         start->news = based ? 5 : 4;
@@ -214,7 +197,7 @@ _Noreturn static void become_base(int socket) {
         _cleanup_free_ char *program = NULL, *init = NULL;
         const int all[] = { socket, socket }; /* the second one closes on exec */
 
-        if (path_libexec("lxss-base", &program) >= 0 && path_libexec("lxinit", &init) >= 0 && prepare_child() >= 0 &&
+        if (path_libexec("lxss-base", &program) >= 0 && path_libexec("lxinit", &init) >= 0 &&
             arrange_descriptors(all, ELEMENTSOF(all)) >= 0)
                 execl(program, "lxss-base", init, NULL);
         _exit(EXIT_FAILURE);
@@ -237,20 +220,17 @@ static void start_base(Start *start) {
 }
 
 _Noreturn static void run_child(Start *start, bool with_base) {
-        int r;
+        pid_t pid;
+        int r = service_child_prepare();
 
-        if (with_base)
-                start_base(start);
-        /* Twice, so that lxssd is nobody's child and leaves no zombie to lxctl's parent. */
-        switch (fork()) {
-        case -1:
-                r = -errno;
-                break;
-        case 0:
-                r = become_manager(start);
-                break;
-        default:
-                _exit(EXIT_SUCCESS);
+        if (r == 0) {
+                if (with_base)
+                        start_base(start);
+                /* Twice, so that lxssd is nobody's child and leaves no zombie to lxctl's parent. */
+                pid = fork();
+                if (pid > 0)
+                        _exit(EXIT_SUCCESS);
+                r = pid < 0 ? -errno : become_manager(start);
         }
         (void)write_all(start->news, &r, sizeof(r));
         _exit(EXIT_FAILURE);

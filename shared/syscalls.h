@@ -5,6 +5,7 @@
  * musl, too, calls them by these names. As in their manual pages; -1 and errno on
  * failure. */
 
+#include <sched.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -16,4 +17,14 @@ static inline int sys_pidfd_open(pid_t pid, unsigned flags) {
 /* linux/close_range.h has the flags. */
 static inline int sys_close_range(unsigned first, unsigned last, unsigned flags) {
         return syscall(SYS_close_range, first, last, flags);
+}
+
+/* linux/ioprio.h has who and what. */
+static inline int sys_ioprio_set(int which, int who, int priority) {
+        return syscall(SYS_ioprio_set, which, who, priority);
+}
+
+/* musl's own refuses, since it takes a process where POSIX means all its threads. */
+static inline int sys_sched_setscheduler(pid_t pid, int policy, const struct sched_param *parameters) {
+        return syscall(SYS_sched_setscheduler, pid, policy, parameters);
 }

@@ -276,14 +276,6 @@ def test_a_program_has_no_capability_that_it_should_not(debian):
             equal(int(user[name], 16), 0, f"{name} of the default user")
 
 
-def test_a_program_has_the_usual_limits_and_umask(debian):
-    result = debian.launch("sh", "-c", "umask; ulimit -Hn", preexec_fn=lambda: os.umask(0)).good().text.split()
-    equal(result[0], "0022", "the umask")
-    expect(int(result[1]) >= 1024 if result[1].isdigit() else True, f"the limit of descriptors is {result[1]}")
-    mine = read("/proc/self/oom_score_adj")
-    equal(debian.launch("cat", "/proc/self/oom_score_adj").good().out, mine, "oom_score_adj")
-
-
 def test_init_offers_nothing_to_those_inside(debian):
     debian.client()
     user = debian.launch("sh", "-c", "ls -l /proc/1/fd /proc/1/exe 2>&1 | grep -c -- '->'").text
