@@ -87,11 +87,22 @@ static int make_request(Command *command, const LaunchOptions *options, LaunchRe
         return 0;
 }
 
+static const char *how_instance_ended(int status) {
+        switch (status) {
+        case SIGINT:
+                return "it was powered off from inside.";
+        case SIGHUP:
+                return "it was rebooted from inside.";
+        default:
+                return "its /init is gone.";
+        }
+}
+
 static int end_as_program(const Program *program) {
         if (program->code == CLD_EXITED)
                 return program->status & 0xff;
         if (program->code == 0) {
-                say("The instance ended under the program: its /init is gone, or it was shut down from inside.");
+                say("The instance ended under the program: %s", how_instance_ended(program->status));
                 return EXIT_SERVICE;
         }
         if (program->status <= 0 || program->status >= NSIG) {

@@ -21,7 +21,8 @@ struct Instance {
         const InstanceHost *host;
         Distribution *distribution;
         InstanceState state;
-        bool unexpected; /* it is ending, and nobody asked for that */
+        bool unexpected; /* it is ending, and nobody outside asked for that */
+        int shutdown;    /* … but somebody inside: SIGINT powered off, SIGHUP rebooted (pid_namespaces(7)), else 0 */
         Container *container;
         InitChannel *channel;
         int init_end;    /* /init's end of the channel, until it is started */
@@ -40,6 +41,8 @@ struct Instance {
 void instance_add_client(Instance *instance, Client *client);
 /* Nobody is left: ends it now, after the time it may linger, or not at all. May free the instance. */
 void instance_check_clients(Instance *instance);
+/* "was powered off from inside" or the like; NULL: it was not. */
+const char *instance_how_shut_down(const Instance *instance);
 void instance_ensure_started(Instance *instance);
 /* The instance lingers as long as the one who asks for most. */
 void instance_raise_linger(Instance *instance, const LaunchRequest *request);

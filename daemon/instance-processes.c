@@ -52,8 +52,8 @@ void instance_end_processes(Instance *instance) {
         g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
 
         g_hash_table_remove_all(instance->processes);
-        error_set(&error, LXSS_ERROR_INSTANCE_ENDED, "The instance of %s ended before the program had started.",
-                  instance->distribution->name);
+        error_set(&error, LXSS_ERROR_INSTANCE_ENDED, "The instance of %s %s before the program was seen to run.",
+                  instance->distribution->name, instance_how_shut_down(instance) ?: "ended");
         for (GList *l = all; l; l = l->next) {
                 Process *process = l->data;
 
@@ -61,7 +61,7 @@ void instance_end_processes(Instance *instance) {
                         instance->host->events.process_failed(process, &error, instance->host->userdata);
                 else
                         instance->host->events.process_ended(process, instance->unexpected ? 0 : CLD_KILLED,
-                                                             instance->unexpected ? 0 : SIGKILL,
+                                                             instance->unexpected ? instance->shutdown : SIGKILL,
                                                              instance->host->userdata);
         }
 }

@@ -92,6 +92,7 @@ static void finish(Instance *instance) {
         closep(&instance->init_end);
         remove_cgroup(instance);
         instance->unexpected = false;
+        instance->shutdown = 0;
         reset_linger(instance);
         set_state(instance, INSTANCE_STOPPED);
         for (GoneWaiter *w; (w = g_queue_pop_head(&instance->gone));) {
@@ -218,6 +219,30 @@ static void on_container_failed(Container *container _unused_, const char *step,
                 finish(instance);
 }
 
+const char *instance_how_shut_down(const Instance *instance) {
+        switch (instance->shutdown) {
+        case SIGINT:
+                return "was powered off from inside";
+        case SIGHUP:
+                return "was rebooted from inside";
+        default:
+                return NULL;
+        }
+}
+
+/* Why it ended although nobody outside wanted it to. */
+static void note_end(Instance *instance, const siginfo_t *info) {
+        bool shut_down = info->si_code == CLD_KILLED && (info->si_status == SIGINT || info->si_status == SIGHUP);
+        const char *name = instance->distribution->name;
+
+        instance->shutdown = shut_down ? info->si_status : 0;
+        if (shut_down)
+                log_event(LOG_INFO, name, 0, "The instance %s.", instance_how_shut_down(instance));
+        else
+                log_event(LOG_ERR, name, 0, "The instance ended unexpectedly (%s %d).",
+                          info->si_code == CLD_EXITED ? "exit status" : "signal", info->si_status);
+}
+
 static void on_container_exited(Container *container _unused_, const siginfo_t *info, void *userdata) {
         Instance *instance = userdata;
 
@@ -225,11 +250,10 @@ static void on_container_exited(Container *container _unused_, const siginfo_t *
                 fail_start_step(instance, "its /init", ECHILD);
                 return;
         }
-        if (instance->state == INSTANCE_RUNNING) {
-                log_event(LOG_ERR, instance->distribution->name, 0, "The instance ended unexpectedly (%s %d).",
-                          info->si_code == CLD_EXITED ? "exit status" : "signal", info->si_status);
+        if (instance->state == INSTANCE_RUNNING)
                 begin_stop(instance, true);
-        }
+        if (instance->unexpected)
+                note_end(instance, info);
         finish(instance);
 }
 

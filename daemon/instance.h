@@ -32,7 +32,8 @@ typedef struct InstanceEvents {
         void (*process_failed)(Process *process, const sd_bus_error *error, void *userdata);
         void (*process_unexecutable)(Process *process, int error, int program, void *userdata);
         void (*process_stopped)(Process *process, int signal, void *userdata);
-        /* code as in waitid(2), or 0 where the instance ended unexpectedly under it. */
+        /* code as in waitid(2), or 0 where the instance ended unexpectedly under it;
+         * status is then SIGINT where that was powered off from inside, SIGHUP where it was rebooted, else 0. */
         void (*process_ended)(Process *process, int code, int status, void *userdata);
         /* Nothing is left and nobody waits: the instance may be freed, from the loop, not from here. */
         void (*gone)(Instance *instance, void *userdata);

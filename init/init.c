@@ -7,7 +7,8 @@
  * (pid_namespaces(7)).
  *
  * It blocks and ignores no signal, so that its children inherit none; a handler
- * that writes to an eventfd turns SIGCHLD into something to poll. */
+ * that writes to an eventfd turns SIGCHLD into something to poll. Those with which
+ * a distribution shuts its init down are shutdown.c's. */
 
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #include <time.h>
 
 #include "init/job.h"
+#include "init/shutdown.h"
 #include "shared/fd-socket.h"
 #include "shared/init-protocol.h"
 #include "shared/syscalls.h"
@@ -28,11 +30,16 @@
 /* The descriptor that lxssd leaves to us. */
 #define CHANNEL_FD 3
 
+/* What the events of epoll belong to; else it is the id of a job. */
+#define EVENT_CHANNEL 0
+#define EVENT_CHILD UINT64_MAX
+#define EVENT_FIFO (UINT64_MAX - 1)
+
 /* Beside so many jobs exits are looked for at intervals, unless a signal named them. */
 #define CROWD 64
 #define SWEEP_DELAY_MS 4
 
-static int child_event = -EBADF;
+static int child_event = -EBADF, fifo = -EBADF;
 static volatile pid_t last_child; /* that changed */
 static Job *jobs;
 static unsigned n_jobs, n_hung_up; /* of them */
@@ -354,7 +361,9 @@ static void make_run(void) {
 
 static void set_up(int *ret_epoll) {
         struct sigaction action = { .sa_sigaction = on_child, .sa_flags = SA_RESTART | SA_SIGINFO };
-        struct epoll_event channel = { .events = EPOLLIN, .data.u64 = 0 }, child = { .events = EPOLLIN, .data.u64 = UINT64_MAX };
+        struct epoll_event channel = { .events = EPOLLIN, .data.u64 = EVENT_CHANNEL },
+                           child = { .events = EPOLLIN, .data.u64 = EVENT_CHILD },
+                           request = { .events = EPOLLIN, .data.u64 = EVENT_FIFO };
 
         (void)prctl(PR_SET_NAME, "init");
         umask(022);
@@ -363,9 +372,12 @@ static void set_up(int *ret_epoll) {
         if (child_event < 0 || *ret_epoll < 0 || fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) < 0 ||
             sigaction(SIGCHLD, &action, NULL) < 0 ||
             epoll_ctl(*ret_epoll, EPOLL_CTL_ADD, CHANNEL_FD, &channel) < 0 ||
-            epoll_ctl(*ret_epoll, EPOLL_CTL_ADD, child_event, &child) < 0)
+            epoll_ctl(*ret_epoll, EPOLL_CTL_ADD, child_event, &child) < 0 || shutdown_catch_signals() < 0)
                 _exit(EXIT_FAILURE);
         make_run();
+        fifo = shutdown_open_fifo();
+        if (fifo >= 0)
+                (void)epoll_ctl(*ret_epoll, EPOLL_CTL_ADD, fifo, &request);
 }
 
 int main(void) {
@@ -384,10 +396,12 @@ int main(void) {
                 for (int i = 0; i < n; i++) {
                         Job *job;
 
-                        if (events[i].data.u64 == 0)
+                        if (events[i].data.u64 == EVENT_CHANNEL)
                                 on_channel(epoll);
-                        else if (events[i].data.u64 == UINT64_MAX)
+                        else if (events[i].data.u64 == EVENT_CHILD)
                                 reap();
+                        else if (events[i].data.u64 == EVENT_FIFO)
+                                shutdown_read_fifo(fifo);
                         else if ((job = find_job(events[i].data.u64)))
                                 (void)drain_report(job);
                 }

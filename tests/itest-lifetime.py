@@ -12,7 +12,7 @@ import time
 
 from lxss_test import (
     I_INSTANCE, I_MANAGER, MANAGER, command_line, contains, descendants, equal, everywhere,
-    expect, main, process_table, processes_saying, program_of, read, sentence, wait_for,
+    expect, main, modes, process_table, processes_saying, program_of, read, sentence, wait_for,
 )  # fmt: skip
 
 
@@ -286,17 +286,59 @@ def test_kill_9_of_init_is_told_to_every_client_and_leaves_nothing(debian):
 
 def test_root_inside_cannot_kill_init(debian):
     debian.client()
-    debian.launch("sh", "-c", "kill -9 1; kill -TERM 1; kill -INT 1; kill -SEGV 1; true", options=["-u", "root"]).good()
+    debian.launch("sh", "-c", "kill -9 1; kill -HUP 1; kill -QUIT 1; kill -SEGV 1; true", options=["-u", "root"]).good()
     debian.launch("true").good()
     expect(debian.leader(), "the instance ended")
 
 
-def test_a_reboot_inside_ends_the_instance_and_the_next_launch_is_fresh(debian):
-    client = debian.client()
-    script = "require 'syscall.ph' if 0; syscall(169, 0xfee1dead, 672274793, 0x1234567, 0)"
-    debian.launch("perl", "-e", script, options=["-u", "root"])
-    expect(client.finish().code != 0, "the other client's lxctl returned 0")
+def reboot_call(command):
+    """reboot(2), as `reboot -f` calls it."""
+    return ["perl", "-e", f"syscall(169, 0xfee1dead, 672274793, {command}, 0)"]
+
+
+def initctl(run_level):
+    """What sysvinit's and systemd's commands write where no init of theirs runs."""
+    request = f'pack("l4x368", 0x03091969, 1, ord("{run_level}"), 0)'
+    return ["perl", "-e", f'open(F, ">", "/run/initctl") or die; syswrite(F, {request}); sleep 100']
+
+
+def signal_init(name):
+    return ["perl", "-e", f"kill({name}, 1); sleep 100"]
+
+
+@everywhere
+def test_poweroff_and_reboot_inside_end_the_instance_and_its_clients_learn_it(debian):
+    off, again = "powered off from inside", "rebooted from inside"
+    cases = [
+        (reboot_call(0x4321FEDC), off), (reboot_call(0xCDEF0123), off), (reboot_call(0x1234567), again),
+        (initctl("0"), off), (initctl("6"), again),
+        *((signal_init(name), off) for name in ("USR1", "USR2", "PWR", 34 + 3, 34 + 4, 34 + 13, 34 + 14)),
+        *((signal_init(name), again) for name in ("TERM", "INT", 34 + 5, 34 + 6, 34 + 15, 34 + 16)),
+    ]  # fmt: skip
+    for argv, what in cases:
+        client = debian.client(options=["--linger"])
+        sentence(debian.launch(*argv, options=["-u", "root"]), what, code=125)
+        sentence(client.finish(), what, code=125)
+        expect(not debian.leader(), f"the instance runs on after {argv}")
     debian.launch("true").good()
+
+
+@modes("rootless")  # elsewhere the default user is root
+def test_an_ordinary_user_inside_cannot_shut_the_instance_down(debian):
+    debian.client()
+    for argv in (reboot_call(0x4321FEDC), ["perl", "-e", "exit(kill(USR2, 1) ? 0 : 1)"], ["sh", "-c", "echo >/run/initctl"]):
+        debian.launch(*argv)
+    debian.launch("true").good()
+    expect(debian.leader(), "the instance ended")
+
+
+def test_what_else_comes_over_initctl_is_ignored(debian):
+    debian.client()
+    noise = 'pack("l4x368", 0x03091969, 1, ord("3"), 0), pack("l4x368", 0x03091968, 1, ord("0"), 0), "short", "x" x 70000'
+    script = f'open(F, ">", "/run/initctl") or die; syswrite(F, $_) for {noise}'
+    debian.launch("perl", "-e", script, options=["-u", "root"]).good()
+    debian.launch("true").good()
+    expect(debian.leader(), "the instance ended")
 
 
 def test_clients_killed_at_any_moment_leave_nothing(debian):
