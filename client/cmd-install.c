@@ -200,6 +200,8 @@ static int install_from(Command *command, Install *install, int *fd) {
         if (r < 0)
                 return command_fail(command, r, &failure);
         r = operation_wait(command, connection, install->operation, signal_fd);
+        if (r < 0)
+                signal_die(-r);
         if (r == EXIT_SUCCESS)
                 print_success(command, connection, install);
         return r;

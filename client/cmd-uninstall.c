@@ -72,6 +72,8 @@ static int uninstall(Command *command, const char *name, bool terminate) {
         if (r < 0)
                 return command_fail(command, r, &failure);
         r = operation_wait(command, connection, path, signal_fd);
+        if (r < 0)
+                signal_die(-r);
         if (r == EXIT_SUCCESS)
                 print_success(command, name);
         return r;

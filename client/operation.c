@@ -17,7 +17,8 @@ typedef struct Follow {
         const char *path;
         Progress progress;
         bool finished, succeeded;
-        int signo; /* that asked to cancel */
+        int signo;      /* that asked to cancel */
+        bool impatient; /* … twice */
         Failure *reterr;
 } Follow;
 
@@ -73,8 +74,9 @@ static void on_signal(Follow *follow, int signo) {
         _cleanup_dbus_writer_ DbusWriter w = { 0 };
 
         if (follow->signo) {
-                progress_clear(&follow->progress);
-                signal_die(signo); /* the second time: lxssd cancels when we are gone */
+                follow->signo = signo;
+                follow->impatient = true; /* lxssd cancels when we are gone */
+                return;
         }
         follow->signo = signo;
         dbus_begin_call(&w, follow->path, OPERATION_INTERFACE, "Cancel", "");
@@ -97,7 +99,7 @@ static int wait_for_news(Follow *follow, int signal_fd) {
 }
 
 static int follow_until_finished(Follow *follow, int signal_fd) {
-        while (!follow->finished) {
+        while (!follow->finished && !follow->impatient) {
                 _cleanup_incoming_ Incoming *incoming = NULL;
                 int r;
 
@@ -136,8 +138,9 @@ int operation_wait(Command *command, Connection *connection, const char *path, i
         if (follow.succeeded)
                 return EXIT_SUCCESS;
         if (follow.signo) {
-                say("canceled");
-                signal_die(follow.signo);
+                if (!follow.impatient)
+                        say("canceled");
+                return -follow.signo;
         }
         return command_fail(command, -EIO, &failure);
 }

@@ -6,7 +6,8 @@
 #include "client/command.h"
 
 /* Shows progress until the operation at `path` is finished. Ctrl-C (or SIGTERM,
- * SIGHUP) cancels it; lxssd then cleans up, and this process dies of that signal.
+ * SIGHUP) cancels it, and lxssd then cleans up; a second one does not wait for that.
  * signal_fd is signals_block_termination()'s, which is called before the
- * operation is begun. Says why it failed. Returns the exit code. */
+ * operation is begun. Says why it failed. Returns the exit code; or, where a signal
+ * canceled it, the signal's number, negative, for the caller to die of (signal_die()). */
 int operation_wait(Command *command, Connection *connection, const char *path, int signal_fd);

@@ -31,6 +31,7 @@ static const char *describe(const char *stage) {
                 { "extracting",    "Extracting" },
                 { "configuring",   "Configuring" },
                 { "committing",    "Writing to disk" },
+                { "exporting",     "Exporting" },
                 { "removing",      "Removing" },
         };
 

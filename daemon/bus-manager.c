@@ -19,12 +19,13 @@ static const char *default_user_name(void) {
 }
 
 typedef struct OperationOptions {
-        char *user;
+        char *user, *format;
         bool make_default, detach, terminate;
 } OperationOptions;
 
 static void operation_options_clear(OperationOptions *options) {
         free(options->user);
+        free(options->format);
 }
 
 static const Option install_options[] = {
@@ -34,6 +35,12 @@ static const Option install_options[] = {
 };
 
 static const Option uninstall_options[] = {
+        { "terminate", "b", option_bool, offsetof(OperationOptions, terminate) },
+        { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
+};
+
+static const Option export_options[] = {
+        { "format", "s", option_string, offsetof(OperationOptions, format) },
         { "terminate", "b", option_bool, offsetof(OperationOptions, terminate) },
         { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
 };
@@ -107,6 +114,31 @@ static int method_uninstall(sd_bus_message *m, void *userdata, sd_bus_error *ret
                 return r;
         r = manager_uninstall(bus_manager(userdata), peer->client, name, options.terminate, options.detach, &operation,
                               reterr);
+        return r < 0 ? r : reply_operation(m, operation);
+}
+
+static int method_export(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        _cleanup_(operation_options_clear) OperationOptions options = { 0 };
+        ExportRequest request = { .format = ARCHIVE_FORMAT_PLAIN_TAR };
+        Operation *operation;
+        Peer *peer;
+        int r;
+
+        if ((r = sd_bus_message_read(m, "sh", &request.name, &request.target)) < 0 ||
+            (r = options_read(m, export_options, ELEMENTSOF(export_options), &options, reterr)) < 0 ||
+            (r = bus_find_peer(userdata, m, &peer, reterr)) < 0)
+                return r;
+        if (options.format)
+                request.format = archive_format_from_string(options.format);
+        if (request.format < 0) {
+                g_autofree char *safe = text_printable(options.format, 40);
+
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "\"%s\" is no format of an archive. There are: " ARCHIVE_FORMAT_NAMES ".", safe);
+        }
+        request.terminate = options.terminate;
+        request.detached = options.detach;
+        r = manager_export(bus_manager(userdata), peer->client, &request, &operation, reterr);
         return r < 0 ? r : reply_operation(m, operation);
 }
 
@@ -314,6 +346,8 @@ static const sd_bus_vtable vtable[] = {
                                 SD_BUS_RESULT("o", operation), method_install_from, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Uninstall", SD_BUS_ARGS("s", name, "a{sv}", options), SD_BUS_RESULT("o", operation),
                                 method_uninstall, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Export", SD_BUS_ARGS("s", name, "h", target, "a{sv}", options), SD_BUS_RESULT("o", operation),
+                                method_export, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("SetDefault", SD_BUS_ARGS("s", name), SD_BUS_NO_RESULT, method_set_default,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Hold", SD_BUS_ARGS("s", name), SD_BUS_RESULT("h", hold), method_hold,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Operations in their order, one at a time, and the launches that they hold
+/* Operations in their order, mostly one at a time, and the launches that they hold
  * back. A distribution's name is reserved, or marked as going, from the moment
  * an operation is asked for, so that nothing can slip in before its turn. */
 
@@ -16,14 +16,17 @@ void manager_free_operation(void *operation) {
         operation_free(operation);
 }
 
-/* "" waits for whatever is being installed, since that may become the default. */
+/* "" waits for whatever is being installed, since that may become the default, and for what holds the default. */
 bool manager_operation_concerns(Manager *manager, const char *name) {
+        const Distribution *standard = str_empty(name) ? registry_default(manager->registry) : NULL;
+
         for (GList *l = manager->operations.head; l; l = l->next) {
                 const Operation *operation = l->data;
 
                 if (operation->kind == OPERATION_CLEANUP)
                         continue;
-                if (str_empty(name) ? operation->kind == OPERATION_INSTALL : streq(operation->name, name))
+                if (str_empty(name) ? operation->kind == OPERATION_INSTALL || (standard && operation->distribution == standard) :
+                                      streq(operation->name, name))
                         return true;
         }
         return false;
@@ -71,11 +74,7 @@ static void conclude_install(Manager *manager, Operation *operation, bool succee
         manager->events.distribution_changed(operation->distribution, manager->userdata);
 }
 
-static void conclude_uninstall(Manager *manager, Operation *operation, bool succeeded) {
-        if (succeeded) {
-                forget_distribution(manager, operation);
-                return;
-        }
+static void release_distribution(Manager *manager, Operation *operation) {
         operation->distribution->state = operation->before;
         manager->events.distribution_changed(operation->distribution, manager->userdata);
 }
@@ -89,8 +88,10 @@ static void on_finished(Operation *operation, const sd_bus_error *error, void *u
                          error ? error->message : "done");
         if (operation->kind == OPERATION_INSTALL)
                 conclude_install(manager, operation, !error);
-        else if (operation->kind == OPERATION_UNINSTALL)
-                conclude_uninstall(manager, operation, !error);
+        else if (operation->kind == OPERATION_UNINSTALL && !error)
+                forget_distribution(manager, operation);
+        else if (operation->kind == OPERATION_UNINSTALL || operation->kind == OPERATION_EXPORT)
+                release_distribution(manager, operation);
         if (operation->kind != OPERATION_CLEANUP)
                 manager->events.operation_finished(operation, error, manager->userdata);
         operation_free(operation);
@@ -109,14 +110,16 @@ static void on_instance_gone(void *userdata) {
         operation_start(userdata, NULL);
 }
 
-/* The head of the queue, unless it is at work already. */
-static void start_next(Manager *manager) {
-        Operation *operation = g_queue_peek_head(&manager->operations);
-        Instance *instance;
+/* That of the distribution that it is about, and that must end before. */
+static Instance *instance_in_the_way(Manager *manager, const Operation *operation) {
+        bool needs_rest = operation->kind == OPERATION_UNINSTALL || operation->kind == OPERATION_EXPORT;
 
-        if (!operation || operation->started)
-                return;
-        instance = operation->kind == OPERATION_UNINSTALL ? manager_find_instance(manager, operation->name) : NULL;
+        return needs_rest ? manager_find_instance(manager, operation->name) : NULL;
+}
+
+static void start(Manager *manager, Operation *operation) {
+        Instance *instance = instance_in_the_way(manager, operation);
+
         if (!instance) {
                 operation_start(operation, operation->kind == OPERATION_CLEANUP ? operation->name : NULL);
                 return;
@@ -124,6 +127,20 @@ static void start_next(Manager *manager) {
         operation->started = true;
         instance_when_gone(instance, on_instance_gone, operation);
         instance_stop(instance);
+}
+
+/* One by one, but for exports: whoever reads what is exported may be slow, or be the next install. */
+static void start_next(Manager *manager) {
+        bool busy = false;
+
+        for (GList *l = manager->operations.head; l; l = l->next) {
+                Operation *operation = l->data;
+                bool exclusive = operation->kind != OPERATION_EXPORT;
+
+                if (!operation->started && !(exclusive && busy))
+                        start(manager, operation);
+                busy = busy || exclusive;
+        }
 }
 
 static void enqueue(Manager *manager, Operation *operation) {
@@ -161,8 +178,8 @@ int manager_install(Manager *manager, Client *client, const InstallRequest *requ
         operation->user = g_strdup(request->user);
         operation->make_default = request->make_default;
         if (request->source >= 0) {
-                operation->source = fcntl(request->source, F_DUPFD_CLOEXEC, 3);
-                if (operation->source < 0) {
+                operation->archive = fcntl(request->source, F_DUPFD_CLOEXEC, 3);
+                if (operation->archive < 0) {
                         r = errno;
                         registry_forget(manager->registry, d);
                         return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the archive over: %s", g_strerror(r));
@@ -172,6 +189,22 @@ int manager_install(Manager *manager, Client *client, const InstallRequest *requ
         *ret = operation;
         enqueue(manager, g_steal_pointer(&operation));
         return 0;
+}
+
+/* Where the distribution runs, only if its instance is to be ended. */
+static int refuse_running(Manager *manager, const Distribution *d, bool terminate, const char *verb, sd_bus_error *reterr) {
+        if (terminate || !manager_find_instance(manager, d->name))
+                return 0;
+        return error_set(reterr, LXSS_ERROR_DISTRIBUTION_RUNNING,
+                         "%s is running. End it first (lxctl terminate %s), or %s it with --terminate.", d->name, d->name, verb);
+}
+
+/* Marks it, until release_distribution(). */
+static void hold_distribution(Manager *manager, Operation *operation, Distribution *d, DistributionState state) {
+        operation->distribution = d;
+        operation->before = d->state;
+        d->state = state;
+        manager->events.distribution_changed(d, manager->userdata);
 }
 
 static int check_uninstall(Manager *manager, const char *name, bool terminate, Distribution **ret,
@@ -188,12 +221,8 @@ static int check_uninstall(Manager *manager, const char *name, bool terminate, D
                 if (r < 0)
                         return r;
         }
-        if (manager_find_instance(manager, d->name) && !terminate)
-                return error_set(reterr, LXSS_ERROR_DISTRIBUTION_RUNNING,
-                                 "%s is running. End it first (lxctl terminate %s), or uninstall it with --terminate.",
-                                 d->name, d->name);
         *ret = d;
-        return 0;
+        return refuse_running(manager, d, terminate, "uninstall", reterr);
 }
 
 int manager_uninstall(Manager *manager, Client *client, const char *name, bool terminate, bool detached,
@@ -208,11 +237,34 @@ int manager_uninstall(Manager *manager, Client *client, const char *name, bool t
         operation = operation_new(&manager->operation_host, ++manager->last_id, OPERATION_UNINSTALL, d->name);
         operation->client = client;
         operation->detached = detached;
-        operation->distribution = d;
-        operation->before = d->state;
         operation->terminate = terminate;
-        d->state = DISTRIBUTION_UNINSTALLING;
-        manager->events.distribution_changed(d, manager->userdata);
+        hold_distribution(manager, operation, d, DISTRIBUTION_UNINSTALLING);
+        *ret = operation;
+        enqueue(manager, operation);
+        return 0;
+}
+
+int manager_export(Manager *manager, Client *client, const ExportRequest *request, Operation **ret,
+                   sd_bus_error *reterr) {
+        _cleanup_close_ int target = -EBADF;
+        Operation *operation;
+        Distribution *d;
+        int r;
+
+        if ((r = manager_refuse_while_ending(manager, reterr)) < 0 ||
+            (r = registry_resolve(manager->registry, request->name, &d, reterr)) < 0 ||
+            (r = refuse_running(manager, d, request->terminate, "export", reterr)) < 0)
+                return r;
+        target = fcntl(request->target, F_DUPFD_CLOEXEC, 3);
+        if (target < 0)
+                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the archive over: %s", g_strerror(errno));
+        operation = operation_new(&manager->operation_host, ++manager->last_id, OPERATION_EXPORT, d->name);
+        operation->client = client;
+        operation->archive = steal_fd(&target);
+        operation->detached = request->detached;
+        operation->format = request->format;
+        operation->terminate = request->terminate;
+        hold_distribution(manager, operation, d, DISTRIBUTION_EXPORTING);
         *ret = operation;
         enqueue(manager, operation);
         return 0;
@@ -252,7 +304,7 @@ void manager_withdraw_client(Manager *manager, Client *client) {
                 if (!g_queue_find(&manager->operations, operation) || operation->client != client)
                         continue;
                 operation->client = NULL;
-                if (!operation->detached && operation->kind == OPERATION_INSTALL)
+                if (!operation->detached && operation->kind != OPERATION_UNINSTALL)
                         (void)manager_cancel(manager, operation, NULL);
         }
 }

@@ -68,6 +68,17 @@ int manager_install(Manager *manager, Client *client, const InstallRequest *requ
                     sd_bus_error *reterr);
 int manager_uninstall(Manager *manager, Client *client, const char *name, bool terminate, bool detached,
                       Operation **ret, sd_bus_error *reterr);
+/* Where a distribution that does not run is to be written to. Owned by the caller. */
+typedef struct ExportRequest {
+        const char *name;
+        int target; /* duplicated */
+        ArchiveFormat format;
+        bool terminate; /* end its instance first */
+        bool detached;
+} ExportRequest;
+
+int manager_export(Manager *manager, Client *client, const ExportRequest *request, Operation **ret,
+                   sd_bus_error *reterr);
 /* -EBUSY where it can no longer be undone. */
 int manager_cancel(Manager *manager, Operation *operation, sd_bus_error *reterr);
 

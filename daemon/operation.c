@@ -16,7 +16,7 @@
 #include "shared/util.h"
 
 typedef struct OperationWork {
-        char *staging;
+        char *staging;       /* of which nothing may be left, unless it is committed; NULL: EXPORT, which only reads */
         Container *container;
         int report;
         sd_event_source *report_source;
@@ -30,12 +30,13 @@ typedef struct OperationWork {
 static const char *const kind_names[OPERATION_KIND_MAX] = {
         [OPERATION_INSTALL] = "install",
         [OPERATION_UNINSTALL] = "uninstall",
+        [OPERATION_EXPORT] = "export",
         [OPERATION_CLEANUP] = "cleanup",
 };
 
 /* The worker's stages, and ours. What it says beyond these is not repeated. */
 static const char *const stages[] = { "queued",      "preparing",  "bootstrapping", "extracting",
-                                      "configuring", "committing", "removing" };
+                                      "configuring", "committing", "exporting",     "removing" };
 
 const char *operation_kind_to_string(OperationKind kind) {
         return kind >= 0 && kind < OPERATION_KIND_MAX ? kind_names[kind] : NULL;
@@ -57,7 +58,7 @@ Operation *operation_new(const OperationHost *host, uint64_t id, OperationKind k
         operation->name = g_strdup(name);
         operation->stage = stages[0];
         operation->progress = -1;
-        operation->source = -EBADF;
+        operation->archive = -EBADF;
         operation->work = g_new0(OperationWork, 1);
         operation->work->report = -EBADF;
         return operation;
@@ -78,7 +79,7 @@ Operation *operation_free(Operation *operation) {
         sd_bus_error_free(&operation->work->error);
         g_free(operation->work->staging);
         g_free(operation->work);
-        closep(&operation->source);
+        closep(&operation->archive);
         g_free(operation->name);
         g_free(operation->suite);
         g_free(operation->user);
@@ -244,11 +245,11 @@ static ContainerSpec worker_spec(const Operation *operation, const char *const *
                 .mount_fd = base_mount_fd(base),
                 .uids = root ? store : *base_uid_map(base),
                 .gids = root ? store : *base_gid_map(base),
-                .root = operation->work->staging,
+                .root = operation->work->staging ?: operation->distribution->rootfs,
                 .cgroup_fd = -EBADF,
                 .program_fd = operation->host->worker_fd,
                 .argv = argv,
-                .fds = { report_end, operation->work->removing ? -EBADF : operation->source },
+                .fds = { report_end, operation->work->removing ? -EBADF : operation->archive },
         };
 }
 
@@ -324,6 +325,13 @@ static int uninstall(Operation *operation, sd_bus_error *reterr) {
         return 0;
 }
 
+static int export(Operation *operation, sd_bus_error *reterr) {
+        const char *argv[] = { "lxss-worker", "export", archive_format_to_string(operation->format), NULL };
+        int r = start_worker(operation, argv);
+
+        return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "A worker could not be started: %s", g_strerror(-r)) : 0;
+}
+
 static void on_base(Base *base _unused_, const sd_bus_error *error, void *userdata) {
         Operation *operation = userdata;
         g_auto(sd_bus_error) e = SD_BUS_ERROR_NULL;
@@ -337,6 +345,8 @@ static void on_base(Base *base _unused_, const sd_bus_error *error, void *userda
                 r = install(operation, &e);
         else if (operation->kind == OPERATION_UNINSTALL)
                 r = uninstall(operation, &e);
+        else if (operation->kind == OPERATION_EXPORT)
+                r = export(operation, &e);
         else
                 start_removal(operation);
         if (r >= 0)

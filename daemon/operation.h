@@ -9,14 +9,16 @@
 #include "daemon/error.h"
 #include "daemon/registry.h"
 #include "daemon/base.h"
+#include "shared/archive-format.h"
 
 /* Long work on distributions, with progress: it happens in a worker (its own
  * container, on a staging directory) and shows by one rename. The manager runs
- * one at a time. */
+ * one at a time, exports aside. */
 
 typedef enum OperationKind {
         OPERATION_INSTALL,
         OPERATION_UNINSTALL,
+        OPERATION_EXPORT,
         OPERATION_CLEANUP, /* of what an earlier lxssd left; nobody asked for it, and nobody is told */
         OPERATION_KIND_MAX,
         OPERATION_KIND_INVALID = -22,
@@ -51,11 +53,12 @@ struct Operation {
         bool started, canceled;
         char *name;                 /* of the distribution */
         Distribution *distribution; /* while there is one */
-        DistributionState before;   /* UNINSTALL: what it was */
+        DistributionState before;   /* UNINSTALL, EXPORT: what it was */
         const char *stage;          /* static */
         double progress;            /* 0 to 1; negative: not known */
 
-        int source;                 /* INSTALL: the archive, or -EBADF */
+        int archive;                /* INSTALL: to read, or -EBADF; EXPORT: to write */
+        ArchiveFormat format;       /* EXPORT */
         char *suite;                /* INSTALL: to bootstrap, or NULL */
         char *user;                 /* INSTALL: the name for the default user */
         bool make_default, terminate;
@@ -68,7 +71,7 @@ Operation *operation_new(const OperationHost *host, uint64_t id, OperationKind k
 Operation *operation_free(Operation *operation);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Operation, operation_free)
 
-/* finished comes from the loop. For UNINSTALL no instance may run; for CLEANUP,
+/* finished comes from the loop. For UNINSTALL and EXPORT no instance may run; for CLEANUP,
  * `staging` is the directory to remove, else NULL. */
 void operation_start(Operation *operation, const char *staging);
 

@@ -32,6 +32,7 @@ static const char *const state_names[DISTRIBUTION_STATE_MAX] = {
         [DISTRIBUTION_INSTALLED] = "installed",
         [DISTRIBUTION_INSTALLING] = "installing",
         [DISTRIBUTION_UNINSTALLING] = "uninstalling",
+        [DISTRIBUTION_EXPORTING] = "exporting",
         [DISTRIBUTION_BROKEN] = "broken",
 };
 
@@ -215,11 +216,11 @@ Distribution *registry_default(Registry *registry) {
         const char *chosen = registry->settings->default_distribution;
         Distribution *first = NULL, *d = chosen ? registry_find(registry, chosen) : NULL;
 
-        if (d && d->state == DISTRIBUTION_INSTALLED)
+        if (d && distribution_state_is_lasting(d->state))
                 return d;
         for (guint i = 0; i < list->len; i++) {
                 d = list->pdata[i];
-                if (d->state == DISTRIBUTION_INSTALLED && (!first || d->install_time < first->install_time))
+                if (distribution_state_is_lasting(d->state) && (!first || d->install_time < first->install_time))
                         first = d;
         }
         return first;
@@ -266,6 +267,20 @@ static int fail_unknown(Registry *registry, const char *name, sd_bus_error *rete
                          "There is no distribution \"%s\". What is installed: lxctl list", safe);
 }
 
+/* "is being …", or NULL. */
+static const char *what_is_done(DistributionState state) {
+        switch (state) {
+        case DISTRIBUTION_INSTALLING:
+                return "installed";
+        case DISTRIBUTION_UNINSTALLING:
+                return "uninstalled";
+        case DISTRIBUTION_EXPORTING:
+                return "exported";
+        default:
+                return NULL;
+        }
+}
+
 int registry_resolve(Registry *registry, const char *name, Distribution **ret, sd_bus_error *reterr) {
         Distribution *d = str_empty(name) ? registry_default(registry) : registry_find(registry, name);
 
@@ -275,9 +290,8 @@ int registry_resolve(Registry *registry, const char *name, Distribution **ret, s
                                  "bootstrap:bookworm");
         if (!d)
                 return fail_unknown(registry, name, reterr);
-        if (d->state == DISTRIBUTION_INSTALLING || d->state == DISTRIBUTION_UNINSTALLING)
-                return error_set(reterr, LXSS_ERROR_OPERATION_PENDING, "%s is being %s.", d->name,
-                                 d->state == DISTRIBUTION_INSTALLING ? "installed" : "uninstalled");
+        if (what_is_done(d->state))
+                return error_set(reterr, LXSS_ERROR_OPERATION_PENDING, "%s is being %s.", d->name, what_is_done(d->state));
         if (d->state == DISTRIBUTION_BROKEN)
                 return error_set(reterr, LXSS_ERROR_DISTRIBUTION_BROKEN,
                                  "%s is broken (see %s). Remove it with: lxctl uninstall %s", d->name, log_target(),

@@ -15,12 +15,18 @@ typedef enum DistributionState {
         DISTRIBUTION_INSTALLED,
         DISTRIBUTION_INSTALLING,
         DISTRIBUTION_UNINSTALLING,
+        DISTRIBUTION_EXPORTING,
         DISTRIBUTION_BROKEN,
         DISTRIBUTION_STATE_MAX,
         DISTRIBUTION_STATE_INVALID = -22,
 } DistributionState;
 
 const char *distribution_state_to_string(DistributionState state);
+
+/* Whether it is there, whole, and stays, though an operation may hold it just now. */
+static inline bool distribution_state_is_lasting(DistributionState state) {
+        return state == DISTRIBUTION_INSTALLED || state == DISTRIBUTION_EXPORTING;
+}
 
 typedef struct Distribution {
         char *name;

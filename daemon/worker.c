@@ -3,14 +3,15 @@
 /* lxss-worker: what lxssd runs inside the distributions' user namespace for an
  * operation. Owns the command line and the order of the steps; each step is a
  * module of its own. It must not know lxssd's objects, paths or settings: the
- * staging directory is always /mnt, news goes to descriptor 3, an archive comes
- * from descriptor 4. It may be killed at any moment: what it leaves in /mnt is
+ * staging directory is always /mnt (for an export, the distribution's root), news
+ * goes to descriptor 3, an archive comes from descriptor 4, or goes there. It may be killed at any moment: what it leaves in /mnt is
  * worth nothing until lxssd, having read "done", gives it a name. */
 
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
+#include "daemon/worker-archive.h"
 #include "daemon/worker-bootstrap.h"
 #include "daemon/worker-extract.h"
 #include "daemon/worker-ids.h"
@@ -21,14 +22,16 @@
 
 #define REPORT_FD 3
 #define SOURCE_FD 4
+#define TARGET_FD 4
 
 #define STAGING "/mnt"
 #define ROOT STAGING "/rootfs"
 #define TEMPORARY STAGING "/tmp"
 
 typedef struct Worker {
-        const char *suite; /* bootstrap */
-        const char *user;  /* --user; NULL: none is made */
+        const char *suite;    /* bootstrap */
+        const char *user;     /* --user; NULL: none is made */
+        ArchiveFormat format; /* export */
         IdMap uids, gids;
         WorkerProgress progress;
         WorkerReport *reterr;
@@ -138,36 +141,48 @@ static int run_remove(Worker *worker) {
         return worker_remove_below(staging, worker->reterr);
 }
 
+static int run_export(Worker *worker) {
+        int r;
+
+        announce("exporting");
+        r = worker_enter_root(STAGING, worker->reterr);
+        return r < 0 ? r : worker_archive(TARGET_FD, worker->format, &worker->progress, worker->reterr);
+}
+
 static const struct {
         const char *name;
-        bool takes_suite, takes_user;
+        bool takes_suite, takes_format, takes_user;
         int (*run)(Worker *worker);
 } verbs[] = {
-        { "extract", false, true, run_extract },
-        { "bootstrap", true, true, run_bootstrap },
-        { "remove", false, false, run_remove },
+        { "extract", false, false, true, run_extract },
+        { "bootstrap", true, false, true, run_bootstrap },
+        { "export", false, true, false, run_export },
+        { "remove", false, false, false, run_remove },
 };
 
-/* VERB [SUITE] [--user NAME]. Only lxssd writes this line, so there is no getopt here. */
+/* VERB [SUITE | FORMAT] [--user NAME]. Only lxssd writes this line, so there is no getopt here. */
 static int run(Worker *worker, char **argv) {
         const char *name = argv[0] ? *argv++ : "";
 
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
                 if (!streq(name, verbs[i].name))
                         continue;
+                worker->format = ARCHIVE_FORMAT_INVALID;
                 if (verbs[i].takes_suite && *argv)
                         worker->suite = *argv++;
+                if (verbs[i].takes_format && *argv)
+                        worker->format = archive_format_from_string(*argv++);
                 if (verbs[i].takes_user && argv[0] && streq(argv[0], "--user") && argv[1]) {
                         worker->user = argv[1];
                         argv += 2;
                 }
-                if (*argv || (verbs[i].takes_suite && !worker->suite))
+                if (*argv || (verbs[i].takes_suite && !worker->suite) || (verbs[i].takes_format && worker->format < 0))
                         break;
                 return verbs[i].run(worker);
         }
         return worker_report_fail(worker->reterr, LXSS_ERROR_INVALID_ARGUMENT,
                                   "lxss-worker is started by lxssd: extract [--user NAME], bootstrap SUITE "
-                                  "[--user NAME], or remove.");
+                                  "[--user NAME], export FORMAT, or remove.");
 }
 
 int main(int argc, char **argv) {

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* `lxctl export`: opens the target itself, so that lxssd never resolves a path on
+ * our behalf, and stands by until the distribution is in it. */
+
+#include <sys/stat.h>
+
+#include "client/command.h"
+#include "client/json.h"
+#include "client/operation.h"
+#include "client/signals.h"
+#include "client/target.h"
+#include "client/text.h"
+#include "shared/archive-format.h"
+
+enum {
+        EXPORT_FORMAT = OPTION_OWN,
+        EXPORT_TERMINATE,
+};
+
+static const Option option_table[] = {
+        { EXPORT_FORMAT,    0, "format",    "FORMAT", false, "the kind of archive (by FILE's name)" },
+        { EXPORT_TERMINATE, 0, "terminate", NULL,     false, "end its programs first, if it runs" },
+        { 0 },
+};
+
+typedef struct Export {
+        const char *name, *file;
+        ArchiveFormat format;
+        bool terminate, to_stdout;
+        Target target;
+        char *operation; /* object path, owned */
+} Export;
+
+static void export_finish(Export *export) {
+        target_finish(&export->target);
+        free(export->operation);
+}
+
+static int usage(Command *command, int r) {
+        command->exit_code = r;
+        return -EINVAL;
+}
+
+static int parse(Command *command, Export *export) {
+        const char *words[2] = { NULL, NULL }, *format = NULL;
+        int id;
+
+        while ((id = command_next(command)) != OPTION_DONE) {
+                if (id == OPTION_WORD)
+                        id = command_take_word(command, 2, words);
+                if (id < 0)
+                        return id;
+                if (id == EXPORT_FORMAT)
+                        format = command->parser.argument;
+                export->terminate |= id == EXPORT_TERMINATE;
+        }
+        if (!words[1])
+                return usage(command, command_usage(command, "Name a distribution and the file that it goes to (- is the standard "
+                                                             "output), for instance: lxctl export debian debian.tar.zst"));
+        export->name = words[0];
+        export->file = words[1];
+        export->to_stdout = streq(words[1], "-");
+        if (format)
+                export->format = archive_format_from_string(format);
+        else
+                export->format = export->to_stdout ? ARCHIVE_FORMAT_PLAIN_TAR : archive_format_from_file_name(words[1]);
+        if (export->format >= 0)
+                return 0;
+        if (format)
+                return usage(command, command_usage(command, "\"%s\" is no format. There are: " ARCHIVE_FORMAT_NAMES ".", format));
+        return usage(command, command_usage(command, "The name of \"%s\" says nothing of its format. Add an ending, or --format; there are: "
+                                                     ARCHIVE_FORMAT_NAMES ".", words[1]));
+}
+
+static int open_stdout(Command *command, Export *export) {
+        if ((command->closed_mask & 2) || isatty(1)) {
+                say("An archive is nothing for a terminal. Redirect the standard output, or name a file.");
+                return -EINVAL;
+        }
+        if (command->json) {
+                say("--json prints on the standard output, where the archive is to go. Name a file.");
+                return -EINVAL;
+        }
+        export->target.direct = true;
+        export->target.fd = dup(1);
+        return export->target.fd < 0 ? -errno : 0;
+}
+
+static int begin(Connection *connection, Export *export, Failure *reterr) {
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+        _cleanup_incoming_ Incoming *answer = NULL;
+        DbusArray options;
+        DbusReader reader;
+        const char *path;
+        int r;
+
+        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "Export", "sha{sv}");
+        dbus_put(&w, "sh", export->name, export->target.fd);
+        options = dbus_open_array(&w, '{');
+        remote_put_option(&w, "format", "s", archive_format_to_string(export->format));
+        if (export->terminate)
+                remote_put_option(&w, "terminate", "b", true);
+        dbus_close_array(&w, options);
+        r = remote_finish_call(connection, &w, &answer, reterr);
+        if (r < 0)
+                return r;
+        reader = incoming_read(answer);
+        if (dbus_get(&reader, "o", &path) < 0)
+                return remote_bad_answer(-EBADMSG, reterr);
+        export->operation = strdup(path);
+        return export->operation ? 0 : -ENOMEM;
+}
+
+static void print_success(const Command *command, const Export *export) {
+        Json json = JSON_ON(stdout);
+        struct stat st;
+
+        if (command->json) {
+                json_open(&json, NULL, '{');
+                json_string(&json, "result", "done");
+                json_string(&json, "name", export->name);
+                json_string(&json, "file", export->file);
+                json_string(&json, "format", archive_format_to_string(export->format));
+                if (fstat(export->target.fd, &st) == 0 && S_ISREG(st.st_mode))
+                        json_unsigned(&json, "size", st.st_size);
+                json_close(&json, '}');
+        } else if (!command->quiet && !export->to_stdout) {
+                fputs("Exported ", stdout);
+                text_print(stdout, export->name);
+                fputs(" to ", stdout);
+                text_print(stdout, export->file);
+                fputs(".\n", stdout);
+        }
+}
+
+static int export_to(Command *command, Export *export) {
+        _cleanup_failure_ Failure failure = {};
+        _cleanup_close_ int signal_fd = -EBADF;
+        _cleanup_connection_ Connection *connection = NULL;
+        int r;
+
+        r = command_connect(command, ACTIVATE, &connection, &failure);
+        if (r < 0)
+                return command_fail(command, r, &failure);
+        signal_fd = signals_block_termination();
+        if (signal_fd < 0)
+                return command_fail(command, signal_fd, NULL);
+        r = begin(connection, export, &failure);
+        if (r < 0)
+                return command_fail(command, r, &failure);
+        r = operation_wait(command, connection, export->operation, signal_fd);
+        if (r < 0) {
+                target_finish(&export->target);
+                signal_die(-r);
+        }
+        if (r != EXIT_SUCCESS)
+                return r;
+        if (target_commit(&export->target) < 0)
+                return EXIT_SERVICE;
+        print_success(command, export);
+        return EXIT_SUCCESS;
+}
+
+static int run_export(Command *command) {
+        _cleanup_(export_finish) Export export = { .target = TARGET_NONE };
+        int r;
+
+        if (parse(command, &export) < 0)
+                return command->exit_code;
+        r = export.to_stdout ? open_stdout(command, &export) : target_open(&export.target, export.file);
+        return r < 0 ? EXIT_SERVICE : export_to(command, &export);
+}
+
+const Verb verb_export = {
+        .name = "export",
+        .group = VERB_GROUP_DISTRIBUTIONS,
+        .synopsis = "[OPTIONS] NAME FILE",
+        .summary = "Write a distribution to an archive",
+        .details =
+                "FILE is made, or replaced, once the archive is complete; - is the standard output.\n"
+                "Its ending says which format it gets: " ARCHIVE_FORMAT_NAMES ".\n"
+                "The distribution must not run. lxctl install takes the archive, here or elsewhere.",
+        .options = option_table,
+        .run = run_export,
+};

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A file that is there whole or not at all: what is written shows under its name
+ * only with target_commit(), in place of what was there. */
+
+#include <stdbool.h>
+
+typedef struct Target {
+        int fd;          /* to write to; owned */
+        const char *path;
+        bool direct;     /* no regular file: a device or a FIFO, written to as it is */
+        char *temporary; /* the name it has until then; NULL: none (O_TMPFILE) */
+} Target;
+
+#define TARGET_NONE ((Target){ .fd = -EBADF })
+
+/* Borrows path. Returns 0, or negative errno having said why. */
+int target_open(Target *target, const char *path);
+
+/* Returns 0, or negative errno having said why. */
+int target_commit(Target *target);
+
+/* Closes it; what was not committed is gone. */
+void target_finish(Target *target);
+#define _cleanup_target_ _cleanup_(target_finish)

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Owns the way from files to an archive: libarchive walks the tree and writes the
+ * format; which members there are, and what a failure is called, is decided here.
+ * The tree is a distribution's, so it may be as hostile as it likes: it is read in
+ * a root that the process is locked into, and no link is followed. */
+
+#include "daemon/worker-archive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <ftw.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "shared/util.h"
+
+/* nftw(3) opens this many directories at most. */
+#define WALK_DEPTH 64
+
+typedef struct Archiving {
+        struct archive *reader, *writer;
+        struct archive_entry_linkresolver *links;
+        int target;
+        uint64_t total, done; /* bytes of the files' contents */
+        WorkerProgress *progress;
+        WorkerReport *reterr;
+} Archiving;
+
+static void archive_entry_freep(struct archive_entry **entry) {
+        archive_entry_free(*entry);
+}
+
+static void archiving_done(Archiving *a) {
+        archive_entry_linkresolver_free(a->links);
+        (void)archive_read_free(a->reader);
+        (void)archive_write_free(a->writer);
+}
+
+static int out_of_memory(Archiving *a) {
+        return worker_report_fail(a->reterr, LXSS_ERROR_FAILED, "Out of memory.");
+}
+
+static int reading_failed(Archiving *a) {
+        const char *text = archive_error_string(a->reader);
+
+        return worker_report_fail(a->reterr, LXSS_ERROR_FAILED, "The distribution's files cannot be read: %s.",
+                                  text ? text : "no details");
+}
+
+static int writing_failed(Archiving *a) {
+        int error = archive_errno(a->writer);
+        const char *text = archive_error_string(a->writer);
+
+        if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+                return worker_report_fail(a->reterr, LXSS_ERROR_NO_SPACE,
+                                          "There is no space left for the archive (%s). Make room and try again.",
+                                          strerror(error));
+        if (error == EPIPE)
+                return worker_report_fail(a->reterr, LXSS_ERROR_FAILED, "Whoever was to read the archive went away.");
+        return worker_report_fail(a->reterr, LXSS_ERROR_FAILED, "The archive cannot be written: %s.",
+                                  text ? text : strerror(error));
+}
+
+/* ------------------------------------------------------------ what to expect */
+
+static uint64_t counted; /* nftw(3) passes nothing on */
+
+static int count_file(const char *path _unused_, const struct stat *st, int type, struct FTW *where _unused_) {
+        if (type == FTW_F && S_ISREG(st->st_mode))
+                counted += st->st_size / (st->st_nlink > 0 ? st->st_nlink : 1);
+        return 0;
+}
+
+/* For the progress only: a tree that cannot be walked shows when it is read. */
+static uint64_t count_bytes(void) {
+        counted = 0;
+        (void)nftw(".", count_file, WALK_DEPTH, FTW_PHYS | FTW_MOUNT);
+        return counted;
+}
+
+/* ------------------------------------------------------------------ both ends */
+
+static int open_reader(Archiving *a) {
+        a->reader = archive_read_disk_new();
+        if (!a->reader || archive_read_disk_set_symlink_physical(a->reader) != ARCHIVE_OK ||
+            archive_read_disk_set_behavior(a->reader, ARCHIVE_READDISK_NO_TRAVERSE_MOUNTS | ARCHIVE_READDISK_NO_ACL |
+                                                              ARCHIVE_READDISK_NO_FFLAGS) != ARCHIVE_OK)
+                return out_of_memory(a);
+        return archive_read_disk_open(a->reader, ".") == ARCHIVE_OK ? 0 : reading_failed(a);
+}
+
+static const struct {
+        int (*add)(struct archive *);
+        const char *module; /* of the options; NULL: it has none to set */
+        const char *key, *value;
+} filters[ARCHIVE_FORMAT_KINDS] = {
+        [ARCHIVE_FORMAT_PLAIN_TAR] = { archive_write_add_filter_none },
+        [ARCHIVE_FORMAT_TAR_GZ] = { archive_write_add_filter_gzip, "gzip", "timestamp", NULL },
+        [ARCHIVE_FORMAT_TAR_BZ2] = { archive_write_add_filter_bzip2 },
+        [ARCHIVE_FORMAT_TAR_XZ] = { archive_write_add_filter_xz, "xz", "threads", "0" },
+        [ARCHIVE_FORMAT_TAR_ZST] = { archive_write_add_filter_zstd, "zstd", "threads", "0" },
+        [ARCHIVE_FORMAT_TAR_LZ4] = { archive_write_add_filter_lz4 },
+};
+
+/* ARCHIVE_WARN: libarchive was built without the library, and would look for a program by name. */
+static int open_writer(Archiving *a, ArchiveFormat format) {
+        struct stat st;
+
+        a->writer = archive_write_new();
+        if (!a->writer || archive_write_set_format_pax_restricted(a->writer) != ARCHIVE_OK)
+                return out_of_memory(a);
+        if (filters[format].add(a->writer) != ARCHIVE_OK)
+                return worker_report_fail(a->reterr, LXSS_ERROR_TOOL_MISSING,
+                                          "libarchive cannot write %s on this machine. Choose another format.",
+                                          archive_format_to_string(format));
+        /* An older libarchive does not know them all, and needs none of them. */
+        if (filters[format].module)
+                (void)archive_write_set_filter_option(a->writer, filters[format].module, filters[format].key,
+                                                      filters[format].value);
+        /* Whole blocks are for tapes; a file or pipe ends where the archive does. */
+        if (fstat(a->target, &st) == 0 && !S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+                (void)archive_write_set_bytes_in_last_block(a->writer, 1);
+        return archive_write_open_fd(a->writer, a->target) == ARCHIVE_OK ? 0 : writing_failed(a);
+}
+
+static int open_links(Archiving *a) {
+        a->links = archive_entry_linkresolver_new();
+        if (!a->links)
+                return out_of_memory(a);
+        archive_entry_linkresolver_set_strategy(a->links, archive_format(a->writer));
+        return 0;
+}
+
+/* -------------------------------------------------------------------- members */
+
+/* Empty files and directories that an instance's own mounts lie upon (container-child.c). */
+static bool is_mount_point(struct archive_entry *entry) {
+        const char *path = archive_entry_pathname(entry);
+
+        return streq(path, "./init") && archive_entry_filetype(entry) == AE_IFREG && archive_entry_size(entry) == 0;
+}
+
+static bool is_wanted(struct archive_entry *entry) {
+        switch (archive_entry_filetype(entry)) {
+        case AE_IFREG:
+        case AE_IFDIR:
+        case AE_IFLNK:
+        case AE_IFIFO:
+                return !is_mount_point(entry);
+        default: /* device nodes are not made again, either */
+                return false;
+        }
+}
+
+/* What worker_extract() restores; the rest is this host's business (security.selinux, trusted.*). */
+static int keep_xattrs(Archiving *a, struct archive_entry *entry) {
+        struct archive_entry *all = archive_entry_clone(entry);
+        const char *key;
+        const void *value;
+        size_t size;
+
+        if (!all)
+                return out_of_memory(a);
+        archive_entry_xattr_clear(entry);
+        (void)archive_entry_xattr_reset(all);
+        while (archive_entry_xattr_next(all, &key, &value, &size) == ARCHIVE_OK)
+                if (strncmp(key, "user.", 5) == 0 || streq(key, "security.capability"))
+                        archive_entry_xattr_add_entry(entry, key, value, size);
+        archive_entry_free(all);
+        return 0;
+}
+
+/* The writer wants the bytes of holes as well, and leaves them out itself. */
+static int write_zeros(Archiving *a, int64_t n) {
+        static const char zeros[64 * 1024];
+
+        while (n > 0) {
+                la_ssize_t written = archive_write_data(a->writer, zeros, n < (int64_t)sizeof(zeros) ? (size_t)n : sizeof(zeros));
+
+                if (written <= 0)
+                        return writing_failed(a);
+                n -= written;
+        }
+        return 0;
+}
+
+static void note_progress(Archiving *a, size_t n) {
+        a->done += n;
+        if (a->total > 0)
+                worker_progress_update(a->progress, a->done >= a->total ? 1000 : (unsigned)((double)a->done / (double)a->total * 1000));
+}
+
+static int write_contents(Archiving *a) {
+        int64_t end = 0;
+
+        for (;;) {
+                const void *block;
+                size_t size;
+                int64_t offset;
+                int r;
+
+                r = archive_read_data_block(a->reader, &block, &size, &offset);
+                if (r == ARCHIVE_EOF)
+                        return 0;
+                if (r != ARCHIVE_OK)
+                        return reading_failed(a);
+                r = write_zeros(a, offset - end);
+                if (r < 0)
+                        return r;
+                if (size > 0 && archive_write_data(a->writer, block, size) < 0)
+                        return writing_failed(a);
+                end = offset + (int64_t)size;
+                note_progress(a, size);
+        }
+}
+
+static int write_member(Archiving *a, struct archive_entry *entry) {
+        struct archive_entry *spare = NULL;
+        int r;
+
+        r = keep_xattrs(a, entry);
+        if (r < 0)
+                return r;
+        /* The formats of tar never hold an entry back. */
+        archive_entry_linkify(a->links, &entry, &spare);
+        r = archive_write_header(a->writer, entry);
+        if (r == ARCHIVE_WARN) /* a name that is not UTF-8 goes in as its bytes */
+                r = ARCHIVE_OK;
+        if (r != ARCHIVE_OK)
+                return writing_failed(a);
+        if (archive_entry_size(entry) > 0) {
+                r = write_contents(a);
+                if (r < 0)
+                        return r;
+        }
+        return archive_write_finish_entry(a->writer) == ARCHIVE_OK ? 0 : writing_failed(a);
+}
+
+static int write_members(Archiving *a) {
+        _cleanup_(archive_entry_freep) struct archive_entry *entry = archive_entry_new();
+
+        if (!entry)
+                return out_of_memory(a);
+        for (;;) {
+                int r;
+
+                archive_entry_clear(entry);
+                r = archive_read_next_header2(a->reader, entry);
+                if (r == ARCHIVE_EOF)
+                        return 0;
+                if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
+                        return reading_failed(a);
+                if (archive_read_disk_can_descend(a->reader))
+                        (void)archive_read_disk_descend(a->reader);
+                if (!is_wanted(entry))
+                        continue;
+                r = write_member(a, entry);
+                if (r < 0)
+                        return r;
+        }
+}
+
+static int finish(Archiving *a) {
+        if (archive_write_close(a->writer) != ARCHIVE_OK)
+                return writing_failed(a);
+        /* EINVAL, EROFS: nothing that could be synced, such as a pipe. */
+        if (fsync(a->target) == 0 || errno == EINVAL || errno == EROFS || errno == ENOTSUP)
+                return 0;
+        return worker_report_fail(a->reterr, errno == ENOSPC || errno == EDQUOT ? LXSS_ERROR_NO_SPACE : LXSS_ERROR_FAILED,
+                                  "The archive cannot be written to disk: %s.", strerror(errno));
+}
+
+int worker_archive(int target, ArchiveFormat format, WorkerProgress *progress, WorkerReport *reterr) {
+        _cleanup_(archiving_done) Archiving a = { .target = target, .progress = progress, .reterr = reterr };
+        int r;
+
+        (void)signal(SIGPIPE, SIG_IGN); /* the error says it */
+        a.total = count_bytes();
+        r = open_reader(&a);
+        if (r == 0)
+                r = open_writer(&a, format);
+        if (r == 0)
+                r = open_links(&a);
+        if (r == 0)
+                r = write_members(&a);
+        return r < 0 ? r : finish(&a);
+}
