@@ -16,18 +16,20 @@
 enum {
         INSTALL_NAME = OPTION_OWN,
         INSTALL_USER,
+        INSTALL_SHA256,
         INSTALL_DEFAULT,
 };
 
 static const Option option_table[] = {
         { INSTALL_NAME,    0, "name",    "NAME", false, "call it NAME" },
         { INSTALL_USER,    0, "user",    "USER", false, "the name of its default user (yours)" },
+        { INSTALL_SHA256,  0, "sha256",  "DIGITS", false, "only if this is the archive's SHA-256" },
         { INSTALL_DEFAULT, 0, "default", NULL,   false, "make it the default distribution" },
         { 0 },
 };
 
 typedef struct Install {
-        const char *source, *name, *user;
+        const char *source, *name, *user, *sha256;
         bool make_default;
         char *operation;    /* object path, owned */
         char *distribution; /* its name, owned; NULL: not known */
@@ -50,6 +52,8 @@ static int parse(Command *command, Install *install) {
                         install->name = command->parser.argument;
                 else if (id == INSTALL_USER)
                         install->user = command->parser.argument;
+                else if (id == INSTALL_SHA256)
+                        install->sha256 = command->parser.argument;
                 else if (id == INSTALL_DEFAULT)
                         install->make_default = true;
         }
@@ -106,6 +110,8 @@ static void write_call(DbusWriter *w, const Install *install, int fd, const char
         options = dbus_open_array(w, '{');
         if (install->user)
                 remote_put_option(w, "user", "s", install->user);
+        if (install->sha256)
+                remote_put_option(w, "sha256", "s", install->sha256);
         if (install->make_default)
                 remote_put_option(w, "default", "b", true);
         dbus_close_array(w, options);
@@ -232,8 +238,8 @@ const Verb verb_install = {
         .synopsis = "[OPTIONS] SOURCE",
         .summary = "Install a distribution",
         .details =
-                "SOURCE is an archive of a root file system (tar, however it is compressed, or a\n"
-                ".wsl file), - for one on the standard input, or bootstrap:SUITE, which makes a\n"
+                "SOURCE is an archive of a root file system (tar or cpio, however it is compressed,\n"
+                "or a .wsl file), - for one on the standard input, or bootstrap:SUITE, which makes a\n"
                 "Debian from your own package sources, for instance bootstrap:bookworm.",
         .options = option_table,
         .run = run_install,

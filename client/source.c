@@ -32,7 +32,7 @@ static bool strip(char *name, const char *ending) {
 
 char *source_default_name(const char *path) {
         static const char *const compressions[] = { ".gz", ".xz", ".bz2", ".zst", ".lzma", ".lz4", ".lz", ".Z" };
-        static const char *const archives[] = { ".tar", ".tgz", ".txz", ".tbz2", ".tbz", ".tzst", ".tlz", ".wsl" };
+        static const char *const archives[] = { ".tar", ".cpio", ".tgz", ".txz", ".tbz2", ".tbz", ".tzst", ".tlz", ".wsl" };
         const char *slash = strrchr(path, '/');
         char *name = strdup(slash ? slash + 1 : path);
 

@@ -19,17 +19,19 @@ static const char *default_user_name(void) {
 }
 
 typedef struct OperationOptions {
-        char *user, *format;
+        char *user, *format, *sha256;
         bool make_default, detach, terminate;
 } OperationOptions;
 
 static void operation_options_clear(OperationOptions *options) {
         free(options->user);
         free(options->format);
+        free(options->sha256);
 }
 
 static const Option install_options[] = {
         { "user", "s", option_string, offsetof(OperationOptions, user) },
+        { "sha256", "s", option_string, offsetof(OperationOptions, sha256) },
         { "default", "b", option_bool, offsetof(OperationOptions, make_default) },
         { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
 };
@@ -51,6 +53,22 @@ static int reply_operation(sd_bus_message *m, const Operation *operation) {
         return sd_bus_reply_method_return(m, "o", path);
 }
 
+/* Makes the digits lower-case. */
+static int check_sha256(char *digits, bool has_archive, sd_bus_error *reterr) {
+        g_autofree char *safe = NULL;
+        size_t n = strspn(digits, "0123456789abcdefABCDEF");
+
+        if (!has_archive)
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "There is no archive whose SHA-256 could be compared: packages are verified by their own signatures.");
+        for (char *c = digits; *c; c++)
+                *c = g_ascii_tolower(*c);
+        if (n == 64 && !digits[n])
+                return 0;
+        safe = text_printable(digits, 80);
+        return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "\"%s\" is no SHA-256, which has 64 hexadecimal digits.", safe);
+}
+
 /* The rest of the message: options, then the call. */
 static int install(sd_bus_message *m, Bus *bus, InstallRequest *request, sd_bus_error *reterr) {
         _cleanup_(operation_options_clear) OperationOptions options = { 0 };
@@ -64,6 +82,12 @@ static int install(sd_bus_message *m, Bus *bus, InstallRequest *request, sd_bus_
         r = bus_find_peer(bus, m, &peer, reterr);
         if (r < 0)
                 return r;
+        if (options.sha256) {
+                r = check_sha256(options.sha256, !request->suite, reterr);
+                if (r < 0)
+                        return r;
+        }
+        request->sha256 = options.sha256;
         request->user = options.user ?: default_user_name();
         request->make_default = options.make_default;
         request->detached = options.detach;

@@ -176,6 +176,7 @@ int manager_install(Manager *manager, Client *client, const InstallRequest *requ
         operation->distribution = d;
         operation->suite = g_strdup(request->suite);
         operation->user = g_strdup(request->user);
+        operation->sha256 = g_strdup(request->sha256);
         operation->make_default = request->make_default;
         if (request->source >= 0) {
                 operation->archive = fcntl(request->source, F_DUPFD_CLOEXEC, 3);

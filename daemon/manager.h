@@ -58,8 +58,9 @@ int manager_launch(Manager *manager, Client *client, LaunchRequest *request, sd_
 typedef struct InstallRequest {
         const char *name;
         const char *label; /* for people: where it comes from */
-        const char *user;  /* for the default user; NULL: the caller's own name */
-        const char *suite; /* to bootstrap; NULL: from source */
+        const char *user;   /* for the default user; NULL: the caller's own name */
+        const char *suite;  /* to bootstrap; NULL: from source */
+        const char *sha256; /* that source must have, in lower-case hexadecimal; NULL: any */
         int source;        /* an archive, duplicated; or negative */
         bool make_default, detached;
 } InstallRequest;

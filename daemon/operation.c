@@ -83,6 +83,7 @@ Operation *operation_free(Operation *operation) {
         g_free(operation->name);
         g_free(operation->suite);
         g_free(operation->user);
+        g_free(operation->sha256);
         g_free(operation);
         return NULL;
 }
@@ -295,7 +296,7 @@ static void start_removal(Operation *operation) {
 }
 
 static int install(Operation *operation, sd_bus_error *reterr) {
-        const char *argv[6] = { "lxss-worker" };
+        const char *argv[8] = { "lxss-worker" };
         size_t n = 1;
         int r;
 
@@ -308,6 +309,10 @@ static int install(Operation *operation, sd_bus_error *reterr) {
         if (operation->user) {
                 argv[n++] = "--user";
                 argv[n++] = operation->user;
+        }
+        if (operation->sha256) {
+                argv[n++] = "--sha256";
+                argv[n++] = operation->sha256;
         }
         r = start_worker(operation, argv);
         return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "A worker could not be started: %s", g_strerror(-r)) : 0;

@@ -61,6 +61,7 @@ struct Operation {
         ArchiveFormat format;       /* EXPORT */
         char *suite;                /* INSTALL: to bootstrap, or NULL */
         char *user;                 /* INSTALL: the name for the default user */
+        char *sha256;               /* INSTALL: of the archive, or NULL */
         bool make_default, terminate;
 
         struct OperationWork *work;

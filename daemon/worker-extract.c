@@ -71,7 +71,7 @@ static int reading_failed(Extraction *x) {
 
         if (x->n_members == 0 && error == ERRNO_FILE_FORMAT)
                 return worker_report_fail(x->reterr, LXSS_ERROR_NOT_AN_ARCHIVE,
-                                          "The source is not a tar archive (gzip, bzip2, xz, zstd, lz4 or "
+                                          "The source is not a tar or cpio archive (gzip, bzip2, xz, zstd, lz4 or "
                                           "uncompressed).");
         if (error == EIO || error == EISDIR || error == EBADF || error == ENOMEM || error == ESTALE)
                 return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.",
@@ -114,15 +114,16 @@ static la_ssize_t on_read(struct archive *reader, void *userdata, const void **r
         return n;
 }
 
-static int open_reader(Extraction *x, int source) {
+static int open_reader(Extraction *x, int source, bool hashed) {
         struct stat st;
         int r;
 
-        r = worker_stream_open(source, &x->stream);
+        r = worker_stream_open(source, hashed, &x->stream);
         if (r < 0)
                 return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.", strerror(-r));
         x->reader = archive_read_new();
-        if (!x->reader || archive_read_support_format_tar(x->reader) != ARCHIVE_OK)
+        if (!x->reader || archive_read_support_format_tar(x->reader) != ARCHIVE_OK ||
+            archive_read_support_format_cpio(x->reader) != ARCHIVE_OK)
                 return out_of_memory(x);
         if (fstat(source, &st) == 0 && S_ISREG(st.st_mode))
                 x->source_size = (uint64_t)st.st_size;
@@ -360,7 +361,22 @@ static int extract_member(Extraction *x) {
         return r < 0 ? r : 1;
 }
 
-int worker_extract(int source, const IdMap *uids, const IdMap *gids, WorkerProgress *progress, WorkerReport *reterr) {
+/* The very bytes that were unpacked are looked at; nothing of them shows before this. */
+static int verify(Extraction *x, const char *wanted) {
+        const char *found = wanted ? worker_stream_sha256(x->stream) : NULL;
+
+        if (!wanted || (found && streq(found, wanted)))
+                return 0;
+        if (!found)
+                return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.",
+                                          worker_stream_trouble(x->stream));
+        return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
+                                  "The archive's SHA-256 is %s, and not %s: it was damaged on its way, or is another one.",
+                                  found, wanted);
+}
+
+int worker_extract(int source, const char *sha256, const IdMap *uids, const IdMap *gids, WorkerProgress *progress,
+                   WorkerReport *reterr) {
         _cleanup_(extraction_done) Extraction x = {
                 .uids = uids,
                 .gids = gids,
@@ -369,7 +385,7 @@ int worker_extract(int source, const IdMap *uids, const IdMap *gids, WorkerProgr
         };
         int r;
 
-        r = open_reader(&x, source);
+        r = open_reader(&x, source, sha256);
         if (r == 0)
                 r = open_writer(&x);
         if (r < 0)
@@ -379,5 +395,7 @@ int worker_extract(int source, const IdMap *uids, const IdMap *gids, WorkerProgr
         while (r > 0);
         if (r == 0)
                 r = drain(&x);
+        if (r == 0)
+                r = verify(&x, sha256);
         return r < 0 ? r : close_writer(&x);
 }

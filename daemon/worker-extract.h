@@ -4,8 +4,10 @@
 #include "daemon/worker-ids.h"
 #include "daemon/worker-report.h"
 
-/* Unpacks the tar archive that is read from `source` into the root directory of
- * this process: call it after worker_enter_root(), so that nothing in the
- * archive can name a place outside. Reports progress where the archive's size
- * is known. Returns 0 or negative errno with the reason in *reterr. */
-int worker_extract(int source, const IdMap *uids, const IdMap *gids, WorkerProgress *progress, WorkerReport *reterr);
+/* Unpacks the tar or cpio archive that is read from `source` into the root directory
+ * of this process: call it after worker_enter_root(), so that nothing in the
+ * archive can name a place outside. sha256: what the source must be, in lower-case
+ * hexadecimal; NULL: anything. Reports progress where the archive's size is known.
+ * Returns 0 or negative errno with the reason in *reterr. */
+int worker_extract(int source, const char *sha256, const IdMap *uids, const IdMap *gids, WorkerProgress *progress,
+                   WorkerReport *reterr);

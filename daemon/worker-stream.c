@@ -10,6 +10,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <glib.h>
 #include <zlib.h>
 
 #include "shared/util.h"
@@ -29,12 +30,19 @@ struct WorkerStream {
         z_stream inflater;
         bool member_ended;    /* gzip: a file may have several */
         const char *trouble;
+        GChecksum *sum;       /* of the source, NULL: not wanted */
         Bytef input[BLOCK_SIZE], output[BLOCK_SIZE];
 };
 
 static ssize_t fail(WorkerStream *stream, int error, const char *trouble) {
         stream->trouble = trouble;
         return error;
+}
+
+static void note_consumed(WorkerStream *stream, size_t n) {
+        stream->consumed += n;
+        if (stream->sum)
+                g_checksum_update(stream->sum, stream->input, n);
 }
 
 /* Into input. Returns how much, 0 at the end, or negative errno. */
@@ -50,7 +58,7 @@ static ssize_t read_source(WorkerStream *stream) {
         while (n < 0 && errno == EINTR);
         if (n < 0)
                 return fail(stream, -errno, strerror(errno));
-        stream->consumed += n;
+        note_consumed(stream, n);
         return n;
 }
 
@@ -61,7 +69,8 @@ static int read_beginning(WorkerStream *stream) {
         if (n < 0)
                 return n;
         stream->first = true;
-        stream->consumed = stream->n_input = n;
+        stream->n_input = n;
+        note_consumed(stream, n);
         return 0;
 }
 
@@ -108,13 +117,14 @@ static int open_raw(WorkerStream *stream) {
         return 0;
 }
 
-int worker_stream_open(int source, WorkerStream **ret) {
+int worker_stream_open(int source, bool hashed, WorkerStream **ret) {
         _cleanup_(worker_stream_freep) WorkerStream *stream = calloc(1, sizeof(*stream));
         int r;
 
         if (!stream)
                 return -ENOMEM;
         stream->source = source;
+        stream->sum = hashed ? g_checksum_new(G_CHECKSUM_SHA256) : NULL;
         r = read_beginning(stream);
         stream->empty = stream->n_input == 0;
         if (r == 0 && !stream->empty && !is_gzip(stream))
@@ -200,6 +210,15 @@ const char *worker_stream_trouble(const WorkerStream *stream) {
         return stream->trouble ?: "no details";
 }
 
+const char *worker_stream_sha256(WorkerStream *stream) {
+        ssize_t n;
+
+        do
+                n = read_source(stream);
+        while (n > 0);
+        return n < 0 ? NULL : g_checksum_get_string(stream->sum);
+}
+
 uint64_t worker_stream_consumed(const WorkerStream *stream) {
         return stream->consumed;
 }
@@ -209,6 +228,7 @@ WorkerStream *worker_stream_free(WorkerStream *stream) {
                 return NULL;
         (void)archive_read_free(stream->raw);
         (void)inflateEnd(&stream->inflater);
+        g_clear_pointer(&stream->sum, g_checksum_free);
         free(stream);
         return NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -8,8 +9,9 @@
  * lzma, zstd, lz4, compress, or nothing). */
 typedef struct WorkerStream WorkerStream;
 
-/* Borrows source, a descriptor of any kind. Reads its beginning. Returns 0 or negative errno. */
-int worker_stream_open(int source, WorkerStream **ret);
+/* Borrows source, a descriptor of any kind. Reads its beginning. hashed: the
+ * source's SHA-256 is wanted. Returns 0 or negative errno. */
+int worker_stream_open(int source, bool hashed, WorkerStream **ret);
 
 /* The next bytes, at most some hundred kilobytes, in *ret until the next call.
  * Returns how many; 0 at the end, which is one only where every checksum and
@@ -19,6 +21,10 @@ ssize_t worker_stream_read(WorkerStream *stream, const void **ret);
 
 /* What the last failure was, for people; valid as long as the stream. */
 const char *worker_stream_trouble(const WorkerStream *stream);
+
+/* Reads what is left of a hashed source, as it is, and returns the SHA-256 of all
+ * of it in hexadecimal (valid as long as the stream), or NULL where it cannot be read. */
+const char *worker_stream_sha256(WorkerStream *stream);
 
 /* Bytes that were read of the source. */
 uint64_t worker_stream_consumed(const WorkerStream *stream);

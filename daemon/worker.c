@@ -31,6 +31,7 @@
 typedef struct Worker {
         const char *suite;    /* bootstrap */
         const char *user;     /* --user; NULL: none is made */
+        const char *sha256;   /* --sha256; NULL: anything will do */
         ArchiveFormat format; /* export */
         IdMap uids, gids;
         WorkerProgress progress;
@@ -102,7 +103,7 @@ static int run_extract(Worker *worker) {
         if (r == 0)
                 r = worker_enter_root(ROOT, worker->reterr);
         if (r == 0)
-                r = worker_extract(SOURCE_FD, &worker->uids, &worker->gids, &worker->progress, worker->reterr);
+                r = worker_extract(SOURCE_FD, worker->sha256, &worker->uids, &worker->gids, &worker->progress, worker->reterr);
         return r < 0 ? r : finish(worker);
 }
 
@@ -151,16 +152,16 @@ static int run_export(Worker *worker) {
 
 static const struct {
         const char *name;
-        bool takes_suite, takes_format, takes_user;
+        bool takes_suite, takes_format, takes_user, takes_sha256;
         int (*run)(Worker *worker);
 } verbs[] = {
-        { "extract", false, false, true, run_extract },
-        { "bootstrap", true, false, true, run_bootstrap },
-        { "export", false, true, false, run_export },
-        { "remove", false, false, false, run_remove },
+        { "extract", false, false, true, true, run_extract },
+        { "bootstrap", true, false, true, false, run_bootstrap },
+        { "export", false, true, false, false, run_export },
+        { "remove", false, false, false, false, run_remove },
 };
 
-/* VERB [SUITE | FORMAT] [--user NAME]. Only lxssd writes this line, so there is no getopt here. */
+/* VERB [SUITE | FORMAT] [--user NAME] [--sha256 DIGITS]. Only lxssd writes this line, so there is no getopt here. */
 static int run(Worker *worker, char **argv) {
         const char *name = argv[0] ? *argv++ : "";
 
@@ -176,13 +177,17 @@ static int run(Worker *worker, char **argv) {
                         worker->user = argv[1];
                         argv += 2;
                 }
+                if (verbs[i].takes_sha256 && argv[0] && streq(argv[0], "--sha256") && argv[1]) {
+                        worker->sha256 = argv[1];
+                        argv += 2;
+                }
                 if (*argv || (verbs[i].takes_suite && !worker->suite) || (verbs[i].takes_format && worker->format < 0))
                         break;
                 return verbs[i].run(worker);
         }
         return worker_report_fail(worker->reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                  "lxss-worker is started by lxssd: extract [--user NAME], bootstrap SUITE "
-                                  "[--user NAME], export FORMAT, or remove.");
+                                  "lxss-worker is started by lxssd: extract [--user NAME] [--sha256 DIGITS], "
+                                  "bootstrap SUITE [--user NAME], export FORMAT, or remove.");
 }
 
 int main(int argc, char **argv) {

@@ -7,6 +7,7 @@ Most of it uses a distribution of a few megabytes that really runs, made from
 the host's own dash and coreutils (lxss_test.tiny_tar)."""
 
 import gzip
+import hashlib
 import os
 import random
 import shutil
@@ -16,7 +17,7 @@ import tarfile
 
 from lxss_test import (
     Skip, contains, descendants, equal, everywhere, expect, main, mode, modes, needs_network, program_of,
-    read, sentence, tiny_tar, wait_for,
+    read, run, sentence, tiny_tar, wait_for,
 )  # fmt: skip
 
 COMPRESSIONS = {
@@ -65,6 +66,48 @@ def test_a_tar_of_any_compression_is_installed(fresh):
         source = tar(fresh, f"{name}.{suffix}", marker=name, compress=compress)
         fresh.install(source, name).good()
         works(fresh, name, name)
+
+
+@everywhere
+def test_a_cpio_archive_is_installed(fresh):
+    source = os.path.join(fresh.work, "tree")
+    os.mkdir(source)
+    with tarfile.open(tar(fresh)) as archive:
+        archive.extractall(source)
+    for number, form in enumerate(("newc", "odc")):
+        path = os.path.join(fresh.work, f"c{number}.cpio.gz")
+        script = 'cd "$1" && find . | cpio --quiet -o -H "$2" | gzip >"$3"'
+        run("sh", "-c", script, "sh", source, form, path).good()
+        fresh.lxctl("install", path).good()
+        works(fresh, f"c{number}")
+
+
+@everywhere
+def test_a_sha256_is_compared_with_the_bytes_that_were_unpacked(fresh):
+    for suffix in ("tar", "tar.gz", "tar.xz"):
+        path = tar(fresh, f"it.{suffix}", compress=COMPRESSIONS[suffix])
+        right = hashlib.sha256(read(path)).hexdigest()
+        wrong = right[:-1] + ("0" if right[-1] != "0" else "1")
+        refused(fresh, fresh.install(path, "a", "--sha256", wrong), right, wrong)
+        fresh.install(path, "a", "--sha256", right).good()
+        works(fresh, "a")
+        fresh.lxctl("uninstall", "a").good()
+        with open(path, "ab") as file:  # behind the end of the archive, where nothing is unpacked
+            file.write(b"\0" * 100000)
+        refused(fresh, fresh.install(path, "a", "--sha256", right), right)
+        with open(path, "rb") as file:
+            now = hashlib.sha256(file.read()).hexdigest().upper()
+        fresh.install(path, "a", "--sha256", now).good()
+        fresh.lxctl("uninstall", "a").good()
+    data = tiny_tar()
+    result = fresh.lxctl("install", "-", "--name", "a", "--sha256", hashlib.sha256(data).hexdigest(), input=data)
+    result.good()
+
+
+def test_what_is_no_sha256_is_refused(fresh):
+    for word in ("", "x", "0" * 63, "0" * 65, "g" * 64, "0" * 63 + " "):
+        refused(fresh, fresh.install(tar(fresh), "a", f"--sha256={word}"), "64 hexadecimal")
+    refused(fresh, fresh.install("bootstrap:bookworm", "a", "--sha256", "0" * 64), "SHA-256")
 
 
 def test_the_compression_is_seen_in_the_content_not_in_the_name(fresh):

@@ -33,6 +33,7 @@ static char base[] = "/tmp/test-worker-extract.XXXXXX";
 static int base_fd = -EBADF;
 static Outcome *outcome; /* shared with the child that extracts */
 static bool possible = true;
+static const char *wanted_sha256; /* NULL: none */
 
 static void set_up(void) {
         strcpy(base, "/tmp/test-worker-extract.XXXXXX");
@@ -113,7 +114,7 @@ static void extract_and_exit(int source) {
         if (enter_user_namespace() < 0 || id_map_read("/proc/self/uid_map", &uids) < 0 ||
             id_map_read("/proc/self/gid_map", &gids) < 0 || worker_enter_root(root, &outcome->report) < 0)
                 _exit(77);
-        outcome->result = worker_extract(source, &uids, &gids, &progress, &outcome->report);
+        outcome->result = worker_extract(source, wanted_sha256, &uids, &gids, &progress, &outcome->report);
         _exit(0);
 }
 
@@ -292,11 +293,11 @@ START_TEST(what_is_no_archive_is_said_to_be_none) {
         for (size_t i = 0; i < sizeof(random); i++)
                 random[i] = (char)rand_r(&seed);
         extract_bytes("", 0);
-        assert_failed(LXSS_ERROR_NOT_AN_ARCHIVE, "not a tar archive");
+        assert_failed(LXSS_ERROR_NOT_AN_ARCHIVE, "not a tar or cpio archive");
         extract_bytes("just a text\n", 12);
-        assert_failed(LXSS_ERROR_NOT_AN_ARCHIVE, "not a tar archive");
+        assert_failed(LXSS_ERROR_NOT_AN_ARCHIVE, "not a tar or cpio archive");
         extract_bytes(random, sizeof(random));
-        assert_failed(LXSS_ERROR_NOT_AN_ARCHIVE, "not a tar archive");
+        assert_failed(LXSS_ERROR_NOT_AN_ARCHIVE, "not a tar or cpio archive");
 }
 END_TEST
 

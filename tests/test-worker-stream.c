@@ -68,7 +68,7 @@ static int read_all(int fd, unsigned *ret_times) {
         size_t size = 0;
         ssize_t n;
 
-        ck_assert_int_eq(worker_stream_open(fd, &stream), 0);
+        ck_assert_int_eq(worker_stream_open(fd, false, &stream), 0);
         while ((n = worker_stream_read(stream, &block)) > 0) {
                 /* Damaged data may become more than there was before a checksum tells. */
                 if (size + n <= sizeof(all))
@@ -228,7 +228,7 @@ START_TEST(a_source_that_cannot_be_read_is_told_by_its_error) {
         _cleanup_(worker_stream_freep) WorkerStream *stream = NULL;
         _cleanup_close_ int directory = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-        ck_assert_int_eq(worker_stream_open(directory, &stream), -EISDIR);
+        ck_assert_int_eq(worker_stream_open(directory, false, &stream), -EISDIR);
         ck_assert_ptr_null(stream);
 }
 END_TEST
