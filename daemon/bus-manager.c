@@ -166,6 +166,17 @@ static int method_export(sd_bus_message *m, void *userdata, sd_bus_error *reterr
         return r < 0 ? r : reply_operation(m, operation);
 }
 
+static int method_rename(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        const char *name, *new_name;
+        int r;
+
+        r = sd_bus_message_read(m, "ss", &name, &new_name);
+        if (r < 0)
+                return r;
+        r = manager_rename(bus_manager(userdata), name, new_name, reterr);
+        return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
+}
+
 static int method_set_default(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         const char *name;
         int r;
@@ -372,6 +383,8 @@ static const sd_bus_vtable vtable[] = {
                                 method_uninstall, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Export", SD_BUS_ARGS("s", name, "h", target, "a{sv}", options), SD_BUS_RESULT("o", operation),
                                 method_export, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Rename", SD_BUS_ARGS("s", name, "s", new_name), SD_BUS_NO_RESULT, method_rename,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("SetDefault", SD_BUS_ARGS("s", name), SD_BUS_NO_RESULT, method_set_default,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Hold", SD_BUS_ARGS("s", name), SD_BUS_RESULT("h", hold), method_hold,

@@ -271,6 +271,25 @@ int manager_export(Manager *manager, Client *client, const ExportRequest *reques
         return 0;
 }
 
+int manager_rename(Manager *manager, const char *name, const char *new_name, sd_bus_error *reterr) {
+        g_autofree char *before = NULL;
+        Distribution *d;
+        int r;
+
+        if ((r = manager_refuse_while_ending(manager, reterr)) < 0 ||
+            (r = registry_resolve(manager->registry, name, &d, reterr)) < 0 ||
+            (r = refuse_running(manager, d, false, "rename", reterr)) < 0)
+                return r;
+        before = g_strdup(d->name);
+        r = registry_rename(manager->registry, d, new_name, reterr);
+        if (streq(before, d->name))
+                return r;
+        log_info("rename %s to %s: done", before, d->name);
+        manager->events.distribution_removed(before, manager->userdata);
+        manager->events.distribution_added(d, manager->userdata);
+        return r;
+}
+
 int manager_cancel(Manager *manager, Operation *operation, sd_bus_error *reterr) {
         g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
 

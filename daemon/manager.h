@@ -98,6 +98,9 @@ void manager_shutdown(Manager *manager, manager_done_t callback, void *userdata)
 
 bool manager_is_shutting_down(const Manager *manager);
 
+/* Of a distribution that does not run. */
+int manager_rename(Manager *manager, const char *name, const char *new_name, sd_bus_error *reterr);
+
 int manager_set_default(Manager *manager, const char *name, sd_bus_error *reterr);
 
 Registry *manager_registry(Manager *manager);

@@ -326,10 +326,10 @@ static uint32_t free_slot(Registry *registry) {
         return slot;
 }
 
-int registry_reserve(Registry *registry, const char *name, Distribution **ret, sd_bus_error *reterr) {
+/* Whether it can be the name of a new distribution, or of this one. */
+static int check_new_name(Registry *registry, const char *name, const Distribution *of, sd_bus_error *reterr) {
         g_autofree char *safe = text_printable(name, 80);
         Distribution *d;
-        uint32_t slot;
 
         if (!name_is_valid(name))
                 return error_set(reterr, LXSS_ERROR_INVALID_NAME,
@@ -337,13 +337,25 @@ int registry_reserve(Registry *registry, const char *name, Distribution **ret, s
                                  "dashes or underscores, a letter or digit first.",
                                  safe, NAME_MAX_LENGTH);
         d = find_ignoring_case(registry, name);
-        if (d && d->state == DISTRIBUTION_INSTALLING)
+        if (!d || (d == of && !streq(d->name, name)))
+                return 0;
+        if (d == of)
+                return error_set(reterr, LXSS_ERROR_DISTRIBUTION_EXISTS, "%s has that name already.", d->name);
+        if (d->state == DISTRIBUTION_INSTALLING)
                 return error_set(reterr, LXSS_ERROR_DISTRIBUTION_EXISTS, "%s is being installed already.", d->name);
-        if (d)
-                return error_set(reterr, LXSS_ERROR_DISTRIBUTION_EXISTS,
-                                 "There is a distribution %s already. Choose another name with --name, or remove it "
-                                 "first: lxctl uninstall %s",
-                                 d->name, d->name);
+        return error_set(reterr, LXSS_ERROR_DISTRIBUTION_EXISTS,
+                         "There is a distribution %s already. Choose another name%s, or remove it first: lxctl uninstall %s",
+                         d->name, of ? "" : " with --name", d->name);
+}
+
+int registry_reserve(Registry *registry, const char *name, Distribution **ret, sd_bus_error *reterr) {
+        Distribution *d;
+        uint32_t slot;
+        int r;
+
+        r = check_new_name(registry, name, NULL, reterr);
+        if (r < 0)
+                return r;
         slot = free_slot(registry);
         d = add(registry, name, DISTRIBUTION_INSTALLING);
         d->slot = slot;
@@ -432,6 +444,27 @@ int registry_commit(Registry *registry, Distribution *distribution, const char *
                                  g_strerror(-r));
         distribution->state = DISTRIBUTION_INSTALLED;
         return 0;
+}
+
+int registry_rename(Registry *registry, Distribution *distribution, const char *name, sd_bus_error *reterr) {
+        g_autofree char *from = g_path_get_dirname(distribution->rootfs);
+        g_autofree char *to = g_build_filename(registry->distributions, name, NULL);
+        bool chosen = g_strcmp0(registry->settings->default_distribution, distribution->name) == 0;
+        int r;
+
+        r = check_new_name(registry, name, distribution, reterr);
+        if (r < 0)
+                return r;
+        r = move(from, to, registry->distributions, registry->distributions);
+        if (r < 0)
+                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot rename %s to %s: %s", from, to, g_strerror(-r));
+        g_hash_table_steal(registry->table, distribution->name);
+        g_free(distribution->name);
+        g_free(distribution->rootfs);
+        distribution->name = g_strdup(name);
+        distribution->rootfs = g_build_filename(to, "rootfs", NULL);
+        g_hash_table_replace(registry->table, distribution->name, distribution);
+        return chosen ? registry_set_default(registry, distribution, reterr) : 0;
 }
 
 int registry_withdraw(Registry *registry, Distribution *distribution, char **ret_staging, sd_bus_error *reterr) {

@@ -88,5 +88,9 @@ int registry_commit(Registry *registry, Distribution *distribution, const char *
  * removal happens; from then on it is gone for everybody. */
 int registry_withdraw(Registry *registry, Distribution *distribution, char **ret_staging, sd_bus_error *reterr);
 
+/* Gives a distribution that nothing runs in or works on another name. -EINVAL,
+ * -EEXIST. The default one stays the default one. */
+int registry_rename(Registry *registry, Distribution *distribution, const char *name, sd_bus_error *reterr);
+
 /* What an earlier lxssd left in staging: full paths; g_strfreev() it. */
 char **registry_leftovers(Registry *registry);
