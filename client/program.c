@@ -112,6 +112,32 @@ static void signal_program(Program *program, int signo) {
         (void)connection_send(program->connection, &w, NULL);
 }
 
+static bool runs(const Program *program) {
+        return program->path && !program->exited;
+}
+
+/* Stops us as the program would be, with the terminal as its owner left it. When
+ * a shell continues us, SIGCONT is in signal_fd and on_signal() does the rest.
+ * Where there is no shell that could, nothing stops, and the program goes on too. */
+static void stop_self(Program *program, bool group) {
+        relay_suspend(&program->relay);
+        if (signal_stop_self(group))
+                return;
+        relay_resume(&program->relay);
+        signal_program(program, SIGCONT);
+}
+
+/* SIGTSTP came to us. */
+static void on_stop_request(Program *program) {
+        program->early_stop = false;
+        if (runs(program)) {
+                /* SIGSTOP: in the instance the job has no shell, and would not stop by SIGTSTP. */
+                signal_program(program, SIGSTOP);
+                program->stop_expected = true;
+        }
+        stop_self(program, false);
+}
+
 static void on_launched(Program *program, const Incoming *answer) {
         DbusReader reader = incoming_read(answer);
         const char *path;
@@ -127,17 +153,8 @@ static void on_launched(Program *program, const Incoming *answer) {
         }
         if (program->early_signal > 0)
                 signal_program(program, program->early_signal);
-}
-
-/* Stops us as the program would be, with the terminal as its owner left it. When
- * a shell continues us, SIGCONT is in signal_fd and on_signal() does the rest.
- * Where there is no shell that could, nothing stops, and the program goes on too. */
-static void stop_self(Program *program, bool group) {
-        relay_suspend(&program->relay);
-        if (signal_stop_self(group))
-                return;
-        relay_resume(&program->relay);
-        signal_program(program, SIGCONT);
+        if (program->early_stop)
+                on_stop_request(program);
 }
 
 static void on_stopped(Program *program, int signo) {
@@ -164,6 +181,8 @@ static void on_exited(Program *program, const Incoming *incoming) {
 static const char *describe_kind(const char *kind) {
         if (streq(kind, "install"))
                 return "installation";
+        if (streq(kind, "clone"))
+                return "cloning";
         return streq(kind, "uninstall") ? "removal" : kind;
 }
 
@@ -177,8 +196,9 @@ static void on_operations(Program *program, const Incoming *answer) {
                 const char *kind, *distribution;
 
                 dbus_get_struct(&entries);
+                /* A clone bears the new name, and holds the other one too. */
                 if (dbus_get(&entries, "sssdo", &kind, &distribution, NULL, NULL, NULL) == 0 &&
-                    (str_empty(program->distribution) || streq(program->distribution, distribution))) {
+                    (str_empty(program->distribution) || streq(program->distribution, distribution) || streq(kind, "clone"))) {
                         say("waiting for the %s of %s to finish", describe_kind(kind), distribution);
                         return;
                 }
@@ -219,6 +239,8 @@ static void look_for_reason(Program *program) {
                 relay_finish(&program->relay);
                 signal_die(program->early_signal);
         }
+        if (program->early_stop)
+                on_stop_request(program);
         if (program->quiet)
                 return;
         if (str_empty(program->distribution))
@@ -228,24 +250,22 @@ static void look_for_reason(Program *program) {
 }
 
 static void on_signal(Program *program, int signo) {
-        bool runs = program->path && !program->exited;
+        bool unsure = !program->answered && program->hint_at > 0; /* it may run already, and the answer be on its way */
 
         if (signo == SIGWINCH)
                 relay_resize(&program->relay);
         else if (signo == SIGCONT) {
+                program->early_stop = false;
                 relay_resume(&program->relay);
                 signal_program(program, SIGCONT);
-        } else if (signo == SIGTSTP) {
-                if (runs) {
-                        /* SIGSTOP: in the instance the job has no shell, and would not stop by SIGTSTP. */
-                        signal_program(program, SIGSTOP);
-                        program->stop_expected = true;
-                }
-                stop_self(program, false);
-        } else if (runs && signal_is_forwarded(signo))
+        } else if (signo == SIGTSTP && unsure)
+                program->early_stop = true;
+        else if (signo == SIGTSTP)
+                on_stop_request(program);
+        else if (runs(program) && signal_is_forwarded(signo))
                 signal_program(program, signo);
-        else if (!program->answered && program->hint_at > 0)
-                program->early_signal = signo; /* the program may run already, and the answer be on its way */
+        else if (unsure)
+                program->early_signal = signo;
         else {
                 relay_finish(&program->relay);
                 signal_die(signo);
