@@ -352,11 +352,12 @@ void manager_check_shutdown(Manager *manager) {
         if (!manager->shutting_down || g_hash_table_size(manager->instances) > 0 ||
             !g_queue_is_empty(&manager->operations))
                 return;
+        /* In this order: whoever learns of the end and comes again finds no socket of ours. */
+        manager->events.idle(manager->userdata);
         for (ShutdownWaiter *w; (w = g_queue_pop_head(&manager->shutdown_waiters));) {
                 w->callback(w->userdata);
                 g_free(w);
         }
-        manager->events.idle(manager->userdata);
 }
 
 void manager_shutdown(Manager *manager, manager_done_t callback, void *userdata) {
