@@ -89,11 +89,7 @@ static int open_stdout(Command *command, Export *export) {
 
 static int begin(Connection *connection, Export *export, Failure *reterr) {
         _cleanup_dbus_writer_ DbusWriter w = { 0 };
-        _cleanup_incoming_ Incoming *answer = NULL;
         DbusArray options;
-        DbusReader reader;
-        const char *path;
-        int r;
 
         dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "Export", "sha{sv}");
         dbus_put(&w, "sh", export->name, export->target.fd);
@@ -102,14 +98,7 @@ static int begin(Connection *connection, Export *export, Failure *reterr) {
         if (export->terminate)
                 remote_put_option(&w, "terminate", "b", true);
         dbus_close_array(&w, options);
-        r = remote_finish_call(connection, &w, &answer, reterr);
-        if (r < 0)
-                return r;
-        reader = incoming_read(answer);
-        if (dbus_get(&reader, "o", &path) < 0)
-                return remote_bad_answer(-EBADMSG, reterr);
-        export->operation = strdup(path);
-        return export->operation ? 0 : -ENOMEM;
+        return operation_begin(connection, &w, &export->operation, reterr);
 }
 
 static void print_success(const Command *command, const Export *export) {

@@ -119,10 +119,8 @@ static void write_call(DbusWriter *w, const Install *install, int fd, const char
 
 static int begin(Connection *connection, Install *install, int fd, Failure *reterr) {
         _cleanup_dbus_writer_ DbusWriter w = { 0 };
-        _cleanup_incoming_ Incoming *answer = NULL;
         _cleanup_free_ char *derived = NULL;
-        const char *name = install->name, *path;
-        DbusReader reader;
+        const char *name = install->name;
         int r;
 
         if (!name && fd >= 0) {
@@ -131,16 +129,10 @@ static int begin(Connection *connection, Install *install, int fd, Failure *rete
                         return -ENOMEM;
         }
         write_call(&w, install, fd, name);
-        r = remote_finish_call(connection, &w, &answer, reterr);
+        r = operation_begin(connection, &w, &install->operation, reterr);
         if (r < 0)
                 return r;
-        reader = incoming_read(answer);
-        if (dbus_get(&reader, "o", &path) < 0)
-                return remote_bad_answer(-EBADMSG, reterr);
-        install->operation = strdup(path);
-        if (!install->operation)
-                return -ENOMEM;
-        if (remote_get_string(connection, path, OPERATION_INTERFACE, "Distribution", &install->distribution) < 0 ||
+        if (remote_get_string(connection, install->operation, OPERATION_INTERFACE, "Distribution", &install->distribution) < 0 ||
             str_empty(install->distribution)) {
                 free(install->distribution);
                 install->distribution = str_empty(name) ? NULL : strdup(name);

@@ -18,11 +18,7 @@ static const Option option_table[] = {
 
 static int begin(Connection *connection, const char *name, bool terminate, char **ret_path, Failure *reterr) {
         _cleanup_dbus_writer_ DbusWriter w = { 0 };
-        _cleanup_incoming_ Incoming *answer = NULL;
         DbusArray options;
-        DbusReader reader;
-        const char *path;
-        int r;
 
         dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "Uninstall", "sa{sv}");
         dbus_put(&w, "s", name);
@@ -30,14 +26,7 @@ static int begin(Connection *connection, const char *name, bool terminate, char 
         if (terminate)
                 remote_put_option(&w, "terminate", "b", true);
         dbus_close_array(&w, options);
-        r = remote_finish_call(connection, &w, &answer, reterr);
-        if (r < 0)
-                return r;
-        reader = incoming_read(answer);
-        if (dbus_get(&reader, "o", &path) < 0)
-                return remote_bad_answer(-EBADMSG, reterr);
-        *ret_path = strdup(path);
-        return *ret_path ? 0 : -ENOMEM;
+        return operation_begin(connection, &w, ret_path, reterr);
 }
 
 static void print_success(const Command *command, const char *name) {

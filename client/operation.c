@@ -126,6 +126,22 @@ static int follow_operation(Follow *follow, int signal_fd) {
         return r;
 }
 
+int operation_begin(Connection *connection, DbusWriter *call, char **ret_path, Failure *reterr) {
+        _cleanup_incoming_ Incoming *answer = NULL;
+        DbusReader reader;
+        const char *path;
+        int r;
+
+        r = remote_finish_call(connection, call, &answer, reterr);
+        if (r < 0)
+                return r;
+        reader = incoming_read(answer);
+        if (dbus_get(&reader, "o", &path) < 0)
+                return remote_bad_answer(-EBADMSG, reterr);
+        *ret_path = strdup(path);
+        return *ret_path ? 0 : -ENOMEM;
+}
+
 int operation_wait(Command *command, Connection *connection, const char *path, int signal_fd) {
         _cleanup_failure_ Failure failure = {};
         Follow follow = { .connection = connection, .path = path, .reterr = &failure };

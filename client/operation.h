@@ -5,6 +5,10 @@
 
 #include "client/command.h"
 
+/* Makes a call that answers with an operation; *ret_path is the caller's. 0 or
+ * negative errno with *reterr set. */
+int operation_begin(Connection *connection, DbusWriter *call, char **ret_path, Failure *reterr);
+
 /* Shows progress until the operation at `path` is finished. Ctrl-C (or SIGTERM,
  * SIGHUP) cancels it, and lxssd then cleans up; a second one does not wait for that.
  * signal_fd is signals_block_termination()'s, which is called before the

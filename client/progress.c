@@ -32,6 +32,7 @@ static const char *describe(const char *stage) {
                 { "configuring",   "Configuring" },
                 { "committing",    "Writing to disk" },
                 { "exporting",     "Exporting" },
+                { "cloning",       "Cloning" },
                 { "removing",      "Removing" },
         };
 

@@ -36,7 +36,7 @@ static const Option install_options[] = {
         { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
 };
 
-static const Option uninstall_options[] = {
+static const Option terminating_options[] = {
         { "terminate", "b", option_bool, offsetof(OperationOptions, terminate) },
         { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
 };
@@ -133,7 +133,7 @@ static int method_uninstall(sd_bus_message *m, void *userdata, sd_bus_error *ret
         int r;
 
         if ((r = sd_bus_message_read(m, "s", &name)) < 0 ||
-            (r = options_read(m, uninstall_options, ELEMENTSOF(uninstall_options), &options, reterr)) < 0 ||
+            (r = options_read(m, terminating_options, ELEMENTSOF(terminating_options), &options, reterr)) < 0 ||
             (r = bus_find_peer(userdata, m, &peer, reterr)) < 0)
                 return r;
         r = manager_uninstall(bus_manager(userdata), peer->client, name, options.terminate, options.detach, &operation,
@@ -163,6 +163,23 @@ static int method_export(sd_bus_message *m, void *userdata, sd_bus_error *reterr
         request.terminate = options.terminate;
         request.detached = options.detach;
         r = manager_export(bus_manager(userdata), peer->client, &request, &operation, reterr);
+        return r < 0 ? r : reply_operation(m, operation);
+}
+
+static int method_clone(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        _cleanup_(operation_options_clear) OperationOptions options = { 0 };
+        CloneRequest request = { 0 };
+        Operation *operation;
+        Peer *peer;
+        int r;
+
+        if ((r = sd_bus_message_read(m, "ss", &request.name, &request.new_name)) < 0 ||
+            (r = options_read(m, terminating_options, ELEMENTSOF(terminating_options), &options, reterr)) < 0 ||
+            (r = bus_find_peer(userdata, m, &peer, reterr)) < 0)
+                return r;
+        request.terminate = options.terminate;
+        request.detached = options.detach;
+        r = manager_clone(bus_manager(userdata), peer->client, &request, &operation, reterr);
         return r < 0 ? r : reply_operation(m, operation);
 }
 
@@ -383,6 +400,8 @@ static const sd_bus_vtable vtable[] = {
                                 method_uninstall, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Export", SD_BUS_ARGS("s", name, "h", target, "a{sv}", options), SD_BUS_RESULT("o", operation),
                                 method_export, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Clone", SD_BUS_ARGS("s", name, "s", new_name, "a{sv}", options), SD_BUS_RESULT("o", operation),
+                                method_clone, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Rename", SD_BUS_ARGS("s", name, "s", new_name), SD_BUS_NO_RESULT, method_rename,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("SetDefault", SD_BUS_ARGS("s", name), SD_BUS_NO_RESULT, method_set_default,

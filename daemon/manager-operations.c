@@ -25,8 +25,8 @@ bool manager_operation_concerns(Manager *manager, const char *name) {
 
                 if (operation->kind == OPERATION_CLEANUP)
                         continue;
-                if (str_empty(name) ? operation->kind == OPERATION_INSTALL || (standard && operation->distribution == standard) :
-                                      streq(operation->name, name))
+                if (str_empty(name) ? operation->kind == OPERATION_INSTALL || (standard && operation->held == standard) :
+                                      streq(operation->name, name) || (operation->held && streq(operation->held->name, name)))
                         return true;
         }
         return false;
@@ -56,11 +56,13 @@ static void on_changed(Operation *operation, void *userdata) {
 
 static void forget_distribution(Manager *manager, Operation *operation) {
         registry_forget(manager->registry, operation->distribution);
+        if (operation->held == operation->distribution)
+                operation->held = NULL;
         operation->distribution = NULL;
         manager->events.distribution_removed(operation->name, manager->userdata);
 }
 
-static void conclude_install(Manager *manager, Operation *operation, bool succeeded) {
+static void conclude_making(Manager *manager, Operation *operation, bool succeeded) {
         if (!succeeded) {
                 forget_distribution(manager, operation);
                 return;
@@ -74,9 +76,12 @@ static void conclude_install(Manager *manager, Operation *operation, bool succee
         manager->events.distribution_changed(operation->distribution, manager->userdata);
 }
 
-static void release_distribution(Manager *manager, Operation *operation) {
-        operation->distribution->state = operation->before;
-        manager->events.distribution_changed(operation->distribution, manager->userdata);
+static void release_held(Manager *manager, Operation *operation) {
+        if (!operation->held)
+                return;
+        operation->held->state = operation->before;
+        manager->events.distribution_changed(operation->held, manager->userdata);
+        operation->held = NULL;
 }
 
 static void on_finished(Operation *operation, const sd_bus_error *error, void *userdata) {
@@ -86,12 +91,11 @@ static void on_finished(Operation *operation, const sd_bus_error *error, void *u
         if (operation->kind != OPERATION_CLEANUP)
                 log_info("%s %s: %s", operation_kind_to_string(operation->kind), operation->name,
                          error ? error->message : "done");
-        if (operation->kind == OPERATION_INSTALL)
-                conclude_install(manager, operation, !error);
+        if (operation_makes(operation))
+                conclude_making(manager, operation, !error);
         else if (operation->kind == OPERATION_UNINSTALL && !error)
                 forget_distribution(manager, operation);
-        else if (operation->kind == OPERATION_UNINSTALL || operation->kind == OPERATION_EXPORT)
-                release_distribution(manager, operation);
+        release_held(manager, operation);
         if (operation->kind != OPERATION_CLEANUP)
                 manager->events.operation_finished(operation, error, manager->userdata);
         operation_free(operation);
@@ -110,11 +114,9 @@ static void on_instance_gone(void *userdata) {
         operation_start(userdata, NULL);
 }
 
-/* That of the distribution that it is about, and that must end before. */
+/* What must end before. */
 static Instance *instance_in_the_way(Manager *manager, const Operation *operation) {
-        bool needs_rest = operation->kind == OPERATION_UNINSTALL || operation->kind == OPERATION_EXPORT;
-
-        return needs_rest ? manager_find_instance(manager, operation->name) : NULL;
+        return operation->held ? manager_find_instance(manager, operation->held->name) : NULL;
 }
 
 static void start(Manager *manager, Operation *operation) {
@@ -200,9 +202,9 @@ static int refuse_running(Manager *manager, const Distribution *d, bool terminat
                          "%s is running. End it first (lxctl terminate %s), or %s it with --terminate.", d->name, d->name, verb);
 }
 
-/* Marks it, until release_distribution(). */
+/* Marks it, until release_held(). */
 static void hold_distribution(Manager *manager, Operation *operation, Distribution *d, DistributionState state) {
-        operation->distribution = d;
+        operation->held = d;
         operation->before = d->state;
         d->state = state;
         manager->events.distribution_changed(d, manager->userdata);
@@ -239,6 +241,7 @@ int manager_uninstall(Manager *manager, Client *client, const char *name, bool t
         operation->client = client;
         operation->detached = detached;
         operation->terminate = terminate;
+        operation->distribution = d;
         hold_distribution(manager, operation, d, DISTRIBUTION_UNINSTALLING);
         *ret = operation;
         enqueue(manager, operation);
@@ -265,7 +268,35 @@ int manager_export(Manager *manager, Client *client, const ExportRequest *reques
         operation->detached = request->detached;
         operation->format = request->format;
         operation->terminate = request->terminate;
+        operation->distribution = d;
         hold_distribution(manager, operation, d, DISTRIBUTION_EXPORTING);
+        *ret = operation;
+        enqueue(manager, operation);
+        return 0;
+}
+
+int manager_clone(Manager *manager, Client *client, const CloneRequest *request, Operation **ret, sd_bus_error *reterr) {
+        Distribution *original, *d;
+        Operation *operation;
+        int r;
+
+        if ((r = manager_refuse_while_ending(manager, reterr)) < 0 ||
+            (r = registry_resolve(manager->registry, request->name, &original, reterr)) < 0 ||
+            (r = refuse_running(manager, original, request->terminate, "clone", reterr)) < 0 ||
+            (r = registry_reserve(manager->registry, request->new_name, &d, reterr)) < 0)
+                return r;
+        d->default_user = g_strdup(original->default_user);
+        g_free(d->release);
+        d->release = g_strdup(original->release);
+        g_free(d->source);
+        d->source = g_strdup_printf("clone of %s", original->name);
+        operation = operation_new(&manager->operation_host, ++manager->last_id, OPERATION_CLONE, request->new_name);
+        operation->client = client;
+        operation->detached = request->detached;
+        operation->terminate = request->terminate;
+        operation->distribution = d;
+        manager->events.distribution_added(d, manager->userdata);
+        hold_distribution(manager, operation, original, DISTRIBUTION_CLONING);
         *ret = operation;
         enqueue(manager, operation);
         return 0;

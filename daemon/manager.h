@@ -69,6 +69,15 @@ int manager_install(Manager *manager, Client *client, const InstallRequest *requ
                     sd_bus_error *reterr);
 int manager_uninstall(Manager *manager, Client *client, const char *name, bool terminate, bool detached,
                       Operation **ret, sd_bus_error *reterr);
+/* Makes another distribution of one that does not run. Owned by the caller. */
+typedef struct CloneRequest {
+        const char *name, *new_name;
+        bool terminate; /* end its instance first */
+        bool detached;
+} CloneRequest;
+
+int manager_clone(Manager *manager, Client *client, const CloneRequest *request, Operation **ret, sd_bus_error *reterr);
+
 /* Where a distribution that does not run is to be written to. Owned by the caller. */
 typedef struct ExportRequest {
         const char *name;

@@ -31,12 +31,14 @@ static const char *const kind_names[OPERATION_KIND_MAX] = {
         [OPERATION_INSTALL] = "install",
         [OPERATION_UNINSTALL] = "uninstall",
         [OPERATION_EXPORT] = "export",
+        [OPERATION_CLONE] = "clone",
         [OPERATION_CLEANUP] = "cleanup",
 };
 
 /* The worker's stages, and ours. What it says beyond these is not repeated. */
 static const char *const stages[] = { "queued",      "preparing",  "bootstrapping", "extracting",
-                                      "configuring", "committing", "exporting",     "removing" };
+                                      "configuring", "committing", "exporting",     "cloning",
+                                      "removing" };
 
 const char *operation_kind_to_string(OperationKind kind) {
         return kind >= 0 && kind < OPERATION_KIND_MAX ? kind_names[kind] : NULL;
@@ -111,13 +113,13 @@ static void conclude(Operation *operation) {
         if (operation->canceled && !sd_bus_error_is_set(&work->error))
                 error_set(&work->error, LXSS_ERROR_CANCELED, "The %s of %s was canceled.",
                           operation_kind_to_string(operation->kind), operation->name);
-        if (operation->kind == OPERATION_INSTALL && !sd_bus_error_is_set(&work->error)) {
+        if (operation_makes(operation) && !sd_bus_error_is_set(&work->error)) {
                 set_stage(operation, "committing");
                 operation->distribution->id_mode = base_mode(operation->host->base);
-                if (registry_commit(operation->host->registry, operation->distribution, work->staging, &error) < 0)
+                if (registry_commit(operation->host->registry, operation->distribution, operation->held, work->staging, &error) < 0)
                         keep_error(operation, &error);
         }
-        if (operation->kind == OPERATION_INSTALL && sd_bus_error_is_set(&work->error) && work->staging)
+        if (operation_makes(operation) && sd_bus_error_is_set(&work->error) && work->staging)
                 start_removal(operation);
         else
                 finish(operation);
@@ -330,6 +332,28 @@ static int uninstall(Operation *operation, sd_bus_error *reterr) {
         return 0;
 }
 
+/* Whose ids are not those that workers see now would come out as somebody else's. */
+static int clone_held(Operation *operation, sd_bus_error *reterr) {
+        static const char *const argv[] = { "lxss-worker", "clone", NULL };
+        const Distribution *original = operation->held;
+        int r;
+
+        if (original->id_mode != base_mode(operation->host->base))
+                return error_set(reterr, LXSS_ERROR_HOST_UNSUITABLE,
+                                 "%s was installed with %s user ids, and this host now gives %s ones. What to do about it: "
+                                 "lxctl doctor",
+                                 original->name, id_mode_to_string(original->id_mode),
+                                 id_mode_to_string(base_mode(operation->host->base)));
+        operation->archive = open(original->rootfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (operation->archive < 0)
+                return error_set(reterr, LXSS_ERROR_FAILED, "%s cannot be opened: %s", original->rootfs, g_strerror(errno));
+        r = registry_make_staging(operation->host->registry, &operation->work->staging, reterr);
+        if (r < 0)
+                return r;
+        r = start_worker(operation, argv);
+        return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "A worker could not be started: %s", g_strerror(-r)) : 0;
+}
+
 static int export(Operation *operation, sd_bus_error *reterr) {
         const char *argv[] = { "lxss-worker", "export", archive_format_to_string(operation->format), NULL };
         int r = start_worker(operation, argv);
@@ -352,6 +376,8 @@ static void on_base(Base *base _unused_, const sd_bus_error *error, void *userda
                 r = uninstall(operation, &e);
         else if (operation->kind == OPERATION_EXPORT)
                 r = export(operation, &e);
+        else if (operation->kind == OPERATION_CLONE)
+                r = clone_held(operation, &e);
         else
                 start_removal(operation);
         if (r >= 0)

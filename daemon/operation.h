@@ -19,6 +19,7 @@ typedef enum OperationKind {
         OPERATION_INSTALL,
         OPERATION_UNINSTALL,
         OPERATION_EXPORT,
+        OPERATION_CLONE,
         OPERATION_CLEANUP, /* of what an earlier lxssd left; nobody asked for it, and nobody is told */
         OPERATION_KIND_MAX,
         OPERATION_KIND_INVALID = -22,
@@ -53,11 +54,12 @@ struct Operation {
         bool started, canceled;
         char *name;                 /* of the distribution */
         Distribution *distribution; /* while there is one */
-        DistributionState before;   /* UNINSTALL, EXPORT: what it was */
+        Distribution *held;         /* UNINSTALL, EXPORT: the same, CLONE: the original; nobody else may use it */
+        DistributionState before;   /* what held was */
         const char *stage;          /* static */
         double progress;            /* 0 to 1; negative: not known */
 
-        int archive;                /* INSTALL: to read, or -EBADF; EXPORT: to write */
+        int archive;                /* INSTALL: to read, or -EBADF; EXPORT: to write; CLONE: the original's root */
         ArchiveFormat format;       /* EXPORT */
         char *suite;                /* INSTALL: to bootstrap, or NULL */
         char *user;                 /* INSTALL: the name for the default user */
@@ -67,12 +69,17 @@ struct Operation {
         struct OperationWork *work;
 };
 
+/* Whether a distribution comes of it. */
+static inline bool operation_makes(const Operation *operation) {
+        return operation->kind == OPERATION_INSTALL || operation->kind == OPERATION_CLONE;
+}
+
 /* Nothing happens before operation_start(). The name is copied. */
 Operation *operation_new(const OperationHost *host, uint64_t id, OperationKind kind, const char *name);
 Operation *operation_free(Operation *operation);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Operation, operation_free)
 
-/* finished comes from the loop. For UNINSTALL and EXPORT no instance may run; for CLEANUP,
+/* finished comes from the loop. No instance of held may run; for CLEANUP,
  * `staging` is the directory to remove, else NULL. */
 void operation_start(Operation *operation, const char *staging);
 

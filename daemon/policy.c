@@ -24,6 +24,7 @@ static const struct {
         { MANAGER, "InstallFrom", RULE_OWNER_OR_ROOT },
         { MANAGER, "Uninstall", RULE_OWNER_OR_ROOT },
         { MANAGER, "Export", RULE_OWNER_OR_ROOT },
+        { MANAGER, "Clone", RULE_OWNER_OR_ROOT },
         { MANAGER, "Rename", RULE_OWNER_OR_ROOT },
         { MANAGER, "SetDefault", RULE_OWNER_OR_ROOT },
         { MANAGER, "Hold", RULE_OWNER_OR_ROOT },

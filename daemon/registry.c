@@ -33,6 +33,7 @@ static const char *const state_names[DISTRIBUTION_STATE_MAX] = {
         [DISTRIBUTION_INSTALLING] = "installing",
         [DISTRIBUTION_UNINSTALLING] = "uninstalling",
         [DISTRIBUTION_EXPORTING] = "exporting",
+        [DISTRIBUTION_CLONING] = "cloning",
         [DISTRIBUTION_BROKEN] = "broken",
 };
 
@@ -276,6 +277,8 @@ static const char *what_is_done(DistributionState state) {
                 return "uninstalled";
         case DISTRIBUTION_EXPORTING:
                 return "exported";
+        case DISTRIBUTION_CLONING:
+                return "cloned";
         default:
                 return NULL;
         }
@@ -389,11 +392,20 @@ int registry_make_staging(Registry *registry, char **ret, sd_bus_error *reterr) 
         return 0;
 }
 
-static int write_conf(const Distribution *d, const char *directory, sd_bus_error *reterr) {
+/* With what people have set for `origin`, or nothing. */
+static int write_conf(const Distribution *d, const Distribution *origin, const char *directory, sd_bus_error *reterr) {
         g_autofree char *path = g_build_filename(directory, "distribution.conf", NULL), *data = NULL;
         g_autoptr(GKeyFile) file = g_key_file_new();
         g_autoptr(GError) error = NULL;
         gsize size;
+
+        if (origin) {
+                g_autofree char *parent = g_path_get_dirname(origin->rootfs);
+                g_autofree char *theirs = g_build_filename(parent, "distribution.conf", NULL);
+
+                if (!g_key_file_load_from_file(file, theirs, G_KEY_FILE_KEEP_COMMENTS, &error))
+                        return error_set(reterr, LXSS_ERROR_FAILED, "%s: %s", theirs, error->message);
+        }
 
         if (d->default_user)
                 g_key_file_set_string(file, GROUP, "default-user", d->default_user);
@@ -425,12 +437,13 @@ static int move(const char *from, const char *to, const char *from_parent, const
         return r < 0 ? r : sync_directory(from_parent);
 }
 
-int registry_commit(Registry *registry, Distribution *distribution, const char *staging, sd_bus_error *reterr) {
+int registry_commit(Registry *registry, Distribution *distribution, const Distribution *origin, const char *staging,
+                    sd_bus_error *reterr) {
         g_autofree char *target = g_path_get_dirname(distribution->rootfs);
         int r;
 
         distribution->install_time = g_get_real_time();
-        r = write_conf(distribution, staging, reterr);
+        r = write_conf(distribution, origin, staging, reterr);
         if (r < 0)
                 return r;
         /* In root mode the worker's id owned the directory while it worked. */
@@ -443,6 +456,8 @@ int registry_commit(Registry *registry, Distribution *distribution, const char *
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move the new distribution to %s: %s", target,
                                  g_strerror(-r));
         distribution->state = DISTRIBUTION_INSTALLED;
+        if (origin)
+                distribution->settings = origin->settings;
         return 0;
 }
 

@@ -16,6 +16,7 @@ typedef enum DistributionState {
         DISTRIBUTION_INSTALLING,
         DISTRIBUTION_UNINSTALLING,
         DISTRIBUTION_EXPORTING,
+        DISTRIBUTION_CLONING, /* another one is made of it */
         DISTRIBUTION_BROKEN,
         DISTRIBUTION_STATE_MAX,
         DISTRIBUTION_STATE_INVALID = -22,
@@ -25,7 +26,7 @@ const char *distribution_state_to_string(DistributionState state);
 
 /* Whether it is there, whole, and stays, though an operation may hold it just now. */
 static inline bool distribution_state_is_lasting(DistributionState state) {
-        return state == DISTRIBUTION_INSTALLED || state == DISTRIBUTION_EXPORTING;
+        return state == DISTRIBUTION_INSTALLED || state == DISTRIBUTION_EXPORTING || state == DISTRIBUTION_CLONING;
 }
 
 typedef struct Distribution {
@@ -81,8 +82,9 @@ void registry_forget(Registry *registry, Distribution *distribution);
 int registry_make_staging(Registry *registry, char **ret, sd_bus_error *reterr);
 
 /* Turns DIRECTORY (from staging, with its rootfs) into the reserved
- * distribution: writes its settings, syncs, renames. */
-int registry_commit(Registry *registry, Distribution *distribution, const char *staging, sd_bus_error *reterr);
+ * distribution: writes its settings, those of `origin` if there is one, syncs, renames. */
+int registry_commit(Registry *registry, Distribution *distribution, const Distribution *origin, const char *staging,
+                    sd_bus_error *reterr);
 
 /* Takes a distribution's directory away into staging, where the rest of the
  * removal happens; from then on it is gone for everybody. */

@@ -4,7 +4,7 @@
  * operation. Owns the command line and the order of the steps; each step is a
  * module of its own. It must not know lxssd's objects, paths or settings: the
  * staging directory is always /mnt (for an export, the distribution's root), news
- * goes to descriptor 3, an archive comes from descriptor 4, or goes there. It may be killed at any moment: what it leaves in /mnt is
+ * goes to descriptor 3, an archive (or the directory of an original) comes from descriptor 4, or goes there. It may be killed at any moment: what it leaves in /mnt is
  * worth nothing until lxssd, having read "done", gives it a name. */
 
 #include <stdio.h>
@@ -13,6 +13,7 @@
 
 #include "daemon/worker-archive.h"
 #include "daemon/worker-bootstrap.h"
+#include "daemon/worker-copy.h"
 #include "daemon/worker-extract.h"
 #include "daemon/worker-ids.h"
 #include "daemon/worker-remove.h"
@@ -142,6 +143,24 @@ static int run_remove(Worker *worker) {
         return worker_remove_below(staging, worker->reterr);
 }
 
+/* The user is the one that the original has. */
+static int run_clone(Worker *worker) {
+        int r;
+
+        announce("cloning");
+        r = make_directory(worker, ROOT, 0755);
+        if (r == 0)
+                r = worker_enter_root(ROOT, worker->reterr);
+        if (r == 0)
+                r = worker_copy(SOURCE_FD, &worker->progress, worker->reterr);
+        if (r == 0)
+                r = worker_verify_root(worker->reterr);
+        if (r < 0)
+                return r;
+        announce("committing");
+        return worker_sync_root(worker->reterr);
+}
+
 static int run_export(Worker *worker) {
         int r;
 
@@ -157,6 +176,7 @@ static const struct {
 } verbs[] = {
         { "extract", false, false, true, true, run_extract },
         { "bootstrap", true, false, true, false, run_bootstrap },
+        { "clone", false, false, false, false, run_clone },
         { "export", false, true, false, false, run_export },
         { "remove", false, false, false, false, run_remove },
 };
@@ -187,7 +207,7 @@ static int run(Worker *worker, char **argv) {
         }
         return worker_report_fail(worker->reterr, LXSS_ERROR_INVALID_ARGUMENT,
                                   "lxss-worker is started by lxssd: extract [--user NAME] [--sha256 DIGITS], "
-                                  "bootstrap SUITE [--user NAME], export FORMAT, or remove.");
+                                  "bootstrap SUITE [--user NAME], clone, export FORMAT, or remove.");
 }
 
 int main(int argc, char **argv) {

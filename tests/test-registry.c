@@ -65,7 +65,7 @@ static Distribution *install(const char *name) {
         root = g_build_filename(staging, "rootfs", NULL);
         ck_assert_int_eq(mkdir(root, 0755), 0);
         d->id_mode = ID_MODE_SINGLE;
-        ck_assert_int_eq(registry_commit(registry, d, staging, &error), 0);
+        ck_assert_int_eq(registry_commit(registry, d, NULL, staging, &error), 0);
         return d;
 }
 
@@ -103,7 +103,7 @@ START_TEST(a_reserved_name_is_pending_and_then_there) {
         root = g_build_filename(staging, "rootfs", NULL);
         ck_assert_int_eq(mkdir(root, 0755), 0);
         d->id_mode = ID_MODE_SINGLE;
-        ck_assert_int_eq(registry_commit(registry, d, staging, &error), 0);
+        ck_assert_int_eq(registry_commit(registry, d, NULL, staging, &error), 0);
         ck_assert_int_eq(access(d->rootfs, F_OK), 0);
         ck_assert_int_ne(access(staging, F_OK), 0);
         ck_assert_int_eq(registry_resolve(registry, "debian", &found, &error), 0);
@@ -144,7 +144,7 @@ START_TEST(metadata_survives_a_restart_byte_by_byte) {
         d->release = g_strdup(" Debian „12“ \\ # ; = ");
         g_free(d->source);
         d->source = g_strdup("bootstrap:bookworm");
-        ck_assert_int_eq(registry_commit(registry, d, staging, &error), 0);
+        ck_assert_int_eq(registry_commit(registry, d, NULL, staging, &error), 0);
         reopen();
         d = registry_find(registry, "a.b_c-D9");
         ck_assert_str_eq(d->release, " Debian „12“ \\ # ; = ");
@@ -335,7 +335,7 @@ START_TEST(a_commit_replaces_nothing_that_appeared_meanwhile) {
         ck_assert_int_eq(registry_make_staging(registry, &staging, &error), 0);
         d->id_mode = ID_MODE_SINGLE;
         make_path("distributions/debian");
-        ck_assert_int_lt(registry_commit(registry, d, staging, &error), 0);
+        ck_assert_int_lt(registry_commit(registry, d, NULL, staging, &error), 0);
         assert_error(LXSS_ERROR_FAILED);
         ck_assert_int_eq(access(staging, F_OK), 0);
         ck_assert_int_ne(d->state, DISTRIBUTION_INSTALLED);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "daemon/worker-report.h"
+
+/* Copies everything below the directory `source` into the root directory of this
+ * process (worker_enter_root() first), which is empty: owners, modes, times, hard
+ * links, holes, and the extended attributes that archives keep. Contents are
+ * shared where the file system can (FICLONE in ioctl_ficlone(2)). Mounts below are
+ * not entered, links not followed; sockets and device nodes are left out. Returns 0
+ * or negative errno with the reason in *reterr. */
+int worker_copy(int source, WorkerProgress *progress, WorkerReport *reterr);

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Root file systems as lists that can be compared, and files that are hard to carry."""
+
+from lxss_test import expect
+
+# Every file with all that an archive keeps, but for what lxssd mounts upon and what every install writes.
+LISTING = r"""
+cd / && find . -xdev -mindepth 1 \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -path ./tmp -o -path ./mnt/host -o -path ./init \
+  -o -path ./etc/resolv.conf -o -path ./etc/hosts -o -path ./etc/sudoers.d \) -prune -o -printf '%p|%y|%m|%U|%G|%l|%Ts' \
+  \( -type d -printf '\n' -o -printf '|%s|%n\n' \) | LC_ALL=C sort
+find . -xdev -type f \( -path './etc/*' -o -path './usr/bin/*' -o -path './odd/*' \) -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+"""
+
+ODD = r"""
+mkdir /odd && cd /odd && umask 077
+printf hello >a; ln a b; ln -s ../etc/passwd link; ln -s nowhere dangling; mkfifo fifo
+truncate -s 64M sparse; printf x | dd of=sparse bs=1 seek=30M conv=notrunc status=none
+printf x >"$(printf '\377\n\033[31m')"; printf x >"$(printf 'n%.0s' $(seq 255))"
+mkdir -p deep/$(printf 'dir/%.0s' $(seq 60)); printf bottom >deep/$(printf 'dir/%.0s' $(seq 60))f
+chmod 6755 a; mkdir sticky; chmod 1777 sticky; mkdir closed; chmod 0 closed
+touch -d '1971-02-03 04:05:06' old
+"""
+
+
+def listing(world, name):
+    result = world.lxctl("launch", "-d", name, "-u", "root", "--", "sh", "-c", LISTING).good()
+    return result.out.splitlines()
+
+
+def same(found, wanted, what):
+    differences = set(found) ^ set(wanted)
+    expect(not differences, f"{what} differs in {len(differences)} lines: {sorted(differences)[:6]}")
