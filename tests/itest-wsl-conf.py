@@ -6,10 +6,11 @@ file and line, while the program runs all the same."""
 
 import contextlib
 import os
+import pty
 import socket
 
 from lxss_test import (
-    I_INSTANCE, contains, equal, everywhere, expect, main, processes_saying, read, wait_for,
+    I_INSTANCE, contains, equal, everywhere, expect, main, processes_saying, read, tiny_tar, wait_for,
 )  # fmt: skip
 
 NAMES = (
@@ -90,8 +91,13 @@ def test_what_is_wrong_is_warned_of_with_file_and_line_and_the_program_runs(tiny
 
 def test_warnings_come_once_for_an_instance_and_not_with_quiet(tiny):
     with settings(tiny, "[nonsense]\n"):
-        equal(len(warnings(tiny.launch("true").good())), 1, "the number of warnings of the launch that starts it")
+        command = tiny.client()
+        no_warnings(tiny.launch("true"))
+        result = command.finish()
+        equal(len(warnings(result.good())), 1, "the number of warnings of the launch that starts it")
+        tiny.reset()
         tiny.hold()
+        equal(len(warnings(tiny.launch("true").good())), 1, "the number of warnings of the first launch into a held one")
         no_warnings(tiny.launch("true"))
         tiny.reset()
         no_warnings(tiny.lxctl("launch", "-q", "-d", "tiny", "--", "true"))
@@ -101,6 +107,22 @@ def test_a_launch_that_fails_warns_too(tiny):
     with settings(tiny, "[nonsense]\n"):
         result = tiny.launch("no-such-program").good(127)
         contains(result.said, "warning: /etc/wsl.conf:1: There is no section [nonsense]", "no-such-program", what="stderr")
+
+
+def test_on_a_terminal_warnings_are_lines_of_their_own(tiny):
+    with settings(tiny, "[nonsense]\n"):
+        master, slave = pty.openpty()
+        command = tiny.start_launch("echo", "ran", stdin=slave, stdout=slave, stderr=slave)
+        os.close(slave)
+        text = b""
+        with contextlib.suppress(OSError):  # EIO: everybody has closed it
+            while True:
+                text += os.read(master, 4096)
+        os.close(master)
+        equal(command.ended(), 0, "the exit code")
+        lines = text.decode().split("\r\n")
+        equal((len(lines), lines[1:]), (3, ["ran", ""]), f"the lines on the terminal ({text!r})")
+        expect(lines[0].startswith("lxctl: warning: /etc/wsl.conf:1: "), f"the first line is {lines[0]!r}")
 
 
 def test_escapes_in_the_file_do_not_reach_the_terminal(tiny):
@@ -225,6 +247,24 @@ def test_a_distribution_may_want_no_host_files(tiny):
     contains(tiny.launch("sh", "-c", "pwd").good().text, "/mnt/host/", what="pwd")
 
 
+def test_taking_the_host_away_takes_it_from_nobody_else(fresh):
+    source = os.path.join(fresh.work, "tiny.tar")
+    tiny_tar(source)
+    for name in ("one", "other"):
+        fresh.install(source, name).good()
+    fresh.distribution = "one"
+    with settings(fresh, "[automount]\nenabled=false\n"):
+        fresh.distribution = "other"
+        fresh.hold()
+        script = ("cat", "/proc/self/mountinfo")
+        before = fresh.launch(*script).good().text
+        contains(before, " /mnt/host/proc ", what="the mounts of an instance")
+        no_warnings(fresh.lxctl("launch", "-d", "one", "--", "true"))
+        equal(fresh.launch(*script).good().text, before, "the mounts of another instance afterwards")
+        fresh.reset()
+        fresh.distribution = "one"
+
+
 def mounts_at(world, path):
     return [l for l in world.launch("cat", "/proc/self/mounts").good().text.splitlines() if l.split()[1] == path]
 
@@ -257,6 +297,31 @@ def test_a_bad_fstab_is_warned_of_once_and_the_program_runs(debian):
         equal(len(said), 1, f"the number of lines on stderr ({said})")
         contains(said[0], "lxctl: warning: /etc/fstab: ", "mount -a", "exit status", what="the warning")
         no_warnings(debian.lxctl("launch", "-q", "-d", "debian", "--", "true"))
+
+
+# Makes a helper that is gone when it has hung once, lest the launches that clean up wait for it.
+HANG_ONCE = 'printf \'#!/bin/sh\nrm "$0"\nexec %s\n\' "$1" >/sbin/mount.hanging; chmod 755 /sbin/mount.hanging'
+
+
+def test_a_mount_that_hangs_does_not_hold_up_the_program_for_ever(debian):
+    sleeper = f"sleep 20{os.getpid()}"
+    with settings(debian, fstab="x /mnt/nowhere hanging defaults 0 0\n"):
+        debian.lxctl(*as_root(debian, "sh", "-c", HANG_ONCE, "sh", sleeper)).good()
+        result = debian.launch("sh", "-c", "echo ran").good()
+        equal(result.text, "ran", "stdout")
+        equal(warnings(result), ['/etc/fstab: "mount -a" goes on; it was not done within 10 seconds.'], "the warnings")
+        wait_for("it has ended with the instance", lambda: not processes_saying(sleeper))
+
+
+def test_an_instance_whose_mounts_hang_ends_with_its_client(debian):
+    sleeper = f"sleep 30{os.getpid()}"
+    with settings(debian, fstab="x /mnt/nowhere hanging defaults 0 0\n"):
+        debian.lxctl(*as_root(debian, "sh", "-c", HANG_ONCE, "sh", sleeper)).good()
+        command = debian.start_launch("true")
+        wait_for("the mount hangs", lambda: processes_saying(sleeper))
+        command.kill()
+        command.ended()
+        wait_for("it has ended with the instance", lambda: not processes_saying(sleeper), 9)
 
 
 def test_an_fstab_without_entries_asks_for_no_mount_program(tiny):
