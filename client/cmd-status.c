@@ -30,6 +30,10 @@ static void print_instances_json(Json *json, const Snapshot *snapshot) {
                 json_unsigned(json, "clients", instance->clients);
                 json_unsigned(json, "processes", instance->processes);
                 json_unsigned(json, "start_time_us", instance->start_time);
+                json_open(json, "warnings", '[');
+                for (char **w = instance->warnings; w && *w; w++)
+                        json_string(json, NULL, *w);
+                json_close(json, ']');
                 json_close(json, '}');
         }
         json_close(json, ']');
@@ -86,6 +90,11 @@ static void print_text(const ManagerInfo *info, const Snapshot *snapshot, const 
                 text_print(stdout, instance->distribution);
                 printf(": %s, /init is process %u, %u programs, %u clients\n", instance->state, instance->leader,
                        instance->processes, instance->clients);
+                for (char **w = instance->warnings; w && *w; w++) {
+                        fputs("    warning: ", stdout);
+                        text_print(stdout, *w);
+                        fputc('\n', stdout);
+                }
         }
         for (size_t i = 0; i < snapshot->n_operations; i++) {
                 const OperationInfo *operation = &snapshot->operations[i];

@@ -280,6 +280,22 @@ static void on_stopped_signal(Program *program, const Incoming *incoming) {
                 on_stopped(program, signo);
 }
 
+/* The program may have started already, and our terminal be raw for it. */
+static void on_warned(Program *program, const Incoming *incoming) {
+        DbusReader reader = incoming_read(incoming), warnings = dbus_enter_array(&reader, 's');
+
+        if (program->quiet)
+                return;
+        relay_suspend(&program->relay);
+        while (dbus_more(&warnings, &reader)) {
+                const char *warning;
+
+                if (dbus_get(&warnings, "s", &warning) == 0)
+                        say("warning: %s", warning);
+        }
+        relay_resume(&program->relay);
+}
+
 static void on_message(Program *program, const Incoming *incoming) {
         const DbusMessage *m = &incoming->message;
 
@@ -290,6 +306,8 @@ static void on_message(Program *program, const Incoming *incoming) {
                         on_default(program, incoming);
                 else if (m->reply_serial == program->operations_call)
                         on_operations(program, incoming);
+        } else if (incoming_is_signal(incoming, INSTANCE_INTERFACE, "Warned")) {
+                on_warned(program, incoming);
         } else if (program->path && m->path && streq(m->path, program->path)) {
                 if (incoming_is_signal(incoming, PROCESS_INTERFACE, "Exited"))
                         on_exited(program, incoming);

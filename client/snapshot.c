@@ -7,7 +7,8 @@
 
 typedef struct Property {
         const char *name;
-        char type; /* s, b, u, t or d: what stands at offset is char *, bool, uint32_t, uint64_t or double */
+        /* s, b, u, t, d, or a for "as": what stands at offset is char *, bool, uint32_t, uint64_t, double, char **. */
+        char type;
         size_t offset;
 } Property;
 
@@ -30,6 +31,7 @@ static const Property instance_properties[] = {
         { "Clients",      'u', offsetof(InstanceInfo, clients) },
         { "Processes",    'u', offsetof(InstanceInfo, processes) },
         { "StartTime",    't', offsetof(InstanceInfo, start_time) },
+        { "Warnings",     'a', offsetof(InstanceInfo, warnings) },
         { 0 },
 };
 
@@ -91,11 +93,28 @@ static void properties_free(const Property *properties, void *object) {
         for (const Property *p = properties; p->name; p++)
                 if (p->type == 's')
                         free(steal_pointer(AT(object, p->offset, char *)));
+                else if (p->type == 'a')
+                        strv_freep(AT(object, p->offset, char **));
+}
+
+static int strings_read(DbusReader *r, char ***ret) {
+        DbusReader strings = dbus_enter_array(r, 's');
+
+        while (dbus_more(&strings, r)) {
+                const char *s;
+                int error;
+
+                (void)dbus_get(&strings, "s", &s);
+                error = strv_push_copy(ret, s);
+                if (error < 0)
+                        return error;
+        }
+        return r->error;
 }
 
 /* One of another type than ours says is left as it is. */
 static int property_read(DbusReader *r, const Property *p, void *object) {
-        const char type[] = { p->type, '\0' }, *s;
+        const char type[] = { p->type, p->type == 'a' ? 's' : '\0', '\0' }, *s;
         const char *signature = dbus_get_variant(r);
         char *copy;
 
@@ -103,6 +122,8 @@ static int property_read(DbusReader *r, const Property *p, void *object) {
                 dbus_skip(r, signature);
                 return 0;
         }
+        if (p->type == 'a')
+                return strings_read(r, AT(object, p->offset, char **));
         if (p->type != 's')
                 return dbus_get(r, type, AT(object, p->offset, char));
         if (dbus_get(r, "s", &s) < 0)

@@ -19,6 +19,7 @@ typedef struct InstanceInfo {
         char *distribution, *state;
         uint32_t leader, clients, processes;
         uint64_t start_time;
+        char **warnings; /* may be NULL */
 } InstanceInfo;
 
 typedef struct ProcessInfo {

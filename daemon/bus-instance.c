@@ -3,6 +3,7 @@
 /* org.lxss.Manager1.Instance. */
 
 #include "daemon/bus-objects.h"
+#include "daemon/log.h"
 #include "shared/util.h"
 
 #define INTERFACE BUS_INTERFACE ".Instance"
@@ -43,6 +44,8 @@ static int get_property(sd_bus *connection _unused_, const char *path _unused_, 
                 return sd_bus_message_append(reply, "u", instance_n_clients(instance));
         if (streq(property, "Processes"))
                 return sd_bus_message_append(reply, "u", instance_n_processes(instance));
+        if (streq(property, "Warnings"))
+                return sd_bus_message_append_strv(reply, instance_warnings(instance));
         return sd_bus_message_append(reply, "t", instance_start_time(instance));
 }
 
@@ -83,6 +86,8 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("Clients", "u", get_property, 0, 0),
         SD_BUS_PROPERTY("Processes", "u", get_property, 0, 0),
         SD_BUS_PROPERTY("StartTime", "t", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Warnings", "as", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_SIGNAL_WITH_ARGS("Warned", SD_BUS_ARGS("as", warnings), 0),
         SD_BUS_VTABLE_END,
 };
 
@@ -100,10 +105,29 @@ void bus_instance_added(Instance *instance, void *userdata) {
 }
 
 void bus_instance_changed(Instance *instance, void *userdata) {
-        static const char *const names[] = { "State", "Leader", "StartTime", NULL };
+        static const char *const names[] = { "State", "Leader", "StartTime", "Warnings", NULL };
         g_autofree char *path = bus_instance_path(instance_distribution(instance)->name);
 
         bus_emit_changed(userdata, NULL, path, INTERFACE, names);
+}
+
+/* Before the answer to Launch, so that who launches can say it before the program says anything. */
+void bus_instance_warned(Process *process, void *userdata) {
+        const Peer *peer = bus_peer_of_client(userdata, process->client);
+        g_autofree char *path = bus_instance_path(process->distribution);
+        g_autoptr(sd_bus_message) m = NULL;
+        int r;
+
+        if (!peer)
+                return;
+        r = bus_new_signal(peer, path, INTERFACE, "Warned", &m);
+        if (r >= 0)
+                r = sd_bus_message_append_strv(m, instance_warnings(process->instance));
+        if (r >= 0)
+                r = bus_send(peer, m);
+        if (r < 0)
+                log_event(LOG_WARNING, process->distribution, process->id, "Its client could not be told: %s",
+                          g_strerror(-r));
 }
 
 void bus_instance_removed(const char *name, void *userdata) {

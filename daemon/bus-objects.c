@@ -66,6 +66,7 @@ const ManagerEvents *bus_manager_events(void) {
                 .distribution_removed = bus_distribution_removed,
                 .instance_added = bus_instance_added,
                 .instance_changed = bus_instance_changed,
+                .instance_warned = bus_instance_warned,
                 .instance_removed = bus_instance_removed,
                 .process_started = bus_process_started,
                 .process_failed = bus_process_failed,

@@ -32,6 +32,7 @@ void bus_distribution_changed(Distribution *distribution, void *userdata);
 void bus_distribution_removed(const char *name, void *userdata);
 void bus_instance_added(Instance *instance, void *userdata);
 void bus_instance_changed(Instance *instance, void *userdata);
+void bus_instance_warned(Process *process, void *userdata);
 void bus_instance_removed(const char *name, void *userdata);
 void bus_process_started(Process *process, void *userdata);
 void bus_process_failed(Process *process, const sd_bus_error *error, void *userdata);

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "shared/fd-socket.h"
+#include "shared/text.h"
 
 struct InitChannel {
         int fd;
@@ -137,13 +138,29 @@ static int close_channel(InitChannel *channel) {
         return 0;
 }
 
-static int dispatch(InitChannel *channel, const InitHeader *h, pid_t pid, int *fd) {
-        if (h->size != 0 || h->flags != 0) /* only what we say has a payload */
+static int dispatch_text(InitChannel *channel, const InitHeader *h, const void *payload) {
+        char text[INIT_TEXT_MAX + 1];
+
+        if (h->flags != 0 || init_text_decode(payload, h->size, text) < 0)
+                return -EBADMSG;
+        if (h->type == INIT_WARNING) {
+                if (h->size == 0)
+                        return -EBADMSG;
+                channel->events.warning(text, channel->userdata);
+                return 0;
+        }
+        if (h->first < 0 || h->first > 1 || !text_is_printable(text, h->size))
+                return -EBADMSG;
+        channel->events.ready(h->first, h->size > 0 ? text : NULL, channel->userdata);
+        return 0;
+}
+
+static int dispatch(InitChannel *channel, const InitHeader *h, const void *payload, pid_t pid, int *fd) {
+        if (h->type == INIT_READY || h->type == INIT_WARNING)
+                return dispatch_text(channel, h, payload);
+        if (h->size != 0 || h->flags != 0)
                 return -EBADMSG;
         switch (h->type) {
-        case INIT_READY:
-                channel->events.ready(channel->userdata);
-                return 0;
         case INIT_STARTED:
                 channel->events.started(h->id, pid, steal_fd(fd), channel->userdata);
                 return 0;
@@ -168,7 +185,7 @@ static int receive(InitChannel *channel) {
         _cleanup_close_ int received = -EBADF;
         const void *payload;
         InitHeader header;
-        char packet[sizeof(InitHeader) + 1];
+        char packet[sizeof(InitHeader) + INIT_TEXT_MAX];
         size_t n_fds = 0;
         pid_t pid = 0;
         ssize_t n;
@@ -178,7 +195,7 @@ static int receive(InitChannel *channel) {
                 return 0;
         if (n <= 0)
                 return n < 0 ? (int)n : -EPIPE;
-        if (init_frame_decode(packet, n, &header, &payload) < 0 || dispatch(channel, &header, pid, &received) < 0)
+        if (init_frame_decode(packet, n, &header, &payload) < 0 || dispatch(channel, &header, payload, pid, &received) < 0)
                 return -EBADMSG;
         return 1;
 }

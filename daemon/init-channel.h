@@ -12,7 +12,11 @@
 typedef struct InitChannel InitChannel;
 
 typedef struct InitChannelEvents {
-        void (*ready)(void *userdata);
+        /* Programs may be launched. without_host: nothing is at /mnt/host; user: the default one that
+         * the distribution wants, printable, or NULL. */
+        void (*ready)(bool without_host, const char *user, void *userdata);
+        /* Any bytes but NUL. */
+        void (*warning)(const char *text, void *userdata);
         /* The descriptors are the receiver's to keep or close; pidfd or program may be negative, pid (of the host) 0. */
         void (*started)(uint64_t id, pid_t pid, int pidfd, void *userdata);
         void (*failed)(uint64_t id, InitStep step, int error, int program, void *userdata);

@@ -28,6 +28,10 @@ struct Instance {
         int init_end;    /* /init's end of the channel, until it is started */
         int cgroup_fd;
         uint64_t start_time;
+        char *user;            /* the default one that the distribution itself wants; NULL: none */
+        bool without_host;     /* /init took /mnt/host away */
+        char **warnings;       /* of this start; printable */
+        bool warnings_told;    /* to whoever launched the first program */
         GHashTable *clients;   /* set of Client, borrowed */
         GHashTable *processes; /* id → Process handed to /init, borrowed */
         GQueue waiting;        /* Process, borrowed */

@@ -16,11 +16,51 @@ static void fail_process(Instance *instance, Process *process, const sd_bus_erro
         instance->host->events.process_failed(process, error, instance->host->userdata);
 }
 
+/* The caller's directory as the instance sees it. Without the host's tree there
+ * is only what lies in the instance anyway; NULL: the user's home. */
+static char *map_directory(const Instance *instance, const char *cwd) {
+        const Distribution *d = instance->distribution;
+        size_t n = strlen(d->rootfs);
+        char *mapped;
+
+        if (!cwd || cwd[0] != '/')
+                return NULL;
+        if (strncmp(cwd, d->rootfs, n) == 0 && (cwd[n] == '/' || !cwd[n]))
+                return strdup(cwd[n] ? cwd + n : "/");
+        if (!distribution_mounts_host(d) || instance->without_host)
+                return NULL;
+        return asprintf(&mapped, "/mnt/host%s", cwd) < 0 ? NULL : mapped;
+}
+
+/* Turns what the client asked for into what /init can do without knowing the
+ * host. What the distribution itself wants is known once it runs. */
+static void localise(Instance *instance, Process *process) {
+        LaunchRequest *request = process->request;
+        char *cwd = map_directory(instance, request->cwd);
+
+        if (!process->user)
+                process->user = g_strdup(instance->user ?: instance->distribution->default_user ?: "root");
+        free(request->cwd);
+        request->cwd = cwd;
+        free(request->user);
+        request->user = strdup(process->user);
+}
+
+/* Ahead of everything that the program may say. */
+static void tell_warnings(Instance *instance, Process *process) {
+        if (!instance->warnings || instance->warnings_told)
+                return;
+        instance->warnings_told = true;
+        instance->host->events.warned(process, instance->host->userdata);
+}
+
 /* Hands one over to /init. */
 static void submit(Instance *instance, Process *process) {
         g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
         int r;
 
+        tell_warnings(instance, process);
+        localise(instance, process);
         process->state = PROCESS_STARTING;
         g_hash_table_insert(instance->processes, &process->id, process);
         r = init_channel_launch(instance->channel, process->id, g_steal_pointer(&process->request));
@@ -150,40 +190,10 @@ void instance_on_exited(uint64_t id, int code, int status, void *userdata) {
         instance->host->events.process_ended(process, code, status, instance->host->userdata);
 }
 
-/* The caller's directory as the instance sees it. Without the host's tree there
- * is only what lies in the instance anyway; NULL: the user's home. */
-static char *map_directory(const Distribution *d, const char *cwd) {
-        size_t n = strlen(d->rootfs);
-        char *mapped;
-
-        if (!cwd || cwd[0] != '/')
-                return NULL;
-        if (strncmp(cwd, d->rootfs, n) == 0 && (cwd[n] == '/' || !cwd[n]))
-                return strdup(cwd[n] ? cwd + n : "/");
-        if (!distribution_mounts_host(d))
-                return NULL;
-        return asprintf(&mapped, "/mnt/host%s", cwd) < 0 ? NULL : mapped;
-}
-
-/* Turns what the client asked for into what /init can do without knowing the host. */
-static void localise(LaunchRequest *request, const Distribution *d, const char *user) {
-        char *cwd = map_directory(d, request->cwd);
-
-        free(request->cwd);
-        request->cwd = cwd;
-        free(request->user);
-        request->user = strdup(user);
-}
-
 void instance_launch(Instance *instance, Process *process) {
-        const Distribution *d = instance->distribution;
-
         process->instance = instance;
         g_free(process->distribution);
-        process->distribution = g_strdup(d->name);
-        if (!process->user)
-                process->user = g_strdup(d->default_user ?: "root");
-        localise(process->request, d, process->user);
+        process->distribution = g_strdup(instance->distribution->name);
         instance_raise_linger(instance, process->request);
         instance_add_client(instance, process->client);
         if (instance->state == INSTANCE_RUNNING) {

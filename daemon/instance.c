@@ -12,10 +12,14 @@
 
 #include "daemon/instance-private.h"
 #include "daemon/log.h"
+#include "daemon/text.h"
 #include "shared/util.h"
 
 /* More seconds than a clock in microseconds can count are forever, too. */
 #define LINGER_TIMED_MAX (UINT64_MAX / 2 / G_USEC_PER_SEC)
+
+/* Of one start; the others are dropped. */
+#define WARNINGS_MAX 32
 
 static const char *const state_names[INSTANCE_STATE_MAX] = {
         [INSTANCE_STARTING] = "starting",
@@ -181,11 +185,24 @@ void instance_add_client(Instance *instance, Client *client) {
         instance->linger_source = sd_event_source_disable_unref(instance->linger_source);
 }
 
-static void on_ready(void *userdata) {
+static void on_warning(const char *text, void *userdata) {
+        Instance *instance = userdata;
+        g_autofree char *safe = NULL;
+
+        if (instance->state != INSTANCE_STARTING || strv_length(instance->warnings) >= WARNINGS_MAX)
+                return;
+        safe = text_printable(text, INIT_TEXT_MAX);
+        log_event(LOG_WARNING, instance->distribution->name, 0, "%s", safe);
+        (void)strv_consume(&instance->warnings, g_steal_pointer(&safe));
+}
+
+static void on_ready(bool without_host, const char *user, void *userdata) {
         Instance *instance = userdata;
 
         if (instance->state != INSTANCE_STARTING)
                 return;
+        instance->without_host = without_host;
+        instance->user = g_strdup(user);
         instance->start_time = g_get_real_time();
         set_state(instance, INSTANCE_RUNNING);
         log_event(LOG_INFO, instance->distribution->name, 0, "The instance runs; its /init is process %d.",
@@ -260,6 +277,7 @@ static void on_container_exited(Container *container _unused_, const siginfo_t *
 static int open_channel(Instance *instance) {
         static const InitChannelEvents events = {
                 .ready = on_ready,
+                .warning = on_warning,
                 .started = instance_on_started,
                 .failed = instance_on_failed,
                 .stopped = instance_on_stopped,
@@ -355,8 +373,17 @@ static int on_start(sd_event_source *source _unused_, void *userdata) {
         return 0;
 }
 
+/* What the last /init said of itself. */
+static void forget_wishes(Instance *instance) {
+        g_clear_pointer(&instance->user, g_free);
+        instance->without_host = false;
+        instance->warnings = strv_free(instance->warnings);
+        instance->warnings_told = false;
+}
+
 /* From the loop, so that nothing fails under the feet of who asked. */
 static void schedule_start(Instance *instance) {
+        forget_wishes(instance);
         set_state(instance, INSTANCE_STARTING);
         if (sd_event_add_defer(instance->host->event, &instance->start_source, on_start, instance) < 0)
                 fail_start_step(instance, "scheduling it", ENOMEM);
@@ -429,6 +456,7 @@ Instance *instance_free(Instance *instance) {
         init_channel_free(instance->channel);
         closep(&instance->init_end);
         remove_cgroup(instance);
+        forget_wishes(instance);
         g_hash_table_unref(instance->clients);
         g_hash_table_unref(instance->processes);
         g_queue_clear(&instance->waiting);
@@ -452,6 +480,10 @@ pid_t instance_leader(const Instance *instance) {
 
 uint64_t instance_start_time(const Instance *instance) {
         return instance->start_time;
+}
+
+char **instance_warnings(const Instance *instance) {
+        return instance->warnings;
 }
 
 guint instance_n_clients(const Instance *instance) {

@@ -27,6 +27,8 @@ const char *instance_state_to_string(InstanceState state);
 
 typedef struct InstanceEvents {
         void (*changed)(Instance *instance, void *userdata);
+        /* There are instance_warnings(), for whoever launched this, the first program in it. */
+        void (*warned)(Process *process, void *userdata);
         void (*process_started)(Process *process, void *userdata);
         /* The process never ran. program: what could not be executed, or negative (borrowed). */
         void (*process_failed)(Process *process, const sd_bus_error *error, void *userdata);
@@ -78,5 +80,7 @@ Distribution *instance_distribution(const Instance *instance);
 InstanceState instance_state(const Instance *instance);
 pid_t instance_leader(const Instance *instance);
 uint64_t instance_start_time(const Instance *instance);
+/* What of the distribution's own settings could not be honoured; NULL: nothing. Borrowed. */
+char **instance_warnings(const Instance *instance);
 guint instance_n_clients(const Instance *instance);
 guint instance_n_processes(const Instance *instance);

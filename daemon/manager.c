@@ -35,6 +35,12 @@ static void on_instance_changed(Instance *instance, void *userdata) {
         manager->events.instance_changed(instance, manager->userdata);
 }
 
+static void on_instance_warned(Process *process, void *userdata) {
+        Manager *manager = userdata;
+
+        manager->events.instance_warned(process, manager->userdata);
+}
+
 static void on_process_started(Process *process, void *userdata) {
         Manager *manager = userdata;
 
@@ -133,6 +139,7 @@ static void fill_hosts(Manager *manager) {
                 .cgroup_fd = cgroup_open_delegated(),
                 .events = {
                         .changed = on_instance_changed,
+                        .warned = on_instance_warned,
                         .process_started = on_process_started,
                         .process_failed = on_process_failed,
                         .process_unexecutable = on_process_unexecutable,

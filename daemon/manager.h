@@ -25,6 +25,7 @@ typedef struct ManagerEvents {
         void (*distribution_removed)(const char *name, void *userdata);
         void (*instance_added)(Instance *instance, void *userdata);
         void (*instance_changed)(Instance *instance, void *userdata);
+        void (*instance_warned)(Process *process, void *userdata); /* of daemon/instance.h */
         void (*instance_removed)(const char *name, void *userdata);
         void (*process_started)(Process *process, void *userdata);
         void (*process_failed)(Process *process, const sd_bus_error *error, void *userdata);

@@ -24,7 +24,7 @@ typedef struct Process {
         GList client_link;      /* in client->processes */
         LaunchRequest *request; /* until it is handed to /init */
         char *distribution;     /* as asked for, then as found */
-        char *user;
+        char *user;             /* NULL: nobody was named, and the instance does not run yet */
         char **arguments;
         char *command_line;     /* printable */
         char *directory;        /* where it was to start, printable, as its client knows it */

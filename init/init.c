@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "init/boot.h"
 #include "init/job.h"
 #include "init/shutdown.h"
 #include "shared/fd-socket.h"
@@ -75,6 +76,23 @@ static void send_event_about(InitHeader event, int fd, pid_t pid) {
 
 static void send_event(InitHeader event, int fd) {
         send_event_about(event, fd, 0);
+}
+
+/* An event whose payload is a text; what is beyond INIT_TEXT_MAX is cut off. */
+static void send_text(InitHeader event, const char *text) {
+        size_t size = strnlen(text, INIT_TEXT_MAX);
+        struct iovec parts[] = {
+                { .iov_base = &event, .iov_len = sizeof(event) },
+                { .iov_base = (void *)text, .iov_len = size },
+        };
+
+        event.size = size;
+        if (fd_socket_send(CHANNEL_FD, parts, ELEMENTSOF(parts), NULL, 0) < 0)
+                _exit(EXIT_FAILURE);
+}
+
+static void send_warning(const char *sentence) {
+        send_text((InitHeader){ .type = INIT_WARNING }, sentence);
 }
 
 static Job *find_job(uint64_t id) {
@@ -380,6 +398,15 @@ static void set_up(int *ret_epoll) {
                 (void)epoll_ctl(*ret_epoll, EPOLL_CTL_ADD, fifo, &request);
 }
 
+/* The distribution's own wishes, and then programs may come. */
+static void get_ready(void) {
+        Boot wishes;
+
+        boot(send_warning, &wishes);
+        send_text((InitHeader){ .type = INIT_READY, .first = wishes.without_host }, wishes.user ?: "");
+        free(wishes.user);
+}
+
 int main(void) {
         int epoll;
 
@@ -388,7 +415,7 @@ int main(void) {
                 return EXIT_FAILURE;
         }
         set_up(&epoll);
-        send_event((InitHeader){ .type = INIT_READY }, -1);
+        get_ready();
         for (;;) {
                 struct epoll_event events[16];
                 int n = epoll_wait(epoll, events, ELEMENTSOF(events), enforce_hangups(sweep()));

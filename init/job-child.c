@@ -93,6 +93,7 @@ static int place_descriptors(const LaunchRequest *request, int slave, int *repor
         return 0;
 }
 
+/* The umask is ours already: /init's. */
 static int become_user(const Account *account) {
         /* Where ids could not be mapped the kernel forbids setgroups(2), and there are no groups to set. */
         if (setgroups(account->n_groups, account->groups) < 0 && errno != EPERM)
@@ -101,7 +102,6 @@ static int become_user(const Account *account) {
                 return -errno;
         if (setresuid(account->uid, account->uid, account->uid) < 0)
                 return -errno;
-        umask(022);
         return 0;
 }
 

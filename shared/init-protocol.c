@@ -16,7 +16,7 @@ int init_frame_decode(const void *packet, size_t size, InitHeader *ret, const vo
                 return -EBADMSG;
         memcpy(&header, packet, sizeof(header));
         if (!(header.type >= INIT_LAUNCH && header.type <= INIT_HANGUP) &&
-            !(header.type >= INIT_READY && header.type <= INIT_EXITED))
+            !(header.type >= INIT_READY && header.type <= INIT_WARNING))
                 return -EBADMSG;
         if (header.flags & ~(uint32_t)INIT_FLAG_MEMFD || header.size > INIT_PAYLOAD_MAX)
                 return -EBADMSG;
@@ -228,5 +228,14 @@ int init_launch_decode(const void *payload, size_t size, const int *fds, size_t 
         if (n_terminal)
                 request->terminal_socket = fds[n_fds - 1];
         *ret = steal_pointer(&request);
+        return 0;
+}
+
+int init_text_decode(const void *payload, size_t size, char *ret) {
+        if (size > INIT_TEXT_MAX || (size > 0 && memchr(payload, 0, size)))
+                return -EBADMSG;
+        if (size > 0)
+                memcpy(ret, payload, size);
+        ret[size] = '\0';
         return 0;
 }

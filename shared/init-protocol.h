@@ -8,12 +8,13 @@
  * root in an instance may do to its /init what it likes.
  *
  *   lxssd → /init    LAUNCH, SIGNAL, HANGUP
- *   /init → lxssd    READY, then STARTED | FAILED for each launch,
- *                    STOPPED and EXITED for each that started
+ *   /init → lxssd    any number of WARNING, READY, then STARTED | FAILED for
+ *                    each launch, STOPPED and EXITED for each that started
  *
- * A frame is an InitHeader and `size` bytes of payload behind it. Only LAUNCH
- * has a payload; one larger than INIT_INLINE_MAX travels in a memfd, the first
- * descriptor of the packet, and INIT_FLAG_MEMFD is set. */
+ * A frame is an InitHeader and `size` bytes of payload behind it. LAUNCH has a
+ * payload; one larger than INIT_INLINE_MAX travels in a memfd, the first
+ * descriptor of the packet, and INIT_FLAG_MEMFD is set. WARNING has one and READY
+ * may have one, a text of at most INIT_TEXT_MAX bytes in the packet; no other has. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -24,11 +25,12 @@ typedef enum InitType {
         INIT_LAUNCH = 1,
         INIT_SIGNAL,  /* first: signal number, second: 1 for the whole group */
         INIT_HANGUP,  /* SIGHUP and SIGCONT to the group, SIGKILL after a grace */
-        INIT_READY = 16,
+        INIT_READY = 16, /* first: 1 where the distribution wants no /mnt/host; text: the default user it wants, or none */
         INIT_STARTED, /* with the program's pidfd, and the program named as the packet's process */
         INIT_FAILED,  /* first: InitStep, second: errno; with the program's descriptor where it could be opened */
         INIT_STOPPED, /* first: signal */
         INIT_EXITED,  /* first: CLD_…, second: status, as in waitid(2) */
+        INIT_WARNING, /* text: what of the distribution's own settings could not be honoured */
         INIT_TYPE_INVALID = -EINVAL,
 } InitType;
 
@@ -54,6 +56,8 @@ enum {
 #define INIT_INLINE_MAX 32768
 /* Payload at all: Linux's own limit for argv and environment together (6 MiB), with room. */
 #define INIT_PAYLOAD_MAX (16u << 20)
+/* The text of a WARNING or READY. */
+#define INIT_TEXT_MAX 1024
 /* Descriptors of one launch: SCM_MAX_FD is 253, and the memfd and the terminal's socket need one each. */
 #define INIT_FDS_MAX 251
 
@@ -82,3 +86,7 @@ int init_launch_encode(const LaunchRequest *request, void **ret, size_t *ret_siz
  * on success the request owns them, on failure the caller still does.
  * Returns 0, -EBADMSG or -ENOMEM. */
 int init_launch_decode(const void *payload, size_t size, const int *fds, size_t n_fds, LaunchRequest **ret);
+
+/* The text that is a payload, as a string in ret (INIT_TEXT_MAX + 1 bytes). Its
+ * bytes are any but NUL. Returns 0, or -EBADMSG where it is longer or holds one. */
+int init_text_decode(const void *payload, size_t size, char *ret);

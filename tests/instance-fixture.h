@@ -37,6 +37,10 @@ static void on_changed(Instance *i, void *userdata) {
         tell("%s", instance_state_to_string(instance_state(i)));
 }
 
+static void on_warned(Process *process, void *userdata) {
+        tell("warned:%d", (int)process->id);
+}
+
 static void on_process_started(Process *process, void *userdata) {
         tell("started:%d", (int)process->id);
 }
@@ -72,7 +76,7 @@ static void free_process(void *p) {
 static void set_up(void) {
         host = (InstanceHost){
                 .cgroup_fd = -EBADF,
-                .events = { on_changed, on_process_started, on_process_failed, on_process_unexecutable,
+                .events = { on_changed, on_warned, on_process_started, on_process_failed, on_process_unexecutable,
                             on_process_stopped, on_process_ended, on_gone },
         };
         ck_assert_int_ge(sd_event_new(&host.event), 0);
@@ -154,6 +158,15 @@ static void say(InitHeader header, int fd) {
         struct iovec part = { .iov_base = &header, .iov_len = sizeof(header) };
 
         ck_assert_int_eq(fd_socket_send(fake.init, &part, 1, &fd, fd >= 0), 0);
+        settle();
+}
+
+static inline _unused_ void say_text(InitHeader header, const char *text) {
+        struct iovec parts[] = { { .iov_base = &header, .iov_len = sizeof(header) },
+                                 { .iov_base = (void *)text, .iov_len = strlen(text) } };
+
+        header.size = strlen(text);
+        ck_assert_int_eq(fd_socket_send(fake.init, parts, ELEMENTSOF(parts), NULL, 0), 0);
         settle();
 }
 

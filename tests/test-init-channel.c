@@ -24,8 +24,12 @@ static void keep_fd(int fd) {
         last_fd = fd;
 }
 
-static void on_ready(void *userdata) {
-        g_string_append(story, "ready ");
+static void on_ready(bool without_host, const char *user, void *userdata) {
+        g_string_append_printf(story, "ready%s%s%s ", without_host ? "-host" : "", user ? ":" : "", user ?: "");
+}
+
+static void on_warning(const char *text, void *userdata) {
+        g_string_append_printf(story, "warning:%s ", text);
 }
 
 static void on_started(uint64_t id, pid_t pid, int pidfd, void *userdata) {
@@ -51,7 +55,7 @@ static void on_closed(void *userdata) {
 }
 
 static void set_up(void) {
-        static const InitChannelEvents events = { on_ready, on_started, on_failed, on_stopped, on_exited, on_closed };
+        static const InitChannelEvents events = { on_ready, on_warning, on_started, on_failed, on_stopped, on_exited, on_closed };
         int pair[2];
 
         fds_before = count_fds();
@@ -95,6 +99,59 @@ static void assert_story(const char *expected) {
         ck_assert_str_eq(story->str, expected);
         g_string_truncate(story, 0);
 }
+
+static void say_text(InitHeader header, const char *text, size_t size) {
+        struct iovec parts[] = { { .iov_base = &header, .iov_len = sizeof(header) },
+                                 { .iov_base = (void *)text, .iov_len = size } };
+
+        header.size = size;
+        ck_assert_int_eq(fd_socket_send(init, parts, ELEMENTSOF(parts), NULL, 0), 0);
+}
+
+START_TEST(warnings_and_the_wishes_of_the_distribution_are_told) {
+        char longest[INIT_TEXT_MAX + 1];
+        g_autofree char *expected = NULL;
+
+        memset(longest, 'x', sizeof(longest));
+        longest[INIT_TEXT_MAX] = '\0';
+        expected = g_strdup_printf("warning:a\xff\n warning:%s ready-host:anna ", longest);
+        set_up();
+        say_text((InitHeader){ .type = INIT_WARNING }, "a\xff\n", 3);
+        say_text((InitHeader){ .type = INIT_WARNING }, longest, INIT_TEXT_MAX);
+        say_text((InitHeader){ .type = INIT_READY, .first = 1 }, "anna", 4);
+        assert_story(expected);
+        tear_down();
+}
+END_TEST
+
+static void assert_text_closes(InitHeader header, const char *text, size_t size) {
+        set_up();
+        say_text(header, text, size);
+        say((InitHeader){ .type = INIT_READY }, -1);
+        assert_story("closed ");
+        tear_down();
+}
+
+START_TEST(a_text_that_may_not_be_closes_the_channel) {
+        static const char zeros[INIT_TEXT_MAX + 100];
+        char huge[INIT_TEXT_MAX + 1];
+
+        memset(huge, 'x', sizeof(huge));
+        assert_text_closes((InitHeader){ .type = INIT_WARNING }, huge, sizeof(huge));
+        assert_text_closes((InitHeader){ .type = INIT_WARNING }, zeros, 1);
+        assert_text_closes((InitHeader){ .type = INIT_WARNING }, zeros, sizeof(zeros));
+        assert_text_closes((InitHeader){ .type = INIT_WARNING }, "a\0b", 3);
+        assert_text_closes((InitHeader){ .type = INIT_WARNING }, "", 0);
+        assert_text_closes((InitHeader){ .type = INIT_WARNING, .flags = INIT_FLAG_MEMFD }, "", 0);
+        assert_text_closes((InitHeader){ .type = INIT_READY }, huge, sizeof(huge));
+        assert_text_closes((InitHeader){ .type = INIT_READY }, "an\nna", 5);
+        assert_text_closes((InitHeader){ .type = INIT_READY }, "anna\xff", 5);
+        assert_text_closes((InitHeader){ .type = INIT_READY, .first = 2 }, "anna", 4);
+        assert_text_closes((InitHeader){ .type = INIT_READY, .first = -1 }, "", 0);
+        assert_text_closes((InitHeader){ .type = INIT_STARTED, .id = 1 }, "a", 1);
+        assert_text_closes((InitHeader){ .type = INIT_EXITED, .id = 1 }, "a", 1);
+}
+END_TEST
 
 START_TEST(every_event_of_init_is_told_in_order) {
         set_up();
@@ -150,7 +207,7 @@ START_TEST(a_broken_frame_closes_the_channel) {
                 { .type = INIT_LAUNCH, .id = 1 }, /* it is we who say these */
                 { .type = INIT_SIGNAL, .id = 1 },
                 { .type = INIT_HANGUP, .id = 1 },
-                { .type = INIT_EXITED + 1 },
+                { .type = INIT_WARNING + 1 },
                 { .type = INIT_READY, .size = 1 },
                 { .type = INIT_READY, .flags = 2 },
                 { .type = INIT_READY, .flags = UINT32_MAX },
@@ -393,7 +450,8 @@ START_TEST(what_waits_when_init_goes_is_freed) {
 END_TEST
 
 int main(void) {
-        return RUN_TESTS("init-channel", every_event_of_init_is_told_in_order, descriptors_that_come_uninvited_are_closed,
+        return RUN_TESTS("init-channel", warnings_and_the_wishes_of_the_distribution_are_told,
+                         a_text_that_may_not_be_closes_the_channel, every_event_of_init_is_told_in_order, descriptors_that_come_uninvited_are_closed,
                          the_end_of_init_closes_the_channel_once, a_broken_frame_closes_the_channel,
                          a_frame_cut_anywhere_closes_the_channel, a_payload_from_init_closes_the_channel,
                          more_than_one_descriptor_closes_the_channel,

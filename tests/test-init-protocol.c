@@ -17,7 +17,7 @@ static int decode_frame(InitHeader header, size_t packet_size, InitHeader *ret, 
 
 START_TEST(headers_of_every_known_type_are_accepted_and_no_others) {
         for (uint32_t type = 0; type < 64; type++) {
-                bool known = (type >= INIT_LAUNCH && type <= INIT_HANGUP) || (type >= INIT_READY && type <= INIT_EXITED);
+                bool known = (type >= INIT_LAUNCH && type <= INIT_HANGUP) || (type >= INIT_READY && type <= INIT_WARNING);
                 InitHeader header = { .type = type, .id = 77, .first = -1, .second = 5 }, back;
                 const void *payload;
 
@@ -327,8 +327,36 @@ START_TEST(refused_descriptors_stay_the_callers) {
 }
 END_TEST
 
+START_TEST(a_text_is_the_whole_payload_and_is_bounded) {
+        char long_text[INIT_TEXT_MAX + 1], back[INIT_TEXT_MAX + 1] = "before";
+
+        memset(long_text, 'x', sizeof(long_text));
+        ck_assert_int_eq(init_text_decode(long_text, INIT_TEXT_MAX + 1, back), -EBADMSG);
+        ck_assert_str_eq(back, "before");
+        ck_assert_int_eq(init_text_decode(long_text, INIT_TEXT_MAX, back), 0);
+        ck_assert_uint_eq(strlen(back), INIT_TEXT_MAX);
+        ck_assert_int_eq(init_text_decode("h\xff\n", 3, back), 0);
+        ck_assert_str_eq(back, "h\xff\n");
+        ck_assert_int_eq(init_text_decode(NULL, 0, back), 0);
+        ck_assert_str_eq(back, "");
+}
+END_TEST
+
+START_TEST(a_text_holds_no_nul_anywhere) {
+        for (size_t at = 0; at < 8; at++) {
+                char text[8], back[INIT_TEXT_MAX + 1] = "before";
+
+                memset(text, 'x', sizeof(text));
+                text[at] = '\0';
+                ck_assert_int_eq(init_text_decode(text, sizeof(text), back), -EBADMSG);
+                ck_assert_str_eq(back, "before");
+        }
+}
+END_TEST
+
 int main(void) {
-        return RUN_TESTS("init-protocol", headers_of_every_known_type_are_accepted_and_no_others,
+        return RUN_TESTS("init-protocol", a_text_is_the_whole_payload_and_is_bounded, a_text_holds_no_nul_anywhere,
+                         headers_of_every_known_type_are_accepted_and_no_others,
                          a_truncated_header_is_refused_at_every_byte, the_size_in_the_header_is_exactly_what_follows,
                          a_payload_in_a_memfd_has_no_bytes_behind_the_header, unknown_flags_are_refused,
                          everything_of_a_request_survives_the_way, an_empty_request_survives_the_way,

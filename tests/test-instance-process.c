@@ -93,6 +93,118 @@ START_TEST(the_user_is_the_one_asked_for_or_the_distributions_or_root) {
 }
 END_TEST
 
+START_TEST(the_distributions_own_default_user_is_that_of_launches_that_waited_and_of_later_ones) {
+        _cleanup_launch_request_ LaunchRequest *heard = NULL;
+        LaunchRequest *request = new_request();
+        Process *process;
+
+        set_up();
+        distribution.default_user = (char *)"anna";
+        process = launch(1, &anna);
+        request->user = strdup("bert");
+        launch_request(2, &anna, request);
+        settle();
+        say_text((InitHeader){ .type = INIT_READY }, "carla");
+        heard = hear_request();
+        ck_assert_str_eq(heard->user, "carla");
+        ck_assert_str_eq(process->user, "carla");
+        heard = launch_request_free(heard);
+        heard = hear_request();
+        ck_assert_str_eq(heard->user, "bert");
+        heard = launch_request_free(heard);
+        launch(3, &anna);
+        heard = hear_request();
+        ck_assert_str_eq(heard->user, "carla");
+        tear_down();
+}
+END_TEST
+
+START_TEST(a_distribution_that_wants_no_host_is_not_told_of_it) {
+        set_up();
+        launch(1, &anna);
+        settle();
+        say((InitHeader){ .type = INIT_READY, .first = 1 }, -1);
+        ck_assert(fake.host);
+        hear();
+        assert_heard_cwd("/home/anna", NULL);
+        assert_heard_cwd("/data/distributions/debian/rootfs/etc", "/etc");
+        tear_down();
+}
+END_TEST
+
+START_TEST(warnings_are_kept_printable_and_the_first_in_the_instance_is_told) {
+        set_up();
+        launch(1, &anna);
+        launch(2, &bert);
+        settle();
+        say_text((InitHeader){ .type = INIT_WARNING }, "one\n\x1b[31m\xff");
+        say_text((InitHeader){ .type = INIT_WARNING }, "two");
+        assert_story("starting ");
+        say((InitHeader){ .type = INIT_READY }, -1);
+        assert_story("running warned:1 ");
+        ck_assert_uint_eq(strv_length(instance_warnings(instance)), 2);
+        ck_assert_str_eq(instance_warnings(instance)[0], "one\\x0a\\x1b[31m\\xff");
+        ck_assert_str_eq(instance_warnings(instance)[1], "two");
+        say_text((InitHeader){ .type = INIT_WARNING }, "too late");
+        assert_story("");
+        ck_assert_uint_eq(strv_length(instance_warnings(instance)), 2);
+        tear_down();
+}
+END_TEST
+
+static void on_held(Instance *i, const sd_bus_error *error, void *userdata) {
+        tell("held");
+}
+
+START_TEST(warnings_wait_for_the_first_launch_where_nobody_launched_at_the_start) {
+        set_up();
+        instance_hold(instance, &anna, on_held, NULL);
+        settle();
+        say_text((InitHeader){ .type = INIT_WARNING }, "one");
+        say((InitHeader){ .type = INIT_READY }, -1);
+        assert_story("starting running held ");
+        launch(1, &bert);
+        assert_story("warned:1 ");
+        launch(2, &bert);
+        assert_story("");
+        tear_down();
+}
+END_TEST
+
+START_TEST(a_flood_of_warnings_is_cut) {
+        set_up();
+        launch(1, &anna);
+        settle();
+        for (int i = 0; i < 500; i++)
+                say_text((InitHeader){ .type = INIT_WARNING }, "again");
+        ck_assert_uint_eq(strv_length(instance_warnings(instance)), 32);
+        tear_down();
+}
+END_TEST
+
+START_TEST(the_next_instance_begins_without_the_wishes_and_warnings_of_the_last) {
+        _cleanup_launch_request_ LaunchRequest *heard = NULL;
+
+        set_up();
+        launch(1, &anna);
+        settle();
+        say_text((InitHeader){ .type = INIT_WARNING }, "old");
+        say_text((InitHeader){ .type = INIT_READY, .first = 1 }, "carla");
+        hear();
+        instance_stop(instance);
+        launch(2, &bert);
+        container_ends();
+        skip();
+        say((InitHeader){ .type = INIT_READY }, -1);
+        assert_story("running ");
+        ck_assert_ptr_null(instance_warnings(instance));
+        heard = hear_request();
+        ck_assert_str_eq(heard->user, "root");
+        assert_heard_cwd("/home/anna", "/mnt/host/home/anna");
+        tear_down();
+}
+END_TEST
+
 START_TEST(too_many_descriptors_fail_the_launch_alone) {
         LaunchRequest *request = new_request();
 
@@ -332,6 +444,12 @@ int main(void) {
         return RUN_TESTS("instance-process", the_callers_directory_is_seen_through_the_host_tree,
                          a_directory_within_the_root_is_itself, an_isolated_instance_is_not_told_of_the_host,
                          the_user_is_the_one_asked_for_or_the_distributions_or_root,
+                         the_distributions_own_default_user_is_that_of_launches_that_waited_and_of_later_ones,
+                         a_distribution_that_wants_no_host_is_not_told_of_it,
+                         warnings_are_kept_printable_and_the_first_in_the_instance_is_told,
+                         warnings_wait_for_the_first_launch_where_nobody_launched_at_the_start,
+                         a_flood_of_warnings_is_cut,
+                         the_next_instance_begins_without_the_wishes_and_warnings_of_the_last,
                          too_many_descriptors_fail_the_launch_alone, a_program_is_started_stops_and_ends,
                          exits_arrive_even_when_init_ends_behind_them, each_step_that_fails_has_its_named_error,
                          what_could_not_be_executed_comes_along_and_is_closed,
