@@ -23,11 +23,15 @@ from lxss_test import (
 
 
 class Terminal:
-    def __init__(self, world, *arguments, rows=33, columns=101, env=None, **streams):
-        """Starts lxctl with arguments. streams: what stdin, stdout or stderr
-        is instead of the terminal, as a descriptor."""
+    def __init__(self, world, *arguments, rows=33, columns=101, env=None, odd=False, background=False, **streams):
+        """Starts lxctl with arguments. odd: the terminal is in modes that no
+        program would guess. background: as the shell's `lxctl … &`. streams:
+        what stdin, stdout or stderr is instead of the terminal, as a descriptor."""
         self.master, self.slave = pty.openpty()
         self.resize(rows, columns)
+        self.background = background
+        if odd:
+            self.make_odd()
         self.before = termios.tcgetattr(self.slave)
         self.seen = b""
         self.states = b""
@@ -61,7 +65,7 @@ class Terminal:
         job = os.fork()
         if job == 0:
             os.setpgid(0, 0)
-            os.tcsetpgrp(self.slave, os.getpid())
+            os.tcsetpgrp(self.slave, os.getppid() if self.background else os.getpid())
             for number in (signal.SIGTTOU, signal.SIGPIPE):
                 signal.signal(number, signal.SIG_DFL)
             for number, fd in enumerate(streams):
@@ -141,6 +145,15 @@ class Terminal:
                 data = data[os.write(self.master, data[:2048]) :]
             self.drain()
 
+    def make_odd(self):
+        modes = termios.tcgetattr(self.slave)
+        modes[0] ^= termios.IXANY | termios.INLCR | termios.ICRNL
+        modes[1] ^= termios.ONOCR
+        modes[3] ^= termios.NOFLSH | termios.ECHOCTL | termios.ECHOK
+        modes[6][termios.VERASE], modes[6][termios.VWERASE] = b"\x08", b"\x19"
+        modes[6][termios.VMIN], modes[6][termios.VTIME] = 3, 7
+        termios.tcsetattr(self.slave, termios.TCSANOW, modes)
+
     def resize(self, rows, columns):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
@@ -208,6 +221,62 @@ def test_all_three_are_a_terminal_of_the_instance(debian):
     terminal.sees(rb"/dev/pts/\d+\r\n")
     terminal.sees(rb"three\r\n")
     terminal.ends(0)
+
+
+@everywhere
+@closes_terminals
+def test_each_of_the_three_is_the_terminal_or_the_very_descriptor(debian):
+    debian.hold()
+    files = [os.open(os.path.join(debian.work, f"stream-{i}"), os.O_RDWR | os.O_CREAT, 0o666) for i in range(3)]
+    script = 'for n in 0 1 2; do test -t $n && t=terminal || t=$(stat -L -c %d:%i /proc/$$/fd/$n); r="$r $t"; done; echo "$r" >/tmp/streams'
+    for mask in range(8):
+        wanted = []
+        streams = {}
+        for i, name in enumerate(("stdin", "stdout", "stderr")):
+            found = os.fstat(files[i])
+            wanted.append("terminal" if mask & 1 << i else f"{found.st_dev}:{found.st_ino}")
+            if not mask & 1 << i:
+                streams[name] = files[i]
+        on_terminal(debian, "sh", "-c", script, **streams).ends(0)
+        equal(debian.launch("cat", "/tmp/streams").good().text.split(), wanted, f"the streams, of which {mask:03b} are the terminal")
+    for fd in files:
+        os.close(fd)
+
+
+@everywhere
+@closes_terminals
+def test_the_session_on_the_terminal_is_what_a_shell_would_make(debian):
+    """What getsid, getpgrp, tcgetpgrp and ttyname say (credentials(7))."""
+    script = """
+        use POSIX; my @f = split " ", `cut -d")" -f2 /proc/$$/stat`; my ($pgrp, $session, $tty, $tpgid) = @f[2 .. 5];
+        my ($here, $named) = map { (stat $_)[6] } *STDIN, ttyname(0);
+        print join " ", "facts", $pgrp == $$ && getpgrp == $$, $tpgid == $$, tcgetpgrp(0) == $$, $session != $$ && $session > 1,
+            $tty == $here, $here == $named, ttyname(0) eq ttyname(1), ttyname(0) =~ m{^/dev/pts/[0-9]+$}, POSIX::ctermid() eq "/dev/tty", "end\n";
+        open T, "+<", "/dev/tty" or die $!; print "foreground of /dev/tty ", tcgetpgrp(fileno T) == $$, "\n";
+    """
+    terminal = on_terminal(debian, "perl", "-e", script)
+    terminal.sees(r"facts 1 1 1 1 1 1 1 1 1 end\r\n")
+    terminal.sees(r"foreground of /dev/tty 1\r\n")
+    terminal.ends(0)
+
+
+@closes_terminals
+def test_a_terminal_that_controls_nobody_is_served_silently(debian):
+    """WSL's SetSidNoWarning: lxctl in a session that has no terminal of its own."""
+    master, slave = pty.openpty()
+    modes = termios.tcgetattr(slave)
+    script = "stty -onlcr; tty; bash --norc -ic 'echo interactive'; read x; echo read $x; exit 5"
+    command = debian.start_launch("sh", "-c", script, stdin=slave, stdout=slave, start_new_session=True)
+    seen = b""
+    while b"interactive\n" not in seen:
+        seen += os.read(master, 4096)
+    expect(re.match(rb"/dev/pts/\d+\r?\ninteractive", seen), f"the terminal shows {seen!r}")
+    os.write(master, b"word\r")
+    result = command.finish()
+    equal((result.code, result.err), (5, b""), "the exit code and stderr")
+    equal(termios.tcgetattr(slave), modes, "the terminal's settings")
+    os.close(master)
+    os.close(slave)
 
 
 @closes_terminals
@@ -490,6 +559,88 @@ def test_the_terminal_is_restored_when_the_instance_is_terminated(debian):
     debian.lxctl("terminate", "debian").good()
     expect(int(terminal.state(rb"ended (-?\d+)").group(1)) != 0, "lxctl ended with 0")
     terminal.unchanged()
+
+
+@everywhere
+@closes_terminals
+def test_modes_that_nobody_would_guess_are_restored_whatever_ends_lxctl(debian):
+    """A program may leave its own terminal as it likes, too."""
+    debian.hold()
+    for code, script in (
+        (0, "stty raw -echo; echo x"), (3, "stty sane; exit 3"), (-9, "stty raw; kill -KILL $$"), (-11, "ulimit -c 0; kill -SEGV $$"),
+        (127, "exec /no/such/program"), (-13, "kill -PIPE $$"),
+    ):  # fmt: skip
+        on_terminal(debian, "sh", "-c", script, odd=True).ends(code)
+    on_terminal(debian, "/no/such/program", odd=True).ends(127)
+    on_terminal(debian, "/etc", odd=True).ends(126)
+    on_terminal(debian, "true", options=["-u", "nosuchperson"], odd=True).ends(125)
+    for name in ("QUIT", "USR1", "USR2", "ALRM", "VTALRM", "PROF", "XCPU", "IO", "TERM", "HUP", "INT"):
+        number = getattr(signal, f"SIG{name}")
+        terminal = on_terminal(debian, "sh", "-c", "ulimit -c 0; echo ready; exec sleep 1000", odd=True)
+        terminal.sees("ready")
+        wait_for("lxctl has the terminal", terminal.is_raw)
+        os.kill(terminal.pid, number)
+        terminal.ends(-number)
+
+
+@everywhere
+@closes_terminals
+def test_the_terminal_is_restored_when_init_or_the_program_is_killed(debian):
+    terminal = on_terminal(debian, "sh", "-c", "echo ready; exec sleep 86420", odd=True)
+    terminal.sees("ready")
+    wait_for("lxctl has the terminal", terminal.is_raw)
+    debian.launch("pkill", "-KILL", "-f", "^sleep 86420").good()
+    terminal.ends(-signal.SIGKILL)
+    terminal = on_terminal(debian, "sh", "-c", "echo ready; exec sleep 1000", odd=True)
+    terminal.sees("ready")
+    wait_for("lxctl has the terminal", terminal.is_raw)
+    os.kill(debian.leader(), signal.SIGKILL)
+    terminal.ends(125)
+
+
+@closes_terminals
+def test_modes_that_nobody_would_guess_are_there_while_the_job_is_stopped(debian):
+    terminal = on_terminal(debian, "sh", "-c", "echo ready; exec cat", odd=True)
+    terminal.sees("ready")
+    for _ in range(2):
+        wait_for("lxctl has the terminal", terminal.is_raw)
+        terminal.types(b"\x1a")
+        terminal.state(rb"stopped (\d+)")
+        terminal.unchanged()
+        terminal.foreground()
+    wait_for("lxctl has the terminal again", terminal.is_raw)
+    terminal.types(b"\x04")
+    terminal.ends(0)
+
+
+@closes_terminals
+def test_modes_set_while_the_job_was_stopped_are_kept(debian):
+    terminal = on_terminal(debian, "sh", "-c", "echo ready; exec cat")
+    terminal.sees("ready")
+    terminal.types(b"\x1a")
+    terminal.state(rb"stopped (\d+)")
+    terminal.make_odd()
+    terminal.before = termios.tcgetattr(terminal.slave)
+    terminal.foreground()
+    wait_for("lxctl has the terminal again", terminal.is_raw)
+    terminal.types(b"\x04")
+    terminal.ends(0)
+
+
+@everywhere
+@closes_terminals
+def test_a_job_in_the_background_runs_and_writes_and_leaves_the_terminal_alone(debian):
+    terminal = on_terminal(debian, "sh", "-c", "echo one; stty size; echo two >&2; exit 6", background=True)
+    terminal.sees(r"one\s+33 101\s+two\s")
+    terminal.ends(6)
+    terminal = on_terminal(debian, "sh", "-c", "echo ready; until [ -e /tmp/go ]; do sleep 0.05; done; echo done", background=True)
+    terminal.sees("ready")
+    terminal.unchanged()
+    terminal.types("for the shell\n")
+    debian.launch("touch", "/tmp/go").good()
+    terminal.sees("done")
+    terminal.ends(0)
+    equal(os.read(terminal.slave, 100), b"for the shell\n", "what was typed meanwhile")
 
 
 @closes_terminals
