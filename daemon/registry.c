@@ -427,8 +427,9 @@ int registry_withdraw(Registry *registry, Distribution *distribution, char **ret
         r = registry_make_staging(registry, &target, reterr);
         if (r < 0)
                 return r;
-        /* Over the empty directory just made, whose name is then taken by nobody else. */
-        if (rename(source, target) < 0) {
+        /* Over the empty directory just made, whose name is then taken by nobody else.
+         * It stays empty where the distribution's own vanished, which then is what was asked for. */
+        if (rename(source, target) < 0 && errno != ENOENT) {
                 r = errno;
                 (void)rmdir(target);
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move %s away: %s", source, g_strerror(r));
