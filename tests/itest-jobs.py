@@ -7,8 +7,8 @@ import os
 import signal
 import termios
 
-from lxss_terminal import closes_terminals, on_terminal, size_of
-from lxss_test import equal, everywhere, expect, main, processes_saying, wait_for  # fmt: skip
+from lxss_terminal import Terminal, closes_terminals, on_terminal, size_of
+from lxss_test import equal, everywhere, expect, main, processes_saying, program, program_of, read, wait_for  # fmt: skip
 
 
 @closes_terminals
@@ -137,6 +137,54 @@ def test_a_job_in_the_background_runs_and_writes_and_leaves_the_terminal_alone(d
     terminal.sees("done")
     terminal.ends(0)
     equal(os.read(terminal.slave, 100), b"for the shell\n", "what was typed meanwhile")
+
+
+def states(mark):
+    """Of the programs that say mark, lxctl aside: their states (proc(5))."""
+    lines = [read(f"/proc/{pid}/stat") for pid in processes_saying(mark) if program_of(pid) == "sleep"]
+    return {line[line.rindex(b")") + 2 :][:1] for line in lines if line}
+
+
+@everywhere
+@closes_terminals
+def test_a_shell_of_the_host_controls_lxctl_as_any_job(debian):
+    """Bash with lxctl alone, in a pipeline and in the background."""
+    debian.hold()
+    terminal = Terminal(debian, command=["/bin/bash", "--norc", "--noprofile", "-i"], env={"PS1": "<prompt>"})
+    launch = f"{program('lxctl')} launch -d debian --"
+    terminal.sees("<prompt>")
+    for tail in ("", " | cat"):
+        terminal.types(f"{launch} sh -c 'echo run\"\"ning; exec sleep 97531'{tail}\n")
+        terminal.sees("running")
+        wait_for("the program runs", lambda: states("sleep 97531") == {b"S"})
+        terminal.types(b"\x1a")
+        terminal.sees("Stopped")
+        terminal.sees("<prompt>")
+        wait_for("the program is stopped", lambda: states("sleep 97531") == {b"T"})
+        terminal.types("bg\n")
+        wait_for("the program goes on in the background", lambda: states("sleep 97531") == {b"S"})
+        terminal.sees("<prompt>")
+        terminal.types("jobs\n")
+        terminal.sees("Running")
+        terminal.sees("<prompt>")
+        terminal.types("fg\n")
+        terminal.sees("sleep 97531")
+        if not tail:  # in a pipeline the terminal's modes are not lxctl's to change
+            wait_for("lxctl has the terminal", terminal.is_raw)
+        terminal.types(b"\x03")
+        terminal.sees("<prompt>")
+        wait_for("the program is gone", lambda: not states("sleep 97531"))
+    terminal.types(f"{launch} sh -c 'exit 7'; echo code $?, ; {launch} sh -c 'kill -TERM $$'; echo code $?,\n")
+    terminal.sees("code 7,")
+    terminal.sees("code 143,")
+    terminal.sees("<prompt>")
+    terminal.types(f"{launch} sleep 97532 & sleep 0\n")
+    wait_for("the program runs in the background", lambda: states("sleep 97532") == {b"S"})
+    terminal.sees("<prompt>")
+    terminal.types("kill %1; wait %1; echo code $?,\n")
+    terminal.sees("code 143,")
+    terminal.types("exit 4\n")
+    terminal.ends(4)
 
 
 if __name__ == "__main__":

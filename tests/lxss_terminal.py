@@ -18,8 +18,8 @@ from lxss_test import Command, Failure, equal, program, show, wait_for
 
 
 class Terminal:
-    def __init__(self, world, *arguments, rows=33, columns=101, env=None, odd=False, background=False, **streams):
-        """Starts lxctl with arguments. odd: the terminal is in modes that no
+    def __init__(self, world, *arguments, rows=33, columns=101, env=None, odd=False, background=False, command=None, **streams):
+        """Starts lxctl with arguments, or another command. odd: the terminal is in modes that no
         program would guess. background: as the shell's `lxctl … &`. streams:
         what stdin, stdout or stderr is instead of the terminal, as a descriptor."""
         self.master, self.slave = pty.openpty()
@@ -38,7 +38,7 @@ class Terminal:
         if self.shell == 0:
             try:
                 os.chdir(world.work)
-                self._shell([program("lxctl"), *arguments], environment, streams, state_writer, order_reader)
+                self._shell(command or [program("lxctl"), *arguments], environment, streams, state_writer, order_reader)
             finally:
                 os._exit(99)
         Command.own.add(self.shell)
