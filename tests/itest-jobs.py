@@ -139,6 +139,19 @@ def test_a_job_in_the_background_runs_and_writes_and_leaves_the_terminal_alone(d
     equal(os.read(terminal.slave, 100), b"for the shell\n", "what was typed meanwhile")
 
 
+@closes_terminals
+def test_a_job_in_the_background_that_reads_the_terminal_is_stopped_until_fg(debian):
+    terminal = on_terminal(debian, "sh", "-c", "echo ready; read x; echo read $x", background=True)
+    terminal.sees("ready")
+    equal(int(terminal.state(rb"stopped (\d+)").group(1)), signal.SIGTTIN, "the signal that stopped the job")
+    terminal.unchanged()
+    terminal.foreground()
+    wait_for("lxctl has the terminal", terminal.is_raw)
+    terminal.types("word\n")
+    terminal.sees("read word")
+    terminal.ends(0)
+
+
 def states(mark):
     """Of the programs that say mark, lxctl aside: their states (proc(5))."""
     lines = [read(f"/proc/{pid}/stat") for pid in processes_saying(mark) if program_of(pid) == "sleep"]
