@@ -383,6 +383,9 @@ int program_start(Program *program, Connection *connection, const LaunchRequest 
         program->distribution = request->distribution ? strdup(request->distribution) : NULL;
         write_launch(&w, request);
         r = connection_send(connection, &w, &program->launch_call);
+        if (r == -E2BIG)
+                return failure_set(reterr, LXSS_ERROR_ARGUMENTS_TOO_LONG, r,
+                                   "The program has too many arguments, variables or descriptors to be launched.");
         if (r < 0)
                 return failure_set(reterr, LXSS_ERROR_FAILED, r, "Cannot ask lxssd: %s", strerror(-r));
         program->hint_at = now_us() + HINT_AFTER_US;

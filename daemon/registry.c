@@ -452,9 +452,11 @@ int registry_commit(Registry *registry, Distribution *distribution, const Distri
         r = sync_directory(staging);
         if (r == 0)
                 r = move(staging, target, registry->staging, registry->distributions);
-        if (r < 0)
+        if (r < 0) {
+                (void)hand_over(staging); /* to the worker that removes it */
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move the new distribution to %s: %s", target,
                                  g_strerror(-r));
+        }
         distribution->state = DISTRIBUTION_INSTALLED;
         if (origin)
                 distribution->settings = origin->settings;
@@ -489,8 +491,9 @@ int registry_withdraw(Registry *registry, Distribution *distribution, char **ret
         r = registry_make_staging(registry, &target, reterr);
         if (r < 0)
                 return r;
-        /* Over the empty directory just made, whose name is then taken by nobody else. */
-        if (rename(source, target) < 0) {
+        /* Over the empty directory just made, whose name is then taken by nobody else.
+         * It stays empty where the distribution's own vanished, which then is what was asked for. */
+        if (rename(source, target) < 0 && errno != ENOENT) {
                 r = errno;
                 (void)rmdir(target);
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move %s away: %s", source, g_strerror(r));
@@ -507,8 +510,12 @@ char **registry_leftovers(Registry *registry) {
         g_autoptr(GDir) dir = g_dir_open(registry->staging, 0, NULL);
         g_autoptr(GPtrArray) paths = g_ptr_array_new();
 
-        for (const char *name; dir && (name = g_dir_read_name(dir));)
-                g_ptr_array_add(paths, g_build_filename(registry->staging, name, NULL));
+        for (const char *name; dir && (name = g_dir_read_name(dir));) {
+                char *path = g_build_filename(registry->staging, name, NULL);
+
+                (void)hand_over(path); /* it may have been interrupted on its way from or to the distributions */
+                g_ptr_array_add(paths, path);
+        }
         g_ptr_array_add(paths, NULL);
         return (char **)g_ptr_array_free(g_steal_pointer(&paths), FALSE);
 }

@@ -453,8 +453,11 @@ def test_supplementary_groups_are_those_of_the_distribution(debian):
     script = 'for i in $(seq 70); do groupadd -f many$i && gpasswd -a "$1" many$i >/dev/null; done'
     try:
         debian.launch("sh", "-c", script, "sh", user, options=["-u", "root"]).good()
-        groups = debian.launch("id", "-Gn").good().text.split()
-        expect({f"many{i}" for i in range(1, 71)} <= set(groups), f"only these groups: {groups}")
+        number = debian.launch("id", "-u").good().text
+        for options in ([], ["-u", user], ["-u", number], ["-t"]):
+            groups = debian.launch("id", "-Gn", options=options).good().text.split()
+            expect({f"many{i}" for i in range(1, 71)} <= set(groups), f"with {options} only these groups: {groups}")
+        equal(debian.launch("id", "-G", options=["-u", "nobody"]).good().text, "65534", "the groups of somebody else")
     finally:
         debian.launch("sh", "-c", "for i in $(seq 70); do groupdel many$i; done", options=["-u", "root"])
 

@@ -326,6 +326,21 @@ START_TEST(a_withdrawn_distribution_is_a_leftover_until_it_is_removed) {
 }
 END_TEST
 
+START_TEST(a_distribution_that_vanished_can_be_withdrawn) {
+        g_autofree char *staging = NULL, *elsewhere = NULL, *own = NULL;
+        Distribution *d;
+
+        set_up();
+        d = install("debian");
+        own = g_path_get_dirname(d->rootfs);
+        elsewhere = g_strconcat(own, "-elsewhere", NULL);
+        ck_assert_int_eq(rename(own, elsewhere), 0);
+        ck_assert_int_eq(registry_withdraw(registry, d, &staging, &error), 0);
+        ck_assert_int_eq(rmdir(staging), 0);
+        tear_down();
+}
+END_TEST
+
 START_TEST(a_commit_replaces_nothing_that_appeared_meanwhile) {
         g_autofree char *staging = NULL;
         Distribution *d;
@@ -478,6 +493,7 @@ int main(void) {
                          broken_distributions_are_listed_as_broken_and_can_be_removed, the_list_is_in_the_order_of_names,
                          the_default_is_the_chosen_one_or_the_one_installed_first,
                          a_withdrawn_distribution_is_a_leftover_until_it_is_removed,
+                         a_distribution_that_vanished_can_be_withdrawn,
                          a_commit_replaces_nothing_that_appeared_meanwhile, every_distribution_has_a_slot_of_its_own,
                          a_directory_that_others_can_write_to_is_refused, a_second_one_waits_for_the_first_to_end,
                          a_second_one_gives_up_in_the_end, states_have_names_and_the_host_is_seen_unless_isolated);
