@@ -83,6 +83,8 @@ static void put_options(DbusWriter *w, const LaunchRequest *request) {
                 put_descriptor_numbers(w, "closed-fds", request->closed_mask);
         if (request->terminal_mask)
                 put_terminal(w, request);
+        if (request->background)
+                remote_put_option(w, "background", "b", true);
         if (request->no_wait)
                 remote_put_option(w, "wait", "b", false);
         if (request->linger_seconds != LINGER_NONE)
@@ -116,15 +118,33 @@ static bool runs(const Program *program) {
         return program->path && !program->exited;
 }
 
-/* Stops us as the program would be, with the terminal as its owner left it. When
- * a shell continues us, SIGCONT is in signal_fd and on_signal() does the rest.
- * Where there is no shell that could, nothing stops, and the program goes on too. */
-static void stop_self(Program *program, bool group) {
+/* In its terminal the program is where we are in ours. It is continued, too. */
+static void set_foreground(Program *program, bool foreground) {
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+
+        program->foreground = foreground;
+        dbus_begin_call(&w, program->path, PROCESS_INTERFACE, "SetForeground", "b");
+        dbus_put(&w, "b", foreground);
+        (void)connection_send(program->connection, &w, NULL);
+}
+
+static void continue_program(Program *program, bool foreground) {
+        if (program->terminal && runs(program))
+                set_foreground(program, foreground);
+        else
+                signal_program(program, SIGCONT);
+}
+
+/* Stops us as the program was, with the terminal as its owner left it. When a
+ * shell continues us, SIGCONT is in signal_fd and on_signal() does the rest.
+ * Where there is no shell that could, nothing stops, and the program goes on too,
+ * in its foreground, since it would at once be stopped again else. */
+static void stop_self(Program *program, int signo, bool group) {
         relay_suspend(&program->relay);
-        if (signal_stop_self(group))
+        if (signal_stop_self(signo, group))
                 return;
         relay_resume(&program->relay);
-        signal_program(program, SIGCONT);
+        continue_program(program, true);
 }
 
 /* SIGTSTP came to us. */
@@ -135,7 +155,7 @@ static void on_stop_request(Program *program) {
                 signal_program(program, SIGSTOP);
                 program->stop_expected = true;
         }
-        stop_self(program, false);
+        stop_self(program, SIGTSTP, false);
 }
 
 static void on_launched(Program *program, const Incoming *answer) {
@@ -162,8 +182,9 @@ static void on_stopped(Program *program, int signo) {
                 program->stop_expected = false;
                 return;
         }
-        /* Ctrl-Z on a terminal stops the whole job, ours too if there is a pipeline around us. */
-        stop_self(program, signo != SIGSTOP && program->relay.master >= 0);
+        /* The terminal stops the whole job, ours too if there is a pipeline around us. */
+        stop_self(program, signo == SIGTTIN || signo == SIGTTOU ? signo : SIGTSTP,
+                  signo != SIGSTOP && program->relay.master >= 0);
 }
 
 static void on_exited(Program *program, const Incoming *incoming) {
@@ -257,7 +278,7 @@ static void on_signal(Program *program, int signo) {
         else if (signo == SIGCONT) {
                 program->early_stop = false;
                 relay_resume(&program->relay);
-                signal_program(program, SIGCONT);
+                continue_program(program, program->relay.foreground);
         } else if (signo == SIGTSTP && unsure)
                 program->early_stop = true;
         else if (signo == SIGTSTP)
@@ -368,6 +389,9 @@ static int wait_and_relay(Program *program) {
         if (program->hint_at > 0 && now_us() >= program->hint_at)
                 look_for_reason(program);
         relay_process(&program->relay, polls + 2);
+        /* Not every shell sends SIGCONT to what runs in the background already. */
+        if (program->terminal && runs(program) && program->relay.foreground != program->foreground)
+                set_foreground(program, program->relay.foreground);
         if (program->relay.lost && !signal_is_ignored(SIGHUP)) {
                 relay_finish(&program->relay);
                 signal_die(SIGHUP);
@@ -380,6 +404,8 @@ int program_start(Program *program, Connection *connection, const LaunchRequest 
         int r;
 
         program->connection = connection;
+        program->terminal = request->terminal_mask != 0;
+        program->foreground = !request->background;
         program->distribution = request->distribution ? strdup(request->distribution) : NULL;
         write_launch(&w, request);
         r = connection_send(connection, &w, &program->launch_call);

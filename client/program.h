@@ -22,6 +22,8 @@ typedef struct Program {
 
         uint64_t hint_at;   /* when to look what the call waits for, CLOCK_MONOTONIC µs; 0: done */
         int early_signal;   /* came before the answer: for the program, or at hint_at for us */
+        bool terminal;      /* it has one of its own */
+        bool foreground;    /* … and is in its foreground, as far as it was told */
         bool early_stop;    /* so did SIGTSTP */
         bool stop_expected; /* we have sent SIGSTOP: the Stopped that follows is our own */
 

@@ -83,6 +83,8 @@ int relay_prepare(Relay *relay, LaunchRequest *request, TerminalChoice choice) {
                 return -errno;
         relay->socket = ends[0];
         request->terminal_socket = ends[1];
+        relay->foreground = relay->tty.fd < 0 || tty_is_foreground(relay->tty.fd);
+        request->background = !relay->foreground;
         tty_get_size(isatty(relay->output) ? relay->output : relay->input, &request->rows, &request->columns);
         return 0;
 }

@@ -43,7 +43,8 @@ typedef struct Relay {
 #define RELAY_NONE { .socket = -EBADF, .master = -EBADF, .input = -EBADF, .output = -EBADF, .tty.fd = -EBADF }
 
 /* Opens what is relayed for the request's terminals, makes the socket for the
- * master (request->terminal_socket) and notes the window size. Does nothing for
+ * master (request->terminal_socket) and notes the window size and whether we are in
+ * the background. Does nothing for
  * a request without terminals. 0 or negative errno. */
 int relay_prepare(Relay *relay, LaunchRequest *request, TerminalChoice choice);
 

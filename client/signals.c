@@ -89,14 +89,14 @@ void signal_die(int signo) {
         _exit(128 + signo);
 }
 
-bool signal_stop_self(bool group) {
+bool signal_stop_self(int signo, bool group) {
         sigset_t set, pending;
 
         sigemptyset(&set);
-        sigaddset(&set, SIGTSTP);
-        /* SIGTSTP rather than SIGSTOP: the kernel discards it in an orphaned process
-         * group, where nobody could continue us. Ignored (by our parent) it stays ignored. */
-        (void)kill(group ? 0 : getpid(), SIGTSTP);
+        sigaddset(&set, signo);
+        /* None of them is SIGSTOP: the kernel discards these in an orphaned process
+         * group, where nobody could continue us. Ignored (by our parent) they stay ignored. */
+        (void)kill(group ? 0 : getpid(), signo);
         (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
         (void)sigprocmask(SIG_BLOCK, &set, NULL);
         return sigpending(&pending) == 0 && sigismember(&pending, SIGCONT);

@@ -26,6 +26,7 @@ bool signal_is_ignored(int signo);
 /* Ends this process by the signal, without a core of its own; by exit code 128+signo where that does not. */
 _Noreturn void signal_die(int signo);
 
-/* Stops us as Ctrl-Z on the terminal would, and the whole process group if `group`. Returns when continued:
- * true; at once where nothing stopped us, since no shell is there that could continue us: false. */
-bool signal_stop_self(bool group);
+/* Stops us by this signal (SIGTSTP, as Ctrl-Z on the terminal would, SIGTTIN or SIGTTOU), and the whole process
+ * group if `group`. Returns when continued: true; at once where nothing stopped us, since no shell is there that
+ * could continue us: false. */
+bool signal_stop_self(int signo, bool group);

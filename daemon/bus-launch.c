@@ -16,6 +16,7 @@ static const Option launch_options[] = {
         { "terminal", "h", option_fd, offsetof(LaunchRequest, terminal_socket) },
         { "terminal-fds", "au", option_fd_mask, offsetof(LaunchRequest, terminal_mask) },
         { "terminal-size", "(uu)", option_size, offsetof(LaunchRequest, rows) },
+        { "background", "b", option_bool, offsetof(LaunchRequest, background) },
         { "wait", "b", option_not_bool, offsetof(LaunchRequest, no_wait) },
         { "linger", "t", option_u64, offsetof(LaunchRequest, linger_seconds) },
 };

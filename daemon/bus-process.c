@@ -83,11 +83,28 @@ static int method_signal(sd_bus_message *m, void *userdata, sd_bus_error *reterr
         return sd_bus_reply_method_return(m, NULL);
 }
 
+static int method_set_foreground(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        Process *process = userdata;
+        int foreground, r;
+
+        r = sd_bus_message_read(m, "b", &foreground);
+        if (r < 0)
+                return r;
+        r = process->instance ? instance_set_foreground(process->instance, process, foreground) : -ESRCH;
+        if (r == -ENOTTY)
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "The program has no terminal of its own.");
+        if (r < 0)
+                return error_set(reterr, LXSS_ERROR_NO_SUCH_PROCESS, "The program is not running.");
+        return sd_bus_reply_method_return(m, NULL);
+}
+
 static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("GetPidFd", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", pidfd), method_get_pidfd,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Signal", SD_BUS_ARGS("i", signal, "b", group), SD_BUS_NO_RESULT, method_signal,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetForeground", SD_BUS_ARGS("b", foreground), SD_BUS_NO_RESULT, method_set_foreground,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("Exited", SD_BUS_ARGS("i", code, "i", status), 0),
         SD_BUS_SIGNAL_WITH_ARGS("Stopped", SD_BUS_ARGS("i", signal), 0),

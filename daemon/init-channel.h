@@ -38,5 +38,5 @@ void init_channel_drain(InitChannel *channel);
  * descriptors or bytes than a launch can carry, or another negative errno. */
 int init_channel_launch(InitChannel *channel, uint64_t id, LaunchRequest *request);
 
-/* INIT_SIGNAL or INIT_HANGUP. Returns 0 or negative errno. */
+/* INIT_SIGNAL, INIT_HANGUP or INIT_FOREGROUND. Returns 0 or negative errno. */
 int init_channel_send(InitChannel *channel, InitType type, uint64_t id, int first, int second);

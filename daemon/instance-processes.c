@@ -236,6 +236,14 @@ void instance_remove_client(Instance *instance, Client *client) {
                 instance_check_clients(instance);
 }
 
+int instance_set_foreground(Instance *instance, Process *process, bool foreground) {
+        if (process->state != PROCESS_RUNNING || !instance->channel)
+                return -ESRCH;
+        if (!process->terminal)
+                return -ENOTTY;
+        return init_channel_send(instance->channel, INIT_FOREGROUND, process->id, foreground, 0);
+}
+
 int instance_signal(Instance *instance, Process *process, int signal, bool group) {
         if (process->state != PROCESS_RUNNING || !instance->channel)
                 return -ESRCH;

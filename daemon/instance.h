@@ -74,6 +74,8 @@ void instance_stop(Instance *instance);
 /* Calls back once the instance that runs now is gone; at once where none does. */
 void instance_when_gone(Instance *instance, void (*callback)(void *userdata), void *userdata);
 
+/* As a shell's fg and bg do: moves it in its terminal and continues it. -ESRCH; -ENOTTY where it has none. */
+int instance_set_foreground(Instance *instance, Process *process, bool foreground);
 int instance_signal(Instance *instance, Process *process, int signal, bool group);
 
 Distribution *instance_distribution(const Instance *instance);

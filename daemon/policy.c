@@ -40,6 +40,7 @@ static const struct {
         { MANAGER ".Instance", "OpenRoot", RULE_OWNER_OR_ROOT },
         { MANAGER ".Process", "GetPidFd", RULE_OWNER_OR_ROOT },
         { MANAGER ".Process", "Signal", RULE_OWNER_OR_ROOT },
+        { MANAGER ".Process", "SetForeground", RULE_OWNER_OR_ROOT },
         { MANAGER ".Operation", "Cancel", RULE_OWNER_OR_ROOT },
         { "org.freedesktop.DBus.Properties", "Get", RULE_OWNER_OR_ROOT },
         { "org.freedesktop.DBus.Properties", "GetAll", RULE_OWNER_OR_ROOT },

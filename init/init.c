@@ -313,6 +313,8 @@ static void on_frame(int epoll, const void *packet, size_t size, int *fds, size_
         job = find_job(header.id);
         if (job && header.type == INIT_SIGNAL)
                 (void)job_signal(job, header.first, header.second);
+        else if (job && header.type == INIT_FOREGROUND)
+                job_set_foreground(job, header.first != 0);
         else if (job && header.type == INIT_HANGUP) {
                 n_hung_up += job->kill_at == 0;
                 job_hangup(job, now_ms());

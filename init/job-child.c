@@ -167,10 +167,12 @@ _Noreturn static void exec_program(const JobPlan *plan, int report) {
         fail(report, INIT_STEP_EXEC, -r, path ? open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1);
 }
 
-/* Sets the group from both sides, since either may run first. */
-static void take_foreground(pid_t group) {
+/* Sets the group from both sides, since either may run first. In the background it
+ * is the session leader's group that has the terminal, as it had from the start. */
+static void take_group(const JobPlan *plan, pid_t group) {
         (void)setpgid(group, group);
-        (void)tcsetpgrp(STDIN_FILENO, group ?: getpid());
+        if (!plan->request->background)
+                (void)tcsetpgrp(STDIN_FILENO, group ?: getpid());
 }
 
 /* Waits until exec of the program succeeded (end of file) or failed, and passes it on. */
@@ -194,13 +196,25 @@ static void forward_hangup(pid_t program) {
         (void)kill(-program, SIGCONT);
 }
 
+/* As a shell's fg and bg do. We are its session's leader and block SIGTTOU, so we may from anywhere. */
+static void move_to_ground(pid_t program, bool foreground) {
+        _cleanup_close_ int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+        if (terminal >= 0)
+                (void)tcsetpgrp(terminal, foreground ? program : getpgrp());
+        (void)kill(-program, SIGCONT);
+}
+
 _Noreturn static void lead_session(pid_t program, int report, const sigset_t *signals) {
         bool hung_up = false;
 
         for (;;) {
                 siginfo_t info = { 0 };
+                int signo = sigwaitinfo(signals, &info);
 
-                if (sigwaitinfo(signals, &info) == SIGHUP && !hung_up) {
+                if (signo == JOB_SIGNAL_FOREGROUND || signo == JOB_SIGNAL_BACKGROUND)
+                        move_to_ground(program, signo == JOB_SIGNAL_FOREGROUND);
+                if (signo == SIGHUP && !hung_up) {
                         hung_up = true;
                         forward_hangup(program);
                 }
@@ -240,14 +254,14 @@ _Noreturn static void run_with_leader(const JobPlan *plan, int report) {
                 int r, own = pair[1];
 
                 if (dup2(plan->slave, STDIN_FILENO) >= 0)
-                        take_foreground(0);
+                        take_group(plan, 0);
                 r = place_descriptors(plan->request, plan->slave, &own);
                 if (r < 0)
                         fail(own, INIT_STEP_DESCRIPTORS, -r, -1);
                 exec_program(plan, own);
         }
         (void)dup2(plan->slave, STDIN_FILENO);
-        take_foreground(program);
+        take_group(plan, program);
         (void)close(pair[1]);
         forward_start(pair[0], report, program);
         report = report > 3 ? dup2(report, 3) : report;
@@ -256,6 +270,8 @@ _Noreturn static void run_with_leader(const JobPlan *plan, int report) {
         sigemptyset(&signals);
         sigaddset(&signals, SIGCHLD);
         sigaddset(&signals, SIGHUP);
+        sigaddset(&signals, JOB_SIGNAL_FOREGROUND);
+        sigaddset(&signals, JOB_SIGNAL_BACKGROUND);
         lead_session(program, report, &signals);
 }
 

@@ -50,6 +50,11 @@ void job_hangup(Job *job, uint64_t now) {
                 job->kill_at = now + HANGUP_GRACE_MS;
 }
 
+void job_set_foreground(const Job *job, bool foreground) {
+        if (job->terminal)
+                (void)kill(job->child, foreground ? JOB_SIGNAL_FOREGROUND : JOB_SIGNAL_BACKGROUND);
+}
+
 /* Opens a new pty of the instance's devpts, the slave owned by the user as
  * login(1) would leave it. */
 static int open_terminal(const LaunchRequest *request, const Account *account, int *ret_master, int *ret_slave) {

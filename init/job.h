@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <signal.h>
+
 #include "shared/init-protocol.h"
 
 /* A launched program inside the instance, from LAUNCH to EXITED. */
@@ -32,6 +34,11 @@ typedef struct JobReport {
         int kind, first, second;
 } JobReport;
 
+/* What tells the session leader where its program is to be; it is told by signals,
+ * since a signal is what it waits for. */
+#define JOB_SIGNAL_FOREGROUND SIGUSR1
+#define JOB_SIGNAL_BACKGROUND SIGUSR2
+
 /* Starts the program; takes the request over. Returns 0 and the job, which the
  * caller frees; or negative errno with the step that failed in *ret_step. The
  * program runs once the report socket says so. */
@@ -45,6 +52,9 @@ void job_hand_over_terminal(Job *job);
 
 /* Sends a signal to the program or its process group. Returns 0 or negative errno. */
 int job_signal(const Job *job, int signal, bool group);
+
+/* Puts the program into its terminal's foreground or background, and continues it. */
+void job_set_foreground(const Job *job, bool foreground);
 
 /* SIGHUP and SIGCONT to the group, and a deadline for SIGKILL. */
 void job_hangup(Job *job, uint64_t now);

@@ -7,6 +7,7 @@
 
 enum {
         LAUNCH_SHELL = 1 << 0,
+        LAUNCH_BACKGROUND = 1 << 1,
 };
 
 int init_frame_decode(const void *packet, size_t size, InitHeader *ret, const void **ret_payload) {
@@ -15,7 +16,7 @@ int init_frame_decode(const void *packet, size_t size, InitHeader *ret, const vo
         if (size < sizeof(header))
                 return -EBADMSG;
         memcpy(&header, packet, sizeof(header));
-        if (!(header.type >= INIT_LAUNCH && header.type <= INIT_HANGUP) &&
+        if (!(header.type >= INIT_LAUNCH && header.type <= INIT_FOREGROUND) &&
             !(header.type >= INIT_READY && header.type <= INIT_WARNING))
                 return -EBADMSG;
         if (header.flags & ~(uint32_t)INIT_FLAG_MEMFD || header.size > INIT_PAYLOAD_MAX)
@@ -79,7 +80,7 @@ static void put_strv(Writer *w, char *const *v) {
 int init_launch_encode(const LaunchRequest *request, void **ret, size_t *ret_size) {
         Writer w = { 0 };
 
-        put_number(&w, request->shell ? LAUNCH_SHELL : 0);
+        put_number(&w, (request->shell ? LAUNCH_SHELL : 0) | (request->background ? LAUNCH_BACKGROUND : 0));
         put_number(&w, request->closed_mask);
         put_number(&w, request->terminal_mask);
         put_number(&w, request->rows);
@@ -205,12 +206,13 @@ int init_launch_decode(const void *payload, size_t size, const int *fds, size_t 
                 return -ENOMEM;
         flags = get_number(&r);
         request->shell = flags & LAUNCH_SHELL;
+        request->background = flags & LAUNCH_BACKGROUND;
         request->closed_mask = get_number(&r);
         request->terminal_mask = get_number(&r);
         request->rows = get_short(&r);
         request->columns = get_short(&r);
         n_terminal = request->terminal_mask != 0;
-        if (flags & ~(uint32_t)LAUNCH_SHELL || n_fds < n_terminal)
+        if (flags & ~(uint32_t)(LAUNCH_SHELL | LAUNCH_BACKGROUND) || n_fds < n_terminal)
                 return -EBADMSG;
         get_fd_numbers(&r, n_fds - n_terminal, request);
         request->user = get_string(&r);

@@ -7,7 +7,7 @@
  * are native; lxssd decodes all the same as if a stranger had written, because
  * root in an instance may do to its /init what it likes.
  *
- *   lxssd → /init    LAUNCH, SIGNAL, HANGUP
+ *   lxssd → /init    LAUNCH, SIGNAL, HANGUP, FOREGROUND
  *   /init → lxssd    any number of WARNING, READY, then STARTED | FAILED for
  *                    each launch, STOPPED and EXITED for each that started
  *
@@ -25,6 +25,7 @@ typedef enum InitType {
         INIT_LAUNCH = 1,
         INIT_SIGNAL,  /* first: signal number, second: 1 for the whole group */
         INIT_HANGUP,  /* SIGHUP and SIGCONT to the group, SIGKILL after a grace */
+        INIT_FOREGROUND, /* first: 1 for the foreground of the program's terminal, 0 for its background; SIGCONT follows */
         INIT_READY = 16, /* first: 1 where the distribution wants no /mnt/host; text: the default user it wants, or none */
         INIT_STARTED, /* with the program's pidfd, and the program named as the packet's process */
         INIT_FAILED,  /* first: InitStep, second: errno; with the program's descriptor where it could be opened */

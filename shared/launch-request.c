@@ -57,6 +57,8 @@ const char *launch_request_validate(const LaunchRequest *request) {
                 return "Only descriptors 0, 1 and 2 can be the instance's terminal.";
         if (request->terminal_mask != 0 && request->terminal_socket < 0)
                 return "A terminal was asked for, and no socket given to send it over.";
+        if (request->background && request->terminal_mask == 0)
+                return "A program without a terminal of its own is in the background of none.";
         if (request->cwd && request->cwd[0] != '/')
                 return "The working directory is no absolute path.";
         if (request->shell && strv_length(request->argv) == 0)

@@ -39,6 +39,7 @@ typedef struct LaunchRequest {
         uint32_t terminal_mask;
         int terminal_socket;
         uint16_t rows, columns; /* of that terminal at the start; 0: unknown */
+        bool background;        /* the program is not to be in that terminal's foreground (tcsetpgrp(3)) */
 
         bool shell;         /* argv's words, joined by spaces, go to the user's shell with -c */
         bool no_wait;       /* fail with OperationPending rather than wait */

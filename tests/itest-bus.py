@@ -375,6 +375,7 @@ def test_errors_come_by_their_names(tiny):
     launch("InvalidArgument", "tiny", [b""], cwd=b"relative")
     launch("InvalidArgument", "tiny", [b"true"], **{"terminal-fds": d.Array([d.UInt32(7)], "u")})
     launch("InvalidArgument", "tiny", [b"true"], **{"closed-fds": d.Array([d.UInt32(3)], "u")})
+    launch("InvalidArgument", "tiny", [b"true"], background=True)
     launch("InvalidArgument", "tiny", [b"true"], user=d.UInt32(1))
     for name in ("../tiny", "tiny/..", "a b", "x" * 300):
         bus.fails("InvalidName", MANAGER, I_MANAGER, "InstallFrom", "ssa{sv}", "bootstrap:bookworm", name, empty[2])

@@ -152,6 +152,23 @@ def test_a_job_in_the_background_that_reads_the_terminal_is_stopped_until_fg(deb
     terminal.ends(0)
 
 
+@closes_terminals
+def test_a_job_that_was_sent_to_the_background_is_stopped_when_it_reads(debian):
+    script = "echo ready; read x; echo first $x; read y; echo second $y"
+    terminal = on_terminal(debian, "sh", "-c", script)
+    terminal.sees("ready")
+    os.kill(terminal.pid, signal.SIGTSTP)
+    terminal.state(b"stopped")
+    terminal.go_on_in_the_background()
+    equal(int(terminal.state(rb"stopped (\d+)").group(1)), signal.SIGTTIN, "the signal that stopped the job")
+    terminal.foreground()
+    terminal.types("one\n")
+    terminal.sees("first one")
+    terminal.types("two\n")
+    terminal.sees("second two")
+    terminal.ends(0)
+
+
 def states(mark):
     """Of the programs that say mark, lxctl aside: their states (proc(5))."""
     lines = [read(f"/proc/{pid}/stat") for pid in processes_saying(mark) if program_of(pid) == "sleep"]

@@ -82,9 +82,11 @@ class Terminal:
                 os.write(states, b"ended %d\n" % os.waitstatus_to_exitcode(status))
                 os._exit(0)
             os.write(states, b"stopped %d\n" % os.WSTOPSIG(status))
-            if not os.read(orders, 1):
+            order = os.read(orders, 1)
+            if not order:
                 os._exit(0)
-            os.tcsetpgrp(self.slave, job)
+            if order == b"f":
+                os.tcsetpgrp(self.slave, job)
             os.killpg(job, signal.SIGCONT)
 
     def state(self, pattern, seconds=30):
@@ -153,7 +155,12 @@ class Terminal:
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def foreground(self):
+        """As the shell's fg with a job that is stopped."""
         os.write(self.order_fd, b"f")
+
+    def go_on_in_the_background(self):
+        """As its bg."""
+        os.write(self.order_fd, b"b")
 
     def ends(self, code, seconds=30):
         """The job ends with code (negative: the signal), and the terminal is as it was."""

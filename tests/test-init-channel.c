@@ -207,6 +207,7 @@ START_TEST(a_broken_frame_closes_the_channel) {
                 { .type = INIT_LAUNCH, .id = 1 }, /* it is we who say these */
                 { .type = INIT_SIGNAL, .id = 1 },
                 { .type = INIT_HANGUP, .id = 1 },
+                { .type = INIT_FOREGROUND, .id = 1 },
                 { .type = INIT_WARNING + 1 },
                 { .type = INIT_READY, .size = 1 },
                 { .type = INIT_READY, .flags = 2 },

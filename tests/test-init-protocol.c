@@ -17,7 +17,7 @@ static int decode_frame(InitHeader header, size_t packet_size, InitHeader *ret, 
 
 START_TEST(headers_of_every_known_type_are_accepted_and_no_others) {
         for (uint32_t type = 0; type < 64; type++) {
-                bool known = (type >= INIT_LAUNCH && type <= INIT_HANGUP) || (type >= INIT_READY && type <= INIT_WARNING);
+                bool known = (type >= INIT_LAUNCH && type <= INIT_FOREGROUND) || (type >= INIT_READY && type <= INIT_WARNING);
                 InitHeader header = { .type = type, .id = 77, .first = -1, .second = 5 }, back;
                 const void *payload;
 
@@ -90,6 +90,7 @@ static LaunchRequest *make_request(void) {
                 ck_assert_int_eq(strv_push_copy(&request->argv, *s), 0);
         ck_assert_int_eq(strv_push_copy(&request->env, "A=\xff"), 0);
         ck_assert_int_eq(strv_push_copy(&request->env, "EMPTY="), 0);
+        request->background = true;
         request->closed_mask = 2;
         request->terminal_mask = 5;
         request->rows = 50;
@@ -116,6 +117,7 @@ static void assert_same(const LaunchRequest *a, const LaunchRequest *b) {
         assert_string_eq(a->directory, b->directory);
         assert_strv_eq(a->argv, b->argv);
         assert_strv_eq(a->env, b->env);
+        ck_assert_int_eq(a->background, b->background);
         ck_assert_uint_eq(a->closed_mask, b->closed_mask);
         ck_assert_uint_eq(a->terminal_mask, b->terminal_mask);
         ck_assert_uint_eq(a->rows, b->rows);
@@ -284,7 +286,7 @@ START_TEST(lying_counts_are_refused_before_anything_is_allocated_for_them) {
 END_TEST
 
 START_TEST(unknown_flags_of_a_request_are_refused) {
-        for (int bit = 1; bit < 32; bit++) {
+        for (int bit = 2; bit < 32; bit++) {
                 uint32_t words[11] = { 1u << bit };
 
                 ck_assert_int_eq(decode_words(words, ELEMENTSOF(words), 0), -EBADMSG);
