@@ -6,19 +6,25 @@ as they do on the host.
 Each scenario is played twice on a terminal emulator (tmux), in an interactive
 shell of the host: with a local program, then with one of a Debian under `lxctl
 launch`. What it expects holds for both, and what it leaves on the terminal is
-compared: the screen, the cursor, the modes that stty(1) prints."""
+compared: the screen, the cursor, the modes that stty(1) prints.
 
+Python's own tests run twice too. They know more of what a kernel owes a program
+than we would think of, and count every method's outcome."""
+
+import collections
 import fcntl
 import os
 import re
+import shlex
 import shutil
 import struct
 import subprocess
 import termios
+import xml.etree.ElementTree as ElementTree
 
 from lxss_test import (
     Command, Failure, Skip, command_line, contains, equal, expect, listens, main, modes, processes_saying, program, read,
-    wait_for,
+    show, wait_for,
 )  # fmt: skip
 
 rootless = modes("rootless")
@@ -506,6 +512,123 @@ def test_the_shell_here_controls_a_program_there(screen):
     screen.prompts()
     screen.enters("echo it ended with $?")
     screen.shows("^it ended with 130$")
+
+
+# ---------------------------------------------------------- Python's own tests
+
+# The longest first: two run at a time.
+SUITES = "test_signal test_socket test_subprocess test_os test_posix test_pty"
+TERMINAL_SUITES = "test_os test_pty test_openpty test_ioctl test_readline test_getpass test_curses"
+EXPLAINED = {
+    "test.test_os.ChownFileTests.test_chown_gid": "is for members of several groups; a default user is in Debian's",
+}
+
+
+class Pythons:
+    """The same interpreter with the same tests, in the instance and, from the
+    directory that the instance has as its root, without it."""
+
+    def __init__(self, world):
+        self.world = world
+        self.here = os.path.realpath(os.path.join(world.rootfs(), "usr/bin/python3"))
+        self.there = os.path.join("/usr/bin", os.path.basename(self.here))
+        self.folder = os.path.join(world.work, "python")
+        self.temporary = os.path.join(os.path.dirname(world.dir), "t")  # short: there will be sockets in it
+        for folder in (self.folder, self.temporary):
+            shutil.rmtree(folder, ignore_errors=True)
+            os.mkdir(folder)
+        tried = Command([self.here, "-c", "import ctypes, ssl, test.libregrtest"], env=world.environment()).finish()
+        if tried.code != 0:
+            raise Skip(f"the distribution's Python does not run on this host: {show(tried.said[-200:])}")
+
+    def lines(self, options):
+        """The command lines, {where: words}; both have their temporary files on the same file system."""
+        there = ["-e", "TMPDIR=/var/tmp", "--", self.there]
+        return {
+            "here": ["env", f"TMPDIR={self.temporary}", self.here, "-m", "test", f"--junit-xml={self.folder}/here", *options],
+            "there": [program("lxctl"), "launch", "-d", "programs", *there, "-m", "test",
+                      f"--junit-xml=/mnt/host{self.folder}/there", *options],
+        }  # fmt: skip
+
+    def outcomes(self):
+        """{where: {method: outcome}} of what has just run."""
+        found = {}
+        for where in ("here", "there"):
+            path = os.path.join(self.folder, where)
+            tree = ElementTree.parse(path)
+            os.unlink(path)
+            found[where] = {case.get("name"): outcome(case) for case in tree.iter("testcase") if case.get("name")}
+        return found
+
+    def run(self, options):
+        """Runs both at once."""
+        commands = {}
+        for where, words in self.lines(options).items():
+            with open(os.path.join(self.folder, f"{where}.log"), "wb") as log:
+                commands[where] = Command(words, stdout=log, stderr=log, env=self.world.environment(), cwd=self.folder)
+        for command in commands.values():
+            command.finish(seconds=3000)
+        self.world.note()
+        return self.outcomes()
+
+
+def outcome(case):
+    """Of an element of JUnit's format."""
+    return next((kind for kind in ("error", "failure", "skipped") if case.find(kind) is not None), "passed")
+
+
+def differences(outcomes):
+    here, there = outcomes["here"], outcomes["there"]
+    names = sorted(here.keys() | there.keys())
+    return [name for name in names if here.get(name) != there.get(name) and name not in EXPLAINED]
+
+
+def compare(outcomes, again):
+    """The outcomes are the same. Many of the tests count seconds: what differs is run again, by itself."""
+    different = differences(outcomes)
+    for _ in range(2):
+        if different:
+            outcomes = again([word for name in different for word in ("-m", name)])
+            different = differences(outcomes)
+    wrong = [f"{name}: {outcomes['there'].get(name)}, on the host {outcomes['here'].get(name)}" for name in different]
+    expect(not wrong, "; ".join(wrong))
+
+
+def summary(outcomes):
+    counted = collections.Counter(outcomes["there"].values()).most_common()
+    print("# Python's tests: " + ", ".join(f"{number} {what}" for what, number in counted), flush=True)
+
+
+@rootless
+def test_pythons_own_tests_have_the_outcomes_that_they_have_on_the_host(programs):
+    pythons = Pythons(programs)
+    suites = os.environ.get("LXSS_TEST_SUITES", SUITES).split()
+    outcomes = pythons.run(["-j2", *suites])
+    expect(outcomes["there"], "no test ran")
+    summary(outcomes)
+    compare(outcomes, lambda names: pythons.run([*names, *suites]))
+
+
+@rootless
+def test_pythons_own_tests_have_these_outcomes_on_a_terminal_too(programs):
+    pythons = Pythons(programs)
+    screen = Screen(programs, "env --")
+    before = screen.asks("stty -a")
+
+    def on_terminal(names):
+        for words in pythons.lines([*names, "-u", "curses", *TERMINAL_SUITES.split()]).values():
+            screen.clears(":")
+            screen.enters(f"{shlex.join(words)}; echo it ended with $?")
+            screen.shows(r"^it ended with \d+$")
+            screen.prompts()
+        return pythons.outcomes()
+
+    outcomes = on_terminal([])
+    expect(len(outcomes["there"]) > 100, f"only {len(outcomes['there'])} tests ran")
+    summary(outcomes)
+    compare(outcomes, on_terminal)
+    equal(screen.asks("stty -a"), before, "what stty says afterwards")
+    screen.close()
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ Environment (run-itests sets it; all of it is optional):
                    the distributions already installed
   LXSS_TEST_TAR    the Debian root file system; made and cached where unset
   LXSS_TEST_TAR_PROGRAMS  the one with more programs in it; likewise
+  LXSS_TEST_SUITES  which of Python's own tests itest-programs.py compares
 """
 
 import ctypes
@@ -51,7 +52,7 @@ SUITE = "bookworm"
 MARK = "LXSS_TEST_MARK"
 PACKAGES = {"debian": ["sudo", "procps"]}
 PACKAGES["programs"] = [
-    *PACKAGES["debian"], "less", "python3", "tmux", "vim",
+    *PACKAGES["debian"], "less", "libpython3.11-testsuite", "netbase", "python3", "tmux", "vim",
 ]  # fmt: skip
 
 MANAGER = "/org/lxss/Manager1"
