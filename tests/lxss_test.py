@@ -4,9 +4,10 @@
 
 A test is a function whose name is a sentence. It asks for what it needs by the
 names of its parameters: `debian` (a world with a real Debian installed, shared
-by the whole run), `tiny` (the same with a distribution of a few megabytes) or
-`fresh` (a world of its own with nothing installed). A world is one private
-lxssd with its directories; see World.
+by the whole run), `programs` (the same with an editor, a pager and the like in
+it), `tiny` (the same with a distribution of a few megabytes) or `fresh` (a world
+of its own with nothing installed). A world is one private lxssd with its
+directories; see World.
 
 After every test the harness lets go of everything that it started itself and
 then insists that nothing is left: no process, mount, cgroup, socket, staged
@@ -21,6 +22,8 @@ Environment (run-itests sets it; all of it is optional):
   LXSS_TEST_RUN    directory for this run; kept, so that the next file finds
                    the distributions already installed
   LXSS_TEST_TAR    the Debian root file system; made and cached where unset
+  LXSS_TEST_TAR_PROGRAMS  the one with more programs in it; likewise
+  LXSS_TEST_SUITES  which of Python's own tests itest-programs.py compares
 """
 
 import ctypes
@@ -47,7 +50,10 @@ DEADLINE = int(os.environ.get("LXSS_TEST_DEADLINE", "30"))  # seconds that a con
 COMMAND_LIMIT = 120  # seconds that one command may take
 SUITE = "bookworm"
 MARK = "LXSS_TEST_MARK"
-PACKAGES = ("sudo", "procps")
+PACKAGES = {"debian": ["sudo", "procps"]}
+PACKAGES["programs"] = [
+    *PACKAGES["debian"], "less", "libpython3.11-testsuite", "netbase", "python3", "tmux", "vim",
+]  # fmt: skip
 
 MANAGER = "/org/lxss/Manager1"
 I_MANAGER = "org.lxss.Manager1"
@@ -909,16 +915,21 @@ def tiny_tar(path=None, marker="tiny", change=None, compress=None):
     return data
 
 
-def debian_tar():
-    """The real Debian, made once for each machine and kept in a cache whose
-    key is what went into it."""
-    if os.environ.get("LXSS_TEST_TAR"):
-        return os.environ["LXSS_TEST_TAR"]
+def tar_variable(name):
+    """The environment variable that tells where a Debian is."""
+    return "LXSS_TEST_TAR" + ("" if name == "debian" else f"_{name.upper()}")
+
+
+def debian_tar(name="debian"):
+    """The real Debian with the packages of its name, made once for each machine
+    and kept in a cache whose key is what went into it."""
+    if os.environ.get(tar_variable(name)):
+        return os.environ[tar_variable(name)]
     if not shutil.which("mmdebstrap"):
         raise Skip("mmdebstrap is not installed")
     if os.environ.get("LXSS_TEST_NO_TAR"):
         raise Skip(os.environ["LXSS_TEST_NO_TAR"])
-    recipe = ["--variant=minbase", "--include=" + ",".join(PACKAGES), SUITE]
+    recipe = ["--variant=minbase", "--include=" + ",".join(PACKAGES[name]), SUITE]
     key = hashlib.sha256(" ".join(recipe + [os.uname().machine]).encode()).hexdigest()[:16]
     cache = f"/var/tmp/lxss-tests-{os.getuid()}/cache"
     path = f"{cache}/{key}.tar"
@@ -934,7 +945,7 @@ def debian_tar():
         if made.returncode != 0:
             raise Skip("mmdebstrap made no distribution: " + show(made.stderr, 400).replace("\n", " "))
         os.rename(path + ".part.tar", path)
-    os.environ["LXSS_TEST_TAR"] = path
+    os.environ[tar_variable(name)] = path
     return path
 
 
@@ -965,8 +976,8 @@ class Fixtures:
         world = World(name)
         world.distribution = name
         if name not in world.installed():
-            if name == "debian":
-                source = debian_tar()
+            if name in PACKAGES:
+                source = debian_tar(name)
             else:
                 source = os.path.join(world.work, "tiny.tar")
                 tiny_tar(source)
