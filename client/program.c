@@ -66,6 +66,9 @@ static void put_terminal(DbusWriter *w, const LaunchRequest *request) {
         put_option_name(w, "terminal-size", "(uu)");
         dbus_put_struct(w);
         dbus_put(w, "uu", (uint32_t)request->rows, (uint32_t)request->columns);
+        put_option_name(w, "terminal-pixels", "(uu)");
+        dbus_put_struct(w);
+        dbus_put(w, "uu", (uint32_t)request->x_pixels, (uint32_t)request->y_pixels);
 }
 
 static void put_options(DbusWriter *w, const LaunchRequest *request) {

@@ -71,6 +71,17 @@ static int open_ends(Relay *relay, uint32_t mask, TerminalChoice choice) {
         return 0;
 }
 
+/* All of it: what relay_resize() finds changed later is a SIGWINCH for the program, which would come at its start. */
+static void request_size(const Relay *relay, LaunchRequest *request) {
+        struct winsize size;
+
+        tty_get_size(isatty(relay->output) ? relay->output : relay->input, &size);
+        request->rows = size.ws_row;
+        request->columns = size.ws_col;
+        request->x_pixels = size.ws_xpixel;
+        request->y_pixels = size.ws_ypixel;
+}
+
 int relay_prepare(Relay *relay, LaunchRequest *request, TerminalChoice choice) {
         int ends[2], r;
 
@@ -85,7 +96,7 @@ int relay_prepare(Relay *relay, LaunchRequest *request, TerminalChoice choice) {
         request->terminal_socket = ends[1];
         relay->foreground = relay->tty.fd < 0 || tty_is_foreground(relay->tty.fd);
         request->background = !relay->foreground;
-        tty_get_size(isatty(relay->output) ? relay->output : relay->input, &request->rows, &request->columns);
+        request_size(relay, request);
         return 0;
 }
 

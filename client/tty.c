@@ -7,7 +7,6 @@
 #include "client/tty.h"
 
 #include <stdio.h>
-#include <sys/ioctl.h>
 
 #include "shared/util.h"
 
@@ -57,11 +56,7 @@ void tty_restore(Tty *tty) {
                 ;
 }
 
-void tty_get_size(int fd, uint16_t *ret_rows, uint16_t *ret_columns) {
-        struct winsize size = {};
-
-        if (ioctl(fd, TIOCGWINSZ, &size) < 0)
-                size = (struct winsize){};
-        *ret_rows = size.ws_row;
-        *ret_columns = size.ws_col;
+void tty_get_size(int fd, struct winsize *ret) {
+        if (ioctl(fd, TIOCGWINSZ, ret) < 0)
+                *ret = (struct winsize){};
 }

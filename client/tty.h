@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 
 typedef struct Tty {
@@ -30,5 +31,5 @@ void tty_set_raw(Tty *tty);
 /* Sets exactly the modes that were there before. */
 void tty_restore(Tty *tty);
 
-/* 0 and 0 where fd is no terminal or does not know. */
-void tty_get_size(int fd, uint16_t *ret_rows, uint16_t *ret_columns);
+/* Zeros where fd is no terminal or does not know. */
+void tty_get_size(int fd, struct winsize *ret);

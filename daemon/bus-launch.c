@@ -16,13 +16,15 @@ static const Option launch_options[] = {
         { "terminal", "h", option_fd, offsetof(LaunchRequest, terminal_socket) },
         { "terminal-fds", "au", option_fd_mask, offsetof(LaunchRequest, terminal_mask) },
         { "terminal-size", "(uu)", option_size, offsetof(LaunchRequest, rows) },
+        { "terminal-pixels", "(uu)", option_size, offsetof(LaunchRequest, x_pixels) },
         { "background", "b", option_bool, offsetof(LaunchRequest, background) },
         { "wait", "b", option_not_bool, offsetof(LaunchRequest, no_wait) },
         { "linger", "t", option_u64, offsetof(LaunchRequest, linger_seconds) },
 };
 
-_Static_assert(offsetof(LaunchRequest, columns) == offsetof(LaunchRequest, rows) + sizeof(uint16_t),
-               "option_size() writes rows and columns together");
+_Static_assert(offsetof(LaunchRequest, columns) == offsetof(LaunchRequest, rows) + sizeof(uint16_t) &&
+                       offsetof(LaunchRequest, y_pixels) == offsetof(LaunchRequest, x_pixels) + sizeof(uint16_t),
+               "option_size() writes two numbers together");
 
 /* Duplicates: the message closes its own when it goes. */
 static int read_fds(sd_bus_message *m, LaunchRequest *request, sd_bus_error *reterr) {

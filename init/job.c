@@ -58,7 +58,8 @@ void job_set_foreground(const Job *job, bool foreground) {
 /* Opens a new pty of the instance's devpts, the slave owned by the user as
  * login(1) would leave it. */
 static int open_terminal(const LaunchRequest *request, const Account *account, int *ret_master, int *ret_slave) {
-        struct winsize size = { .ws_row = request->rows, .ws_col = request->columns };
+        struct winsize size = { .ws_row = request->rows, .ws_col = request->columns,
+                                .ws_xpixel = request->x_pixels, .ws_ypixel = request->y_pixels };
         _cleanup_close_ int master = -EBADF, slave = -EBADF;
         int unlock = 0;
 

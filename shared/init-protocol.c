@@ -85,6 +85,8 @@ int init_launch_encode(const LaunchRequest *request, void **ret, size_t *ret_siz
         put_number(&w, request->terminal_mask);
         put_number(&w, request->rows);
         put_number(&w, request->columns);
+        put_number(&w, request->x_pixels);
+        put_number(&w, request->y_pixels);
         put_number(&w, request->n_fds);
         for (size_t i = 0; i < request->n_fds; i++)
                 put_number(&w, request->fds[i].number);
@@ -211,6 +213,8 @@ int init_launch_decode(const void *payload, size_t size, const int *fds, size_t 
         request->terminal_mask = get_number(&r);
         request->rows = get_short(&r);
         request->columns = get_short(&r);
+        request->x_pixels = get_short(&r);
+        request->y_pixels = get_short(&r);
         n_terminal = request->terminal_mask != 0;
         if (flags & ~(uint32_t)(LAUNCH_SHELL | LAUNCH_BACKGROUND) || n_fds < n_terminal)
                 return -EBADMSG;

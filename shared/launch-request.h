@@ -38,8 +38,9 @@ typedef struct LaunchRequest {
          * sends the pty's master to the caller (one byte with SCM_RIGHTS). */
         uint32_t terminal_mask;
         int terminal_socket;
-        uint16_t rows, columns; /* of that terminal at the start; 0: unknown */
-        bool background;        /* the program is not to be in that terminal's foreground (tcsetpgrp(3)) */
+        uint16_t rows, columns;      /* of that terminal at the start; 0: unknown */
+        uint16_t x_pixels, y_pixels; /* the same in pixels */
+        bool background;             /* the program is not to be in that terminal's foreground (tcsetpgrp(3)) */
 
         bool shell;         /* argv's words, joined by spaces, go to the user's shell with -c */
         bool no_wait;       /* fail with OperationPending rather than wait */

@@ -110,6 +110,21 @@ def test_the_window_has_the_callers_size_and_follows_it(debian):
 
 
 @closes_terminals
+def test_a_window_that_keeps_its_size_says_nothing_of_it(debian):
+    # 0x5413: TIOCGWINSZ. The pixels are there from the start too, or they would be a change.
+    script = '$| = 1; $SIG{WINCH} = sub { $n++ }; sub size { my $s = "\\0" x 8; ioctl(STDIN, 0x5413, $s); join " ", unpack("S4", $s) }' \
+        'print "first ", size(), "\\n"; $x = <STDIN>; print "then ", size(), " after ", $n + 0, " changes\\n"'  # fmt: skip
+    debian.hold()
+    for _ in range(10):
+        terminal = on_terminal(debian, "perl", "-e", script)
+        terminal.sees("first 33 101 1010 660\r\n")
+        wait_for("lxctl has the terminal", terminal.is_raw)
+        terminal.types("x\n")
+        terminal.sees("then 33 101 1010 660 after 0 changes\r\n")
+        terminal.ends(0)
+
+
+@closes_terminals
 def test_after_thousands_of_resizes_the_last_one_holds(debian):
     terminal = on_terminal(debian, "sh", "-c", "echo ready; read x; stty size")
     terminal.sees("ready")

@@ -152,7 +152,8 @@ class Terminal:
         termios.tcsetattr(self.slave, termios.TCSANOW, modes)
 
     def resize(self, rows, columns):
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        """To so many characters of 10 by 20 pixels."""
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, columns * 10, rows * 20))
 
     def foreground(self):
         """As the shell's fg with a job that is stopped."""

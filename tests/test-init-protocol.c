@@ -95,6 +95,8 @@ static LaunchRequest *make_request(void) {
         request->terminal_mask = 5;
         request->rows = 50;
         request->columns = 65535;
+        request->x_pixels = 1280;
+        request->y_pixels = 1024;
         request->shell = true;
         return request;
 }
@@ -122,6 +124,8 @@ static void assert_same(const LaunchRequest *a, const LaunchRequest *b) {
         ck_assert_uint_eq(a->terminal_mask, b->terminal_mask);
         ck_assert_uint_eq(a->rows, b->rows);
         ck_assert_uint_eq(a->columns, b->columns);
+        ck_assert_uint_eq(a->x_pixels, b->x_pixels);
+        ck_assert_uint_eq(a->y_pixels, b->y_pixels);
         ck_assert_int_eq(a->shell, b->shell);
 }
 
@@ -240,7 +244,8 @@ START_TEST(trailing_bytes_are_refused) {
 }
 END_TEST
 
-/* Words of a payload up to the strings: flags, closed and terminal masks, rows, columns, number of descriptors. */
+/* Words of a payload up to the strings: flags, closed and terminal masks, rows, columns, their
+ * pixels, number of descriptors. */
 static int decode_words(const uint32_t *words, size_t n, size_t n_fds) {
         static const int fds[] = { 1001, 1002, 1003 };
         LaunchRequest *back = NULL;
@@ -254,11 +259,11 @@ static int decode_words(const uint32_t *words, size_t n, size_t n_fds) {
 }
 
 START_TEST(the_descriptors_are_those_that_the_request_names) {
-        static const uint32_t two[] = { 0, 0, 0, 0, 0, 2, 3, 4, 0, 0, 0, 0, 0 },
-                              twice[] = { 0, 0, 0, 0, 0, 2, 3, 3, 0, 0, 0, 0, 0 },
-                              descending[] = { 0, 0, 0, 0, 0, 2, 4, 3, 0, 0, 0, 0, 0 },
-                              negative[] = { 0, 0, 0, 0, 0, 2, 3, UINT32_MAX, 0, 0, 0, 0, 0 },
-                              terminal[] = { 0, 0, 1, 0, 0, 2, 3, 4, 0, 0, 0, 0, 0 };
+        static const uint32_t two[] = { 0, 0, 0, 0, 0, 0, 0, 2, 3, 4, 0, 0, 0, 0, 0 },
+                              twice[] = { 0, 0, 0, 0, 0, 0, 0, 2, 3, 3, 0, 0, 0, 0, 0 },
+                              descending[] = { 0, 0, 0, 0, 0, 0, 0, 2, 4, 3, 0, 0, 0, 0, 0 },
+                              negative[] = { 0, 0, 0, 0, 0, 0, 0, 2, 3, UINT32_MAX, 0, 0, 0, 0, 0 },
+                              terminal[] = { 0, 0, 1, 0, 0, 0, 0, 2, 3, 4, 0, 0, 0, 0, 0 };
 
         ck_assert_int_eq(decode_words(two, ELEMENTSOF(two), 2), 0);
         ck_assert_int_eq(decode_words(two, ELEMENTSOF(two), 1), -EBADMSG);
@@ -275,9 +280,9 @@ END_TEST
 START_TEST(lying_counts_are_refused_before_anything_is_allocated_for_them) {
         static const uint32_t lies[] = { 1, 2, 0x3fffffff, 0x40000000, 0x7fffffff, UINT32_MAX };
 
-        for (size_t at = 5; at < 11; at++)
+        for (size_t at = 7; at < 13; at++)
                 for (size_t i = 0; i < ELEMENTSOF(lies); i++) {
-                        uint32_t words[11] = { 0 };
+                        uint32_t words[13] = { 0 };
 
                         words[at] = lies[i];
                         ck_assert_int_eq(decode_words(words, ELEMENTSOF(words), 0), -EBADMSG);
@@ -287,7 +292,7 @@ END_TEST
 
 START_TEST(unknown_flags_of_a_request_are_refused) {
         for (int bit = 2; bit < 32; bit++) {
-                uint32_t words[11] = { 1u << bit };
+                uint32_t words[13] = { 1u << bit };
 
                 ck_assert_int_eq(decode_words(words, ELEMENTSOF(words), 0), -EBADMSG);
         }
@@ -295,8 +300,8 @@ START_TEST(unknown_flags_of_a_request_are_refused) {
 END_TEST
 
 START_TEST(rows_and_columns_have_sixteen_bits) {
-        for (size_t at = 3; at <= 4; at++) {
-                uint32_t words[11] = { 0 };
+        for (size_t at = 3; at <= 6; at++) {
+                uint32_t words[13] = { 0 };
 
                 words[at] = UINT16_MAX;
                 ck_assert_int_eq(decode_words(words, ELEMENTSOF(words), 0), 0);
@@ -307,10 +312,10 @@ START_TEST(rows_and_columns_have_sixteen_bits) {
 END_TEST
 
 START_TEST(strings_end_with_their_only_nul) {
-        static const uint32_t no_nul[] = { 0, 0, 0, 0, 0, 0, 4, 0x78787878, 0, 0, 0, 0 },
-                              early[] = { 0, 0, 0, 0, 0, 0, 4, 0x00780078, 0, 0, 0, 0 },
-                              good[] = { 0, 0, 0, 0, 0, 0, 4, 0x00787878, 0, 0, 0, 0 },
-                              null_argument[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0 };
+        static const uint32_t no_nul[] = { 0, 0, 0, 0, 0, 0, 0, 0, 4, 0x78787878, 0, 0, 0, 0 },
+                              early[] = { 0, 0, 0, 0, 0, 0, 0, 0, 4, 0x00780078, 0, 0, 0, 0 },
+                              good[] = { 0, 0, 0, 0, 0, 0, 0, 0, 4, 0x00787878, 0, 0, 0, 0 },
+                              null_argument[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0 };
 
         ck_assert_int_eq(decode_words(good, ELEMENTSOF(good), 0), 0);
         ck_assert_int_eq(decode_words(no_nul, ELEMENTSOF(no_nul), 0), -EBADMSG);
@@ -321,7 +326,7 @@ END_TEST
 
 START_TEST(refused_descriptors_stay_the_callers) {
         _cleanup_close_ int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        static const uint32_t words[] = { 0, 0, 0, 0, 0, 1, 3, 0, 0, 0, 0, 1 };
+        static const uint32_t words[] = { 0, 0, 0, 0, 0, 0, 0, 1, 3, 0, 0, 0, 0, 1 };
         LaunchRequest *back = NULL;
 
         ck_assert_int_eq(init_launch_decode(words, sizeof(words), &fd, 1, &back), -EBADMSG);
