@@ -57,9 +57,6 @@ class Screen:
         self.tmux("new-session", "-d", "-c", self.folder, "-x", f"{COLUMNS}", "-y", f"{ROWS}", shell)
         self.tty = self.tmux("display-message", "-p", "#{pane_tty}").strip()
         self.prompts()
-        # Without pixels: a program under lxctl learns them only after its start, by a SIGWINCH, for which
-        # vim draws its message away and a busy less forgets a key.
-        self.size(termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         self.clears(f"alias run='{runner}'")
 
     def tmux(self, *words):
@@ -87,18 +84,12 @@ class Screen:
         self.enters(f"{command}; clear")
         self.waits("an empty screen", lambda: self.text() == PROMPT.rstrip())
 
-    def size(self, request, value):
-        fd = os.open(self.tty, os.O_RDWR | os.O_NOCTTY)
-        try:
-            return fcntl.ioctl(fd, request, value)
-        finally:
-            os.close(fd)
-
     def resizes(self, rows, columns):
         """Changes the window's size and waits until its terminal knows."""
 
         def arrived():
-            return struct.unpack("HHHH", self.size(termios.TIOCGWINSZ, bytes(8)))[:2] == (rows, columns)
+            with open(self.tty, "rb", buffering=0, opener=lambda path, flags: os.open(path, flags | os.O_NOCTTY)) as tty:
+                return struct.unpack("HHHH", fcntl.ioctl(tty, termios.TIOCGWINSZ, bytes(8)))[:2] == (rows, columns)
 
         self.tmux("resize-window", "-x", f"{columns}", "-y", f"{rows}")
         self.waits("the new size", arrived)
