@@ -542,10 +542,12 @@ class Pythons:
             raise Skip(f"the distribution's Python does not run on this host: {show(tried.said[-200:])}")
 
     def lines(self, options):
-        """The command lines, {where: words}; both have their temporary files on the same file system."""
+        """The command lines, {where: words}; both have their temporary files on the same file system, and the
+        limits of a login."""
+        limits = ["prlimit", "--core=0:", "--nofile=1024:", "--stack=8388608:"]
         there = ["-e", "TMPDIR=/var/tmp", "--", self.there]
         return {
-            "here": ["env", f"TMPDIR={self.temporary}", self.here, "-m", "test", f"--junit-xml={self.folder}/here", *options],
+            "here": [*limits, "env", f"TMPDIR={self.temporary}", self.here, "-m", "test", f"--junit-xml={self.folder}/here", *options],
             "there": [program("lxctl"), "launch", "-d", "programs", *there, "-m", "test",
                       f"--junit-xml=/mnt/host{self.folder}/there", *options],
         }  # fmt: skip
