@@ -113,6 +113,19 @@ static int end_as_program(const Program *program) {
         signal_die(program->status);
 }
 
+/* An lxssd that was just leaving took the connection and not the request: the next one gets it. */
+static int start_program(Command *command, Program *program, Connection **connection, const LaunchRequest *request,
+                         Failure *reterr) {
+        int r = program_start(program, *connection, request, reterr);
+
+        if (r != -ECONNRESET && r != -EPIPE)
+                return r;
+        failure_clear(reterr);
+        *connection = connection_free(*connection);
+        r = command_connect(command, ACTIVATE_FOR_INSTANCE, connection, reterr);
+        return r < 0 ? r : program_start(program, *connection, request, reterr);
+}
+
 static int launch(Command *command, const LaunchOptions *options, LaunchRequest *request) {
         _cleanup_program_ Program program = PROGRAM_NONE;
         _cleanup_failure_ Failure failure = {};
@@ -133,7 +146,7 @@ static int launch(Command *command, const LaunchOptions *options, LaunchRequest 
         program.signal_fd = signals_block();
         if (program.signal_fd < 0)
                 return command_fail(command, program.signal_fd, NULL);
-        r = program_start(&program, connection, request, &failure);
+        r = start_program(command, &program, &connection, request, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
         closep(&request->terminal_socket); /* so that the far end's fate shows at ours */

@@ -409,6 +409,7 @@ int program_start(Program *program, Connection *connection, const LaunchRequest 
         program->connection = connection;
         program->terminal = request->terminal_mask != 0;
         program->foreground = !request->background;
+        free(program->distribution);
         program->distribution = request->distribution ? strdup(request->distribution) : NULL;
         write_launch(&w, request);
         r = connection_send(connection, &w, &program->launch_call);
