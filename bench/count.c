@@ -26,13 +26,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NAME_MAX_SIZE 16 /* TASK_COMM_LEN */
+#define NAME_SIZE 17 /* TASK_COMM_LEN, and the newline that /proc puts behind it */
 #define PROCESSES_MAX 256
 #define PROGRAMS_MAX 32
 #define QUIET_NS 300000000L
 
 typedef struct Program {
-        char name[NAME_MAX_SIZE];
+        char name[NAME_SIZE];
         uint64_t count;
 } Program;
 
@@ -56,7 +56,7 @@ static void die(const char *what) {
 
 /* The entry of the program that the process runs now. */
 static Program *program_of(pid_t pid) {
-        char path[64], name[NAME_MAX_SIZE + 1] = "?";
+        char path[64], name[NAME_SIZE] = "?";
         FILE *file;
 
         snprintf(path, sizeof(path), "/proc/%d/comm", pid);
@@ -71,7 +71,7 @@ static Program *program_of(pid_t pid) {
                         return &programs[i];
         if (n_programs == PROGRAMS_MAX)
                 die("too many programs");
-        snprintf(programs[n_programs].name, NAME_MAX_SIZE, "%s", name);
+        memcpy(programs[n_programs].name, name, sizeof(name));
         return &programs[n_programs++];
 }
 

@@ -15,19 +15,6 @@ static const Option option_table[] = {
         { 0 },
 };
 
-static int begin(Connection *connection, const char *const *names, bool terminate, char **ret_path, Failure *reterr) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
-        DbusArray options;
-
-        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "Clone", "ssa{sv}");
-        dbus_put(&w, "ss", names[0], names[1]);
-        options = dbus_open_array(&w, '{');
-        if (terminate)
-                remote_put_option(&w, "terminate", "b", true);
-        dbus_close_array(&w, options);
-        return operation_begin(connection, &w, ret_path, reterr);
-}
-
 static void print_success(const Command *command, const char *const *names) {
         Json json = JSON_ON(stdout);
 
@@ -49,22 +36,13 @@ static void print_success(const Command *command, const char *const *names) {
 }
 
 static int clone_distribution(Command *command, const char *const *names, bool terminate) {
-        _cleanup_failure_ Failure failure = {};
-        _cleanup_close_ int signal_fd = -EBADF;
-        _cleanup_free_ char *path = NULL;
-        _cleanup_connection_ Connection *connection = NULL;
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
         int r;
 
-        r = command_connect(command, ACTIVATE_FOR_INSTANCE, &connection, &failure);
-        if (r < 0)
-                return command_fail(command, r, &failure);
-        signal_fd = signals_block_termination();
-        if (signal_fd < 0)
-                return command_fail(command, signal_fd, NULL);
-        r = begin(connection, names, terminate, &path, &failure);
-        if (r < 0)
-                return command_fail(command, r, &failure);
-        r = operation_wait(command, connection, path, signal_fd);
+        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "Clone", "ssa{sv}");
+        dbus_put(&w, "ss", names[0], names[1]);
+        operation_put_terminate(&w, terminate);
+        r = operation_run(command, ACTIVATE_FOR_INSTANCE, &w);
         if (r < 0)
                 signal_die(-r);
         if (r == EXIT_SUCCESS)
@@ -74,16 +52,10 @@ static int clone_distribution(Command *command, const char *const *names, bool t
 
 static int run_clone(Command *command) {
         const char *names[2] = { NULL, NULL };
-        bool terminate = false;
-        int id;
+        bool terminate;
 
-        while ((id = command_next(command)) != OPTION_DONE) {
-                if (id == OPTION_WORD)
-                        id = command_take_word(command, 2, names);
-                if (id < 0)
-                        return command->exit_code;
-                terminate |= id == CLONE_TERMINATE;
-        }
+        if (command_words_and_flag(command, 2, names, CLONE_TERMINATE, &terminate) < 0)
+                return command->exit_code;
         if (!names[1])
                 return command_usage(command, "Name the distribution and what the other one is to be called: lxctl clone NAME NEW");
         return clone_distribution(command, names, terminate);

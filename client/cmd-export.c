@@ -29,12 +29,10 @@ typedef struct Export {
         ArchiveFormat format;
         bool terminate, to_stdout;
         Target target;
-        char *operation; /* object path, owned */
 } Export;
 
 static void export_finish(Export *export) {
         target_finish(&export->target);
-        free(export->operation);
 }
 
 static int usage(Command *command, int r) {
@@ -87,18 +85,16 @@ static int open_stdout(Command *command, Export *export) {
         return export->target.fd < 0 ? -errno : 0;
 }
 
-static int begin(Connection *connection, Export *export, Failure *reterr) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+static void write_call(DbusWriter *w, const Export *export) {
         DbusArray options;
 
-        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "Export", "sha{sv}");
-        dbus_put(&w, "sh", export->name, export->target.fd);
-        options = dbus_open_array(&w, '{');
-        remote_put_option(&w, "format", "s", archive_format_to_string(export->format));
+        dbus_begin_call(w, MANAGER_PATH, MANAGER_INTERFACE, "Export", "sha{sv}");
+        dbus_put(w, "sh", export->name, export->target.fd);
+        options = dbus_open_array(w, '{');
+        remote_put_option(w, "format", "s", archive_format_to_string(export->format));
         if (export->terminate)
-                remote_put_option(&w, "terminate", "b", true);
-        dbus_close_array(&w, options);
-        return operation_begin(connection, &w, &export->operation, reterr);
+                remote_put_option(w, "terminate", "b", true);
+        dbus_close_array(w, options);
 }
 
 static void print_success(const Command *command, const Export *export) {
@@ -124,21 +120,11 @@ static void print_success(const Command *command, const Export *export) {
 }
 
 static int export_to(Command *command, Export *export) {
-        _cleanup_failure_ Failure failure = {};
-        _cleanup_close_ int signal_fd = -EBADF;
-        _cleanup_connection_ Connection *connection = NULL;
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
         int r;
 
-        r = command_connect(command, ACTIVATE, &connection, &failure);
-        if (r < 0)
-                return command_fail(command, r, &failure);
-        signal_fd = signals_block_termination();
-        if (signal_fd < 0)
-                return command_fail(command, signal_fd, NULL);
-        r = begin(connection, export, &failure);
-        if (r < 0)
-                return command_fail(command, r, &failure);
-        r = operation_wait(command, connection, export->operation, signal_fd);
+        write_call(&w, export);
+        r = operation_run(command, ACTIVATE, &w);
         if (r < 0) {
                 target_finish(&export->target);
                 signal_die(-r);

@@ -36,16 +36,10 @@ static int rename_distribution(Command *command, const char *const *names, bool 
 
 static int run_rename(Command *command) {
         const char *names[2] = { NULL, NULL };
-        bool terminate = false;
-        int id;
+        bool terminate;
 
-        while ((id = command_next(command)) != OPTION_DONE) {
-                if (id == OPTION_WORD)
-                        id = command_take_word(command, 2, names);
-                if (id < 0)
-                        return command->exit_code;
-                terminate |= id == RENAME_TERMINATE;
-        }
+        if (command_words_and_flag(command, 2, names, RENAME_TERMINATE, &terminate) < 0)
+                return command->exit_code;
         if (!names[1])
                 return command_usage(command, "Name the distribution and what it is to be called: lxctl rename OLD NEW");
         return rename_distribution(command, names, terminate);

@@ -16,19 +16,6 @@ static const Option option_table[] = {
         { 0 },
 };
 
-static int begin(Connection *connection, const char *name, bool terminate, char **ret_path, Failure *reterr) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
-        DbusArray options;
-
-        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "Uninstall", "sa{sv}");
-        dbus_put(&w, "s", name);
-        options = dbus_open_array(&w, '{');
-        if (terminate)
-                remote_put_option(&w, "terminate", "b", true);
-        dbus_close_array(&w, options);
-        return operation_begin(connection, &w, ret_path, reterr);
-}
-
 static void print_success(const Command *command, const char *name) {
         Json json = JSON_ON(stdout);
 
@@ -45,22 +32,13 @@ static void print_success(const Command *command, const char *name) {
 }
 
 static int uninstall(Command *command, const char *name, bool terminate) {
-        _cleanup_failure_ Failure failure = {};
-        _cleanup_close_ int signal_fd = -EBADF;
-        _cleanup_free_ char *path = NULL;
-        _cleanup_connection_ Connection *connection = NULL;
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
         int r;
 
-        r = command_connect(command, ACTIVATE, &connection, &failure);
-        if (r < 0)
-                return command_fail(command, r, &failure);
-        signal_fd = signals_block_termination();
-        if (signal_fd < 0)
-                return command_fail(command, signal_fd, NULL);
-        r = begin(connection, name, terminate, &path, &failure);
-        if (r < 0)
-                return command_fail(command, r, &failure);
-        r = operation_wait(command, connection, path, signal_fd);
+        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "Uninstall", "sa{sv}");
+        dbus_put(&w, "s", name);
+        operation_put_terminate(&w, terminate);
+        r = operation_run(command, ACTIVATE, &w);
         if (r < 0)
                 signal_die(-r);
         if (r == EXIT_SUCCESS)
@@ -70,16 +48,10 @@ static int uninstall(Command *command, const char *name, bool terminate) {
 
 static int run_uninstall(Command *command) {
         const char *name = NULL;
-        bool terminate = false;
-        int id;
+        bool terminate;
 
-        while ((id = command_next(command)) != OPTION_DONE) {
-                if (id == OPTION_WORD)
-                        id = command_take_word(command, 1, &name);
-                if (id < 0)
-                        return command->exit_code;
-                terminate |= id == UNINSTALL_TERMINATE;
-        }
+        if (command_words_and_flag(command, 1, &name, UNINSTALL_TERMINATE, &terminate) < 0)
+                return command->exit_code;
         if (!name)
                 return command_usage(command, "Which distribution? lxctl list shows them.");
         return uninstall(command, name, terminate);

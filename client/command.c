@@ -87,6 +87,21 @@ int command_words(Command *command, size_t min, size_t max, const char **ret_wor
         return 0;
 }
 
+int command_words_and_flag(Command *command, size_t max, const char **words, int flag, bool *ret) {
+        bool found = false;
+        int id;
+
+        while ((id = command_next(command)) != OPTION_DONE) {
+                if (id == OPTION_WORD)
+                        id = command_take_word(command, max, words);
+                if (id < 0)
+                        return id;
+                found |= id == flag;
+        }
+        *ret = found;
+        return 0;
+}
+
 int command_usage(Command *command, const char *format, ...) {
         _cleanup_free_ char *text = NULL;
         va_list arguments;

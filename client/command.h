@@ -56,6 +56,10 @@ int command_words(Command *command, size_t min, size_t max, const char **ret_wor
 /* Stores one more word, or complains that there are too many. 0, or -ECANCELED. */
 int command_take_word(Command *command, size_t max, const char **words);
 
+/* For verbs with words and one option, a flag with this id: takes at most `max` words, and says whether the flag
+ * was there. 0, or -ECANCELED. Missing words are as they were. */
+int command_words_and_flag(Command *command, size_t max, const char **words, int flag, bool *ret);
+
 /* Says that the command line is wrong. Returns the exit code. */
 int command_usage(Command *command, const char *format, ...) _printf_(2, 3);
 

@@ -126,6 +126,14 @@ static int follow_operation(Follow *follow, int signal_fd) {
         return r;
 }
 
+void operation_put_terminate(DbusWriter *w, bool terminate) {
+        DbusArray options = dbus_open_array(w, '{');
+
+        if (terminate)
+                remote_put_option(w, "terminate", "b", true);
+        dbus_close_array(w, options);
+}
+
 int operation_begin(Connection *connection, DbusWriter *call, char **ret_path, Failure *reterr) {
         _cleanup_incoming_ Incoming *answer = NULL;
         DbusReader reader;
@@ -159,4 +167,23 @@ int operation_wait(Command *command, Connection *connection, const char *path, i
                 return -follow.signo;
         }
         return command_fail(command, -EIO, &failure);
+}
+
+int operation_run(Command *command, Activation activation, DbusWriter *call) {
+        _cleanup_failure_ Failure failure = {};
+        _cleanup_close_ int signal_fd = -EBADF;
+        _cleanup_free_ char *path = NULL;
+        _cleanup_connection_ Connection *connection = NULL;
+        int r;
+
+        r = command_connect(command, activation, &connection, &failure);
+        if (r < 0)
+                return command_fail(command, r, &failure);
+        signal_fd = signals_block_termination();
+        if (signal_fd < 0)
+                return command_fail(command, signal_fd, NULL);
+        r = operation_begin(connection, call, &path, &failure);
+        if (r < 0)
+                return command_fail(command, r, &failure);
+        return operation_wait(command, connection, path, signal_fd);
 }

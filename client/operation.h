@@ -9,6 +9,13 @@
  * negative errno with *reterr set. */
 int operation_begin(Connection *connection, DbusWriter *call, char **ret_path, Failure *reterr);
 
+/* The a{sv} of operations whose one option it is to end a running instance first. */
+void operation_put_terminate(DbusWriter *w, bool terminate);
+
+/* The whole of it for verbs that need nothing in between: connects, makes the
+ * call, and stands by. Says why it failed. Returns as operation_wait(). */
+int operation_run(Command *command, Activation activation, DbusWriter *call);
+
 /* Shows progress until the operation at `path` is finished. Ctrl-C (or SIGTERM,
  * SIGHUP) cancels it, and lxssd then cleans up; a second one does not wait for that.
  * signal_fd is signals_block_termination()'s, which is called before the

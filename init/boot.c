@@ -44,39 +44,12 @@ static void warn(const char *format, ...) {
                 tell(sentence);
 }
 
-/* read_regular_file(), with links followed. */
-static int read_file(const char *path, size_t limit, char **ret, size_t *ret_size) {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        _cleanup_free_ char *text = NULL;
-        struct stat st;
-        ssize_t n;
-
-        if (fd < 0)
-                return -errno;
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (!S_ISREG(st.st_mode))
-                return -EINVAL;
-        if ((uint64_t)st.st_size > limit)
-                return -EFBIG;
-        text = malloc(st.st_size + 1);
-        if (!text)
-                return -ENOMEM;
-        n = read_up_to(fd, text, st.st_size);
-        if (n < 0)
-                return n;
-        text[n] = '\0';
-        *ret = steal_pointer(&text);
-        *ret_size = n;
-        return 0;
-}
-
 static void load(WslConf *conf) {
         _cleanup_free_ char *text = NULL;
         size_t size;
         int r;
 
-        r = read_file(WSL_CONF_PATH, WSL_CONF_MAX, &text, &size);
+        r = read_linked_file(WSL_CONF_PATH, WSL_CONF_MAX, &text, &size);
         if (r == 0)
                 r = wsl_conf_parse(text, size, conf);
         for (char **w = conf->warnings; w && *w; w++)
@@ -104,7 +77,7 @@ static int write_hosts(const char *name) {
         size_t size;
         int n;
 
-        (void)read_file(HOSTS, HOSTS_MAX, &inherited, &size);
+        (void)read_linked_file(HOSTS, HOSTS_MAX, &inherited, &size);
         n = asprintf(&text,
                      "# Made by LXSS at the start of this instance, from the host's own " HOSTS ".\n"
                      "# To have the distribution's instead, write into " WSL_CONF_PATH ":\n"
@@ -319,7 +292,7 @@ static void mount_fstab(void) {
         size_t size;
         int r;
 
-        r = read_file(FSTAB, FSTAB_MAX, &fstab, &size);
+        r = read_linked_file(FSTAB, FSTAB_MAX, &fstab, &size);
         if (r == 0 && has_entries(fstab))
                 mount_all();
         else if (r < 0 && r != -ENOENT)

@@ -64,15 +64,11 @@ ssize_t read_up_to(int fd, void *buffer, size_t size) {
         return done;
 }
 
-int read_regular_file(int dirfd, const char *path, size_t limit, char **ret, size_t *ret_size) {
-        _cleanup_close_ int fd = -EBADF;
+static int read_open_file(int fd, size_t limit, char **ret, size_t *ret_size) {
         _cleanup_free_ char *buffer = NULL;
         struct stat st;
         ssize_t n;
 
-        fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-        if (fd < 0)
-                return -errno;
         if (fstat(fd, &st) < 0)
                 return -errno;
         if (!S_ISREG(st.st_mode))
@@ -91,4 +87,18 @@ int read_regular_file(int dirfd, const char *path, size_t limit, char **ret, siz
                 *ret_size = n;
         *ret = steal_pointer(&buffer);
         return 0;
+}
+
+#define READ_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+
+int read_regular_file(int dirfd, const char *path, size_t limit, char **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = openat(dirfd, path, READ_FLAGS | O_NOFOLLOW);
+
+        return fd < 0 ? -errno : read_open_file(fd, limit, ret, ret_size);
+}
+
+int read_linked_file(const char *path, size_t limit, char **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = open(path, READ_FLAGS);
+
+        return fd < 0 ? -errno : read_open_file(fd, limit, ret, ret_size);
 }

@@ -103,3 +103,6 @@ ssize_t read_up_to(int fd, void *buffer, size_t size);
  * Returns 0; -EFBIG over the limit; -EINVAL where it is no regular file; or
  * another negative errno. The caller frees *ret. ret_size may be NULL. */
 int read_regular_file(int dirfd, const char *path, size_t limit, char **ret, size_t *ret_size);
+
+/* The same with links followed. */
+int read_linked_file(const char *path, size_t limit, char **ret, size_t *ret_size);
