@@ -183,6 +183,15 @@ static int method_clone(sd_bus_message *m, void *userdata, sd_bus_error *reterr)
         return r < 0 ? r : reply_operation(m, operation);
 }
 
+static void on_renamed(const sd_bus_error *error, void *userdata) {
+        g_autoptr(sd_bus_message) m = userdata;
+
+        if (error)
+                (void)sd_bus_reply_method_error(m, error);
+        else
+                (void)sd_bus_reply_method_return(m, NULL);
+}
+
 static int method_rename(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         const char *name, *new_name;
         int r;
@@ -190,8 +199,10 @@ static int method_rename(sd_bus_message *m, void *userdata, sd_bus_error *reterr
         r = sd_bus_message_read(m, "ss", &name, &new_name);
         if (r < 0)
                 return r;
-        r = manager_rename(bus_manager(userdata), name, new_name, reterr);
-        return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
+        r = manager_rename(bus_manager(userdata), name, new_name, on_renamed, sd_bus_message_ref(m), reterr);
+        if (r < 0)
+                sd_bus_message_unref(m);
+        return r < 0 ? r : 1;
 }
 
 static int method_set_default(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {

@@ -101,7 +101,7 @@ static Peer *add_peer(Bus *bus, sd_bus *connection, uid_t uid, const char *name)
         Peer *peer = g_new0(Peer, 1);
 
         *peer = (Peer){ .bus = bus, .connection = connection, .name = g_strdup(name) };
-        peer->client = manager_client_new(bus->manager, uid);
+        peer->client = manager_client_new(bus->manager, uid, name ? -EBADF : sd_bus_get_fd(connection));
         g_hash_table_add(bus->peers, peer);
         g_hash_table_insert(bus->clients, peer->client, peer);
         if (peer->name)

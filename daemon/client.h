@@ -11,5 +11,6 @@
 typedef struct Client {
         uint64_t id;
         uid_t uid;
+        int fd; /* its connection, which hangs up when it goes (borrowed); negative: it has none of its own */
         GQueue processes; /* Process, borrowed: what it has launched and is not over; daemon/process.h keeps it */
 } Client;

@@ -55,6 +55,7 @@ int hold_new(sd_event *event, Instance *instance, uid_t uid, manager_held_t call
         hold->ours = pair[0];
         hold->theirs = pair[1];
         hold->client.uid = uid;
+        hold->client.fd = hold->ours;
         hold->events = *events;
         hold->userdata = userdata;
         r = sd_event_add_io(event, &hold->source, hold->ours, EPOLLRDHUP, on_hangup, hold);

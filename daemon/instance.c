@@ -7,6 +7,7 @@
 
 #include "daemon/instance.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -178,6 +179,27 @@ void instance_check_clients(Instance *instance) {
                  sd_event_add_time_relative(instance->host->event, &instance->linger_source, CLOCK_MONOTONIC,
                                             seconds * G_USEC_PER_SEC, 0, on_linger_over, instance) < 0)
                 instance_stop(instance);
+}
+
+static bool has_hung_up(const Client *client) {
+        struct pollfd p = { .fd = client->fd, .events = POLLRDHUP };
+
+        return client->fd >= 0 && poll(&p, 1, 0) > 0;
+}
+
+bool instance_is_left(const Instance *instance) {
+        GHashTableIter i;
+        void *client;
+
+        if (instance->state == INSTANCE_STOPPING || instance->state == INSTANCE_STOPPED)
+                return true;
+        if (instance->linger_seconds != LINGER_NONE)
+                return false;
+        g_hash_table_iter_init(&i, instance->clients);
+        while (g_hash_table_iter_next(&i, &client, NULL))
+                if (!has_hung_up(client))
+                        return false;
+        return true;
 }
 
 void instance_add_client(Instance *instance, Client *client) {

@@ -79,6 +79,8 @@ int instance_set_foreground(Instance *instance, Process *process, bool foregroun
 int instance_signal(Instance *instance, Process *process, int signal, bool group);
 
 Distribution *instance_distribution(const Instance *instance);
+/* Whether it is ending, or will as soon as lxssd looks: everybody who held it open has hung up. */
+bool instance_is_left(const Instance *instance);
 InstanceState instance_state(const Instance *instance);
 pid_t instance_leader(const Instance *instance);
 uint64_t instance_start_time(const Instance *instance);

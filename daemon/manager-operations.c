@@ -194,9 +194,12 @@ int manager_install(Manager *manager, Client *client, const InstallRequest *requ
         return 0;
 }
 
-/* Where the distribution runs, only if its instance is to be ended. */
+/* Where the distribution runs, only if its instance is to be ended. The clients of one that is left may not have
+ * been reaped yet, and whoever comes straight after the last of them cannot know. */
 static int refuse_running(Manager *manager, const Distribution *d, bool terminate, const char *verb, sd_bus_error *reterr) {
-        if (terminate || !manager_find_instance(manager, d->name))
+        const Instance *instance = manager_find_instance(manager, d->name);
+
+        if (terminate || !instance || instance_is_left(instance))
                 return 0;
         return error_set(reterr, LXSS_ERROR_DISTRIBUTION_RUNNING,
                          "%s is running. End it first (lxctl terminate %s), or %s it with --terminate.", d->name, d->name, verb);
@@ -302,8 +305,61 @@ int manager_clone(Manager *manager, Client *client, const CloneRequest *request,
         return 0;
 }
 
-int manager_rename(Manager *manager, const char *name, const char *new_name, sd_bus_error *reterr) {
-        g_autofree char *before = NULL;
+static int rename_at_rest(Manager *manager, Distribution *d, const char *new_name, sd_bus_error *reterr) {
+        g_autofree char *before = g_strdup(d->name);
+        int r = registry_rename(manager->registry, d, new_name, reterr);
+
+        if (streq(before, d->name))
+                return r;
+        log_info("rename %s to %s: done", before, d->name);
+        manager->events.distribution_removed(before, manager->userdata);
+        manager->events.distribution_added(d, manager->userdata);
+        return r;
+}
+
+/* One that waits for the end of an instance that is left. */
+typedef struct Renaming {
+        Manager *manager;
+        char *name, *new_name;
+        manager_renamed_t callback;
+        void *userdata;
+} Renaming;
+
+static void renaming_free(void *p) {
+        Renaming *renaming = p;
+
+        g_free(renaming->name);
+        g_free(renaming->new_name);
+        g_free(renaming);
+}
+
+static int on_renaming(sd_event_source *source _unused_, void *userdata) {
+        Renaming *renaming = userdata;
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+
+        if (manager_rename(renaming->manager, renaming->name, renaming->new_name, renaming->callback, renaming->userdata,
+                           &error) < 0)
+                renaming->callback(&error, renaming->userdata);
+        return 0;
+}
+
+/* From the loop, when the instance is no longer among ours. */
+static void on_gone_before_renaming(void *userdata) {
+        Renaming *renaming = userdata;
+        sd_event_source *source;
+
+        /* Without memory for a timer there is none for anything else. */
+        if (sd_event_add_defer(renaming->manager->event, &source, on_renaming, renaming) < 0)
+                abort();
+        (void)sd_event_source_set_destroy_callback(source, renaming_free);
+        (void)sd_event_source_set_floating(source, true);
+        sd_event_source_unref(source);
+}
+
+int manager_rename(Manager *manager, const char *name, const char *new_name, manager_renamed_t callback, void *userdata,
+                   sd_bus_error *reterr) {
+        Instance *instance;
+        Renaming *renaming;
         Distribution *d;
         int r;
 
@@ -311,14 +367,18 @@ int manager_rename(Manager *manager, const char *name, const char *new_name, sd_
             (r = registry_resolve(manager->registry, name, &d, reterr)) < 0 ||
             (r = refuse_running(manager, d, false, "rename", reterr)) < 0)
                 return r;
-        before = g_strdup(d->name);
-        r = registry_rename(manager->registry, d, new_name, reterr);
-        if (streq(before, d->name))
+        instance = manager_find_instance(manager, d->name);
+        if (!instance) {
+                r = rename_at_rest(manager, d, new_name, reterr);
+                if (r >= 0)
+                        callback(NULL, userdata);
                 return r;
-        log_info("rename %s to %s: done", before, d->name);
-        manager->events.distribution_removed(before, manager->userdata);
-        manager->events.distribution_added(d, manager->userdata);
-        return r;
+        }
+        renaming = g_new(Renaming, 1);
+        *renaming = (Renaming){ manager, g_strdup(d->name), g_strdup(new_name), callback, userdata };
+        instance_when_gone(instance, on_gone_before_renaming, renaming);
+        instance_stop(instance);
+        return 0;
 }
 
 int manager_cancel(Manager *manager, Operation *operation, sd_bus_error *reterr) {

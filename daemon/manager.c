@@ -222,11 +222,12 @@ Manager *manager_free(Manager *manager) {
         return NULL;
 }
 
-Client *manager_client_new(Manager *manager, uid_t uid) {
+Client *manager_client_new(Manager *manager, uid_t uid, int fd) {
         Client *client = g_new0(Client, 1);
 
         client->id = ++manager->last_id;
         client->uid = uid;
+        client->fd = fd;
         g_hash_table_add(manager->clients, client);
         manager_check_idle(manager);
         return client;

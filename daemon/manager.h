@@ -45,8 +45,9 @@ int manager_new(sd_event *event, Registry *registry, const ManagerEvents *events
 Manager *manager_free(Manager *manager);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Manager, manager_free)
 
-/* A peer has come, and has gone: its processes are hung up, its operations canceled. */
-Client *manager_client_new(Manager *manager, uid_t uid);
+/* A peer has come (fd: its connection, borrowed, or negative), and has gone: its processes are hung up, its
+ * operations canceled. */
+Client *manager_client_new(Manager *manager, uid_t uid, int fd);
 void manager_client_gone(Manager *manager, Client *client);
 
 /* Launches a program. Takes the request over, and a reference of the message,
@@ -108,8 +109,10 @@ void manager_shutdown(Manager *manager, manager_done_t callback, void *userdata)
 
 bool manager_is_shutting_down(const Manager *manager);
 
-/* Of a distribution that does not run. */
-int manager_rename(Manager *manager, const char *name, const char *new_name, sd_bus_error *reterr);
+/* Of a distribution that does not run. The callback comes with NULL, or later with an error where 0 was returned. */
+typedef void (*manager_renamed_t)(const sd_bus_error *error, void *userdata);
+int manager_rename(Manager *manager, const char *name, const char *new_name, manager_renamed_t callback, void *userdata,
+                   sd_bus_error *reterr);
 
 int manager_set_default(Manager *manager, const char *name, sd_bus_error *reterr);
 

@@ -8,7 +8,7 @@ import signal
 import termios
 
 from lxss_terminal import Terminal, closes_terminals, on_terminal, size_of
-from lxss_test import equal, everywhere, expect, main, processes_saying, program, program_of, read, wait_for  # fmt: skip
+from lxss_test import equal, everywhere, expect, in_foreground, main, processes_saying, program, program_of, read, wait_for  # fmt: skip
 
 
 @closes_terminals
@@ -73,6 +73,7 @@ def test_a_shell_inside_controls_its_own_jobs(debian):
     terminal.sees("<prompt>")
     terminal.types("fg\n")
     terminal.sees("sleep 2000")
+    wait_for("sleep is in the foreground", lambda: in_foreground("sleep 2000"))
     terminal.types(b"\x03")
     terminal.sees("<prompt>")
     terminal.types("suspend -f\n")
@@ -97,10 +98,11 @@ def test_programs_in_the_background_of_a_shell_end_with_it(debian):
 
 @closes_terminals
 def test_modes_that_nobody_would_guess_are_there_while_the_job_is_stopped(debian):
-    terminal = on_terminal(debian, "sh", "-c", "echo ready; exec cat", odd=True)
+    terminal = on_terminal(debian, "sh", "-c", "echo ready; read odd; exit 0", odd=True)
     terminal.sees("ready")
     for _ in range(2):
         wait_for("lxctl has the terminal", terminal.is_raw)
+        wait_for("the program goes on", lambda: in_foreground("read odd"))
         terminal.types(b"\x1a")
         terminal.state(rb"stopped (\d+)")
         terminal.unchanged()

@@ -23,7 +23,7 @@ import termios
 import xml.etree.ElementTree as ElementTree
 
 from lxss_test import (
-    Command, Failure, Skip, command_line, contains, equal, expect, listens, main, modes, processes_saying, program, read,
+    Command, Failure, Skip, command_line, contains, equal, expect, in_foreground, listens, main, modes, processes_saying, program, read,
     show, wait_for,
 )  # fmt: skip
 
@@ -487,6 +487,7 @@ def test_a_shell_controls_its_jobs(screen):
     screen.shows(r"^\[1\]\+ +Stopped +sleep 2000 \| sleep 3000\ninner>$")
     screen.enters("fg")
     screen.shows(r"^sleep 2000 \| sleep 3000$")
+    screen.waits("it is in the foreground", lambda: in_foreground("sleep 3000"))
     screen.presses("C-c")
     screen.shows(r"^\^C\ninner>$")
     screen.enters("exit")
@@ -501,6 +502,7 @@ def test_the_shell_here_controls_a_program_there(screen):
     screen.shows(r"^\[1\]\+ +Running +run sleep 1000 &$")
     screen.enters("fg")
     screen.shows("^run sleep 1000$")
+    screen.waits("it is in the foreground", lambda: in_foreground("sleep 1000"))
     screen.presses("C-z")
     screen.shows(r"^\[1\]\+ +Stopped +run sleep 1000$")
     screen.enters("bg")

@@ -56,5 +56,21 @@ def test_a_name_that_is_no_good_renames_nothing(fresh):
     equal(fresh.installed(), ["two", "x"])
 
 
+@everywhere
+def test_what_was_just_left_is_no_longer_running(fresh):
+    names = ["one", "two"]
+    fresh.install(tar(fresh), "one").good()
+    for _ in range(20):
+        works(fresh, names[0], "tiny")
+        fresh.lxctl("rename", *names).good()
+        names.reverse()
+    works(fresh, "one", "tiny")
+    fresh.lxctl("clone", "one", "three").good()
+    works(fresh, "one", "tiny")
+    fresh.lxctl("export", "one", os.path.join(fresh.work, "one.tar")).good()
+    works(fresh, "one", "tiny")
+    fresh.lxctl("uninstall", "one").good()
+
+
 if __name__ == "__main__":
     main(globals())

@@ -198,6 +198,16 @@ def processes_saying(text):
     return [pid for pid in descendants() if text in command_line(pid)]
 
 
+def in_foreground(text):
+    """Whether a process that says text runs in the foreground of its terminal, where keys find it."""
+    for pid in processes_saying(text):
+        data = read(f"/proc/{pid}/stat")
+        fields = data[data.rindex(b")") + 2 :].split() if data else []
+        if fields and fields[2] == fields[5] and fields[0] not in b"TZX":
+            return True
+    return False
+
+
 def become_subreaper():
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(36, 1, 0, 0, 0) != 0:  # PR_SET_CHILD_SUBREAPER
