@@ -109,6 +109,7 @@ def test_busctl_shows_the_tree_and_the_properties(tiny):
     contains(result.err, "nosuch", what="busctl's error")
 
 
+@modes("rootless")
 def test_busctl_drives_install_and_launch_in_a_bootstrapped_debian(fresh):
     if not shutil.which("mmdebstrap"):
         raise Skip("mmdebstrap is not installed")

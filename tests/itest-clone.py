@@ -22,7 +22,7 @@ def marker(world, name):
     return world.lxctl("launch", "-d", name, "--", "cat", "/etc/marker").good().text
 
 
-@modes("root", "rootless")
+@modes("rootless")
 def test_a_clone_of_a_debian_with_odd_files_is_the_same(fresh):
     fresh.install(debian_tar(), "first").good()
     fresh.lxctl("launch", "-d", "first", "-u", "root", "--", "sh", "-c", ODD).good()
@@ -80,7 +80,7 @@ def test_what_cannot_be_cloned_changes_nothing(fresh):
     expect(client.ended() != 0, "the program outlived it")
 
 
-@modes("root", "rootless")
+@modes("rootless")
 def test_a_signal_cancels_and_the_original_is_free_again(fresh):
     fresh.install(debian_tar(), "first").good()
     for number in (signal.SIGINT, signal.SIGKILL):
@@ -93,7 +93,7 @@ def test_a_signal_cancels_and_the_original_is_free_again(fresh):
         fresh.lxctl("launch", "-d", "first", "--", "true").good()
 
 
-@modes("root", "rootless")
+@modes("rootless")
 def test_launches_wait_until_the_clone_is_there(fresh):
     fresh.install(debian_tar(), "first").good()
     clone = fresh.start("clone", "first", "second")

@@ -54,7 +54,7 @@ def drain(reader):
 # ------------------------------------------------------------------- round trips
 
 
-@modes("root", "rootless")
+@modes("rootless")
 def test_a_debian_with_odd_files_comes_back_as_it_was(fresh):
     archive = os.path.join(fresh.work, "debian.tar")
     fresh.install(debian_tar(), "first").good()
