@@ -699,7 +699,7 @@ def test_the_default_user_installs_packages_with_sudo(debian):
     contains(result.good().out, "0\n", "Inst hello", what="the output")
 
 
-@modes("root", "rootless")
+@modes("root")  # rootless, quickstart and itest-bus.py make one each
 def test_bootstrap_makes_a_debian(fresh):
     if not shutil.which("mmdebstrap"):
         raise Skip("mmdebstrap is not installed")
