@@ -1102,6 +1102,7 @@ def main(names):
             signal.signal(number, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(3))
+    os.umask(0o022)  # some distributions have another one for a user whose group is his own
     become_subreaper()
     bad = 0
     print(f"1..{len(tests)}", flush=True)
