@@ -13,4 +13,5 @@ typedef struct Client {
         uid_t uid;
         int fd; /* its connection, which hangs up when it goes (borrowed); negative: it has none of its own */
         GQueue processes; /* Process, borrowed: what it has launched and is not over; daemon/process.h keeps it */
+        GQueue instances; /* Instance, borrowed: what it holds open; daemon/instance.c keeps it */
 } Client;

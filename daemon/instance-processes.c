@@ -232,8 +232,10 @@ void instance_remove_client(Instance *instance, Client *client) {
                 if (!process->lingers && instance->channel)
                         (void)init_channel_send(instance->channel, INIT_HANGUP, process->id, 0, 0);
         }
-        if (g_hash_table_remove(instance->clients, client))
-                instance_check_clients(instance);
+        if (!g_hash_table_remove(instance->clients, client))
+                return;
+        (void)g_queue_remove(&client->instances, instance);
+        instance_check_clients(instance);
 }
 
 int instance_set_foreground(Instance *instance, Process *process, bool foreground) {

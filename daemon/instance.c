@@ -110,11 +110,22 @@ static void finish(Instance *instance) {
                 schedule_start(instance);
 }
 
+static void forget_clients(Instance *instance) {
+        GHashTableIter i;
+        void *client;
+
+        g_hash_table_iter_init(&i, instance->clients);
+        while (g_hash_table_iter_next(&i, &client, NULL)) {
+                (void)g_queue_remove(&((Client *)client)->instances, instance);
+                g_hash_table_iter_remove(&i);
+        }
+}
+
 static void fail_start(Instance *instance, const sd_bus_error *error) {
         log_event(LOG_ERR, instance->distribution->name, 0, "%s", error->message);
         instance_fail_waiting(instance, error);
         tell_ready(instance, error);
-        g_hash_table_remove_all(instance->clients);
+        forget_clients(instance);
         finish(instance);
 }
 
@@ -130,7 +141,7 @@ static void fail_start_step(Instance *instance, const char *step, int error) {
 static void begin_stop(Instance *instance, bool unexpected) {
         instance->unexpected = unexpected;
         instance->linger_source = sd_event_source_disable_unref(instance->linger_source);
-        g_hash_table_remove_all(instance->clients);
+        forget_clients(instance);
         set_state(instance, INSTANCE_STOPPING);
         if (instance->container)
                 container_kill(instance->container);
@@ -203,7 +214,8 @@ bool instance_is_left(const Instance *instance) {
 }
 
 void instance_add_client(Instance *instance, Client *client) {
-        g_hash_table_add(instance->clients, client);
+        if (g_hash_table_add(instance->clients, client))
+                g_queue_push_tail(&client->instances, instance);
         instance->linger_source = sd_event_source_disable_unref(instance->linger_source);
 }
 
@@ -479,6 +491,7 @@ Instance *instance_free(Instance *instance) {
         closep(&instance->init_end);
         remove_cgroup(instance);
         forget_wishes(instance);
+        forget_clients(instance);
         g_hash_table_unref(instance->clients);
         g_hash_table_unref(instance->processes);
         g_queue_clear(&instance->waiting);

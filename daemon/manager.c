@@ -233,12 +233,28 @@ Client *manager_client_new(Manager *manager, uid_t uid, int fd) {
         return client;
 }
 
+/* What it holds open, and what it waits for that is between an end and a start. A set; of hundreds it is mostly one. */
+static GHashTable *instances_of(const Client *client) {
+        GHashTable *instances = g_hash_table_new(NULL, NULL);
+
+        for (GList *l = client->instances.head; l; l = l->next)
+                g_hash_table_add(instances, l->data);
+        for (GList *l = client->processes.head; l; l = l->next)
+                if (((Process *)l->data)->instance)
+                        g_hash_table_add(instances, ((Process *)l->data)->instance);
+        return instances;
+}
+
 void manager_client_gone(Manager *manager, Client *client) {
-        g_autoptr(GList) instances = g_hash_table_get_values(manager->instances);
+        g_autoptr(GHashTable) instances = NULL;
+        GHashTableIter i;
+        void *instance;
 
         manager_withdraw_client(manager, client);
-        for (GList *l = instances; l; l = l->next)
-                instance_remove_client(l->data, client);
+        instances = instances_of(client);
+        g_hash_table_iter_init(&i, instances);
+        while (g_hash_table_iter_next(&i, &instance, NULL))
+                instance_remove_client(instance, client);
         /* What is being diagnosed belongs to no instance. */
         while (!g_queue_is_empty(&client->processes))
                 process_forget_client(g_queue_peek_head(&client->processes));
