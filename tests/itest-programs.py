@@ -24,7 +24,7 @@ import xml.etree.ElementTree as ElementTree
 
 from lxss_test import (
     Command, Failure, Skip, command_line, contains, equal, expect, in_foreground, listens, main, modes, processes_saying, program, read,
-    show, wait_for,
+    sentence, show, wait_for,
 )  # fmt: skip
 
 rootless = modes("rootless")
@@ -522,6 +522,22 @@ def test_the_shell_here_controls_a_program_there(screen):
     screen.prompts()
     screen.enters("echo it ended with $?")
     screen.shows("^it ended with 130$")
+
+
+# ------------------------------------------------------------------ shutting down
+
+
+@rootless
+def test_the_commands_of_systemd_and_busybox_shut_the_instance_down(programs):
+    off, again = "powered off from inside", "rebooted from inside"
+    for command, what in (
+        ("poweroff", off), ("halt", off), ("reboot", again), ("shutdown -h now", off), ("poweroff -f", off), ("reboot -f", again),
+        ("busybox poweroff", off), ("busybox reboot", again), ("busybox halt -f", off),
+    ):  # fmt: skip
+        client = programs.client(options=["--linger"])
+        programs.launch("sh", "-c", f"{command}; exec sleep 1000", options=["-u", "root"]).good(125)
+        sentence(client.finish(), what, code=125)
+        expect(not programs.leader(), f"the instance runs on after {command}")
 
 
 # ---------------------------------------------------------- Python's own tests

@@ -52,7 +52,7 @@ SUITE = "bookworm"
 MARK = "LXSS_TEST_MARK"
 PACKAGES = {"debian": ["sudo", "procps"]}
 PACKAGES["programs"] = [
-    *PACKAGES["debian"], "less", "libpython3.11-testsuite", "netbase", "python3", "tmux", "vim",
+    *PACKAGES["debian"], "busybox", "less", "libpython3.11-testsuite", "netbase", "python3", "systemd-sysv", "tmux", "vim",
 ]  # fmt: skip
 
 MANAGER = "/org/lxss/Manager1"
