@@ -288,8 +288,8 @@ int launch_options_to_request(const LaunchOptions *options, const LaunchSurround
                 r = copy(options->directory, &request->directory);
         if (r == 0)
                 r = copy(surroundings->cwd, &request->cwd);
-        for (char **a = options->argv; a && *a && r == 0; a++)
-                r = strv_push_copy(&request->argv, *a);
+        if (r == 0)
+                r = strv_copy(options->argv, &request->argv);
         if (r == 0)
                 r = launch_environment(surroundings->environment, options->environment, &request->env);
         if (r < 0)

@@ -28,6 +28,20 @@ int strv_push_copy(char ***v, const char *s) {
         return strv_consume(v, strdup(s));
 }
 
+int strv_copy(char *const *v, char ***ret) {
+        _cleanup_strv_free_ char **copy = calloc(strv_length(v) + 1, sizeof(char *));
+
+        if (!copy)
+                return -ENOMEM;
+        for (size_t i = 0; v && v[i]; i++) {
+                copy[i] = strdup(v[i]);
+                if (!copy[i])
+                        return -ENOMEM;
+        }
+        *ret = steal_pointer(&copy);
+        return 0;
+}
+
 int write_all(int fd, const void *buffer, size_t size) {
         const char *p = buffer;
 

@@ -87,6 +87,10 @@ static inline size_t strv_length(char *const *v) {
 /* Appends a copy of s. Returns 0, or -ENOMEM with *v as it was. */
 int strv_push_copy(char ***v, const char *s);
 
+/* A copy of all of it; NULL is empty. In time that grows with the length, as many
+ * pushes do not. Returns 0 or -ENOMEM; the caller frees *ret with strv_free(). */
+int strv_copy(char *const *v, char ***ret);
+
 /* Like strv_push_copy(), and takes s over, whether it succeeds or not. */
 int strv_consume(char ***v, char *s);
 

@@ -146,8 +146,26 @@ START_TEST(only_regular_files_are_read_and_none_blocks) {
 }
 END_TEST
 
+START_TEST(a_copy_of_strings_is_another_array_with_the_same) {
+        char *const words[] = { (char *)"a", (char *)"", (char *)"c", NULL };
+        _cleanup_strv_free_ char **copy = NULL, **empty = NULL, **none = NULL;
+
+        ck_assert_int_eq(strv_copy(words, &copy), 0);
+        ck_assert_uint_eq(strv_length(copy), 3);
+        for (size_t i = 0; i < 3; i++) {
+                ck_assert_str_eq(copy[i], words[i]);
+                ck_assert_ptr_ne(copy[i], words[i]);
+        }
+        ck_assert_int_eq(strv_copy(words + 3, &empty), 0);
+        ck_assert_uint_eq(strv_length(empty), 0);
+        ck_assert_int_eq(strv_copy(NULL, &none), 0);
+        ck_assert_uint_eq(strv_length(none), 0);
+}
+END_TEST
+
 int main(void) {
-        return RUN_TESTS("util", stealing_leaves_nothing_behind, closing_keeps_errno_and_forgets_the_descriptor,
+        return RUN_TESTS("util", a_copy_of_strings_is_another_array_with_the_same,
+                         stealing_leaves_nothing_behind, closing_keeps_errno_and_forgets_the_descriptor,
                          a_string_array_grows_and_is_freed, a_string_that_could_not_be_made_is_no_memory,
                          reading_goes_on_after_short_reads_until_the_end, failed_writes_and_reads_say_why,
                          a_file_is_read_whole_with_a_terminating_nul,
