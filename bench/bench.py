@@ -33,7 +33,7 @@ import chart
 import counts
 import machine
 import peers
-from lxss_test import descendants, read, tiny_tar, wait_for
+from lxss_test import read, tiny_tar, wait_for
 
 TRUE = "/bin/true"
 

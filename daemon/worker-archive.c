@@ -9,14 +9,11 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <ftw.h>
 #include <signal.h>
 #include <sys/stat.h>
 
+#include "daemon/worker-tree.h"
 #include "shared/util.h"
-
-/* nftw(3) opens this many directories at most. */
-#define WALK_DEPTH 64
 
 typedef struct Archiving {
         struct archive *reader, *writer;
@@ -60,23 +57,6 @@ static int writing_failed(Archiving *a) {
                 return worker_report_fail(a->reterr, LXSS_ERROR_FAILED, "Whoever was to read the archive went away.");
         return worker_report_fail(a->reterr, LXSS_ERROR_FAILED, "The archive cannot be written: %s.",
                                   text ? text : strerror(error));
-}
-
-/* ------------------------------------------------------------ what to expect */
-
-static uint64_t counted; /* nftw(3) passes nothing on */
-
-static int count_file(const char *path _unused_, const struct stat *st, int type, struct FTW *where _unused_) {
-        if (type == FTW_F && S_ISREG(st->st_mode))
-                counted += st->st_size / (st->st_nlink > 0 ? st->st_nlink : 1);
-        return 0;
-}
-
-/* For the progress only: a tree that cannot be walked shows when it is read. */
-static uint64_t count_bytes(void) {
-        counted = 0;
-        (void)nftw(".", count_file, WALK_DEPTH, FTW_PHYS | FTW_MOUNT);
-        return counted;
 }
 
 /* ------------------------------------------------------------------ both ends */
@@ -187,8 +167,7 @@ static int write_zeros(Archiving *a, int64_t n) {
 
 static void note_progress(Archiving *a, size_t n) {
         a->done += n;
-        if (a->total > 0)
-                worker_progress_update(a->progress, a->done >= a->total ? 1000 : (unsigned)((double)a->done / (double)a->total * 1000));
+        worker_progress_update_part(a->progress, a->done, a->total);
 }
 
 static int write_contents(Archiving *a) {
@@ -276,7 +255,7 @@ int worker_archive(int target, ArchiveFormat format, WorkerProgress *progress, W
         int r;
 
         (void)signal(SIGPIPE, SIG_IGN); /* the error says it */
-        a.total = count_bytes();
+        a.total = worker_tree_bytes();
         r = open_reader(&a);
         if (r == 0)
                 r = open_writer(&a, format);

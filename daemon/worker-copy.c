@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "daemon/worker-tree.h"
 #include "shared/text.h"
 
 #define XATTR_LIST_MAX 65536
@@ -112,8 +113,7 @@ static int copy_attributes_of(Copying *c, const char *name, const struct stat *s
 
 static void note_progress(Copying *c, uint64_t n) {
         c->done += n;
-        if (c->total > 0)
-                worker_progress_update(c->progress, c->done >= c->total ? 1000 : (unsigned)((double)c->done / (double)c->total * 1000));
+        worker_progress_update_part(c->progress, c->done, c->total);
 }
 
 /* From the one's position to the other's. */
@@ -287,20 +287,6 @@ static int copy_one(Copying *c, FTSENT *file) {
         }
 }
 
-/* For the progress only. */
-static uint64_t count_bytes(void) {
-        static char *const top[] = { (char *)".", NULL };
-        FTS *walk = fts_open(top, FTS_PHYSICAL | FTS_XDEV, NULL);
-        uint64_t n = 0;
-
-        for (FTSENT *file; walk && (file = fts_read(walk));)
-                if (file->fts_info == FTS_F && file->fts_statp->st_nlink > 0)
-                        n += file->fts_statp->st_size / file->fts_statp->st_nlink;
-        if (walk)
-                (void)fts_close(walk);
-        return n;
-}
-
 static int open_both(Copying *c, int source) {
         static char *const top[] = { (char *)".", NULL };
         struct stat st;
@@ -311,7 +297,7 @@ static int open_both(Copying *c, int source) {
         if (c->root < 0 || c->here < 0 || fchdir(source) < 0 || fstat(source, &st) < 0)
                 return worker_report_fail(c->reterr, LXSS_ERROR_FAILED, "The distribution cannot be entered: %s.", strerror(errno));
         c->device = st.st_dev;
-        c->total = count_bytes();
+        c->total = worker_tree_bytes();
         c->walk = fts_open(top, FTS_PHYSICAL | FTS_XDEV, NULL);
         if (!c->walk)
                 return worker_report_fail(c->reterr, LXSS_ERROR_FAILED, "The distribution cannot be read: %s.", strerror(errno));

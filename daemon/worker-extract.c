@@ -280,8 +280,8 @@ static int note_progress(Extraction *x) {
             (x->n_bytes > RATIO_FREE_BYTES && consumed > 0 && x->n_bytes / RATIO_MAX > consumed))
                 return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
                                           "The archive unpacks to far more than any distribution has: refused.");
-        if (x->source_size > 0 && consumed > 0)
-                worker_progress_update(x->progress, (unsigned)((double)consumed / (double)x->source_size * 1000));
+        if (consumed > 0)
+                worker_progress_update_part(x->progress, consumed, x->source_size);
         return 0;
 }
 

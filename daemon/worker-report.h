@@ -72,3 +72,6 @@ int worker_report_progress(int fd, unsigned permille);
 
 /* Errors of sending are of no interest here: a worker without lxssd is killed. */
 void worker_progress_update(WorkerProgress *progress, unsigned permille);
+
+/* The same for so much of a total; of one that is 0, and thus not known, nothing is said. */
+void worker_progress_update_part(WorkerProgress *progress, uint64_t done, uint64_t total);

@@ -6,16 +6,8 @@ at all, and on its own from then on."""
 import os
 import signal
 
-from lxss_test import contains, debian_tar, equal, everywhere, expect, main, modes, sentence, tiny_tar, wait_for
-from tree import ODD, listing, same
-
-
-def small(world, name="tiny"):
-    source = os.path.join(world.work, "source.tar")
-    tiny_tar(source)
-    world.install(source, name).good()
-    world.distribution = name
-    return world
+from lxss_test import contains, debian_tar, equal, everywhere, expect, main, modes, sentence, wait_for
+from tree import ODD, listing, same, small
 
 
 def marker(world, name):

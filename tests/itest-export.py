@@ -8,24 +8,15 @@ import os
 import shutil
 import signal
 import stat
-import subprocess
 import tarfile
 
 from lxss_test import (
     I_MANAGER, MANAGER, contains, debian_tar, descendants, equal, everywhere, expect, main, modes, program_of, read, run, sentence,
-    tiny_tar, wait_for,
+    wait_for,
 )  # fmt: skip
-from tree import ODD, listing, same
+from tree import ODD, listing, same, small
 
 FORMATS = ("tar", "tar.gz", "tar.bz2", "tar.xz", "tar.zst", "tar.lz4")
-
-
-def small(world, name="tiny"):
-    source = os.path.join(world.work, "source.tar")
-    tiny_tar(source)
-    world.install(source, name).good()
-    world.distribution = name
-    return world
 
 
 def files(world):

@@ -24,7 +24,7 @@ import xml.etree.ElementTree as ElementTree
 
 from lxss_test import (
     Command, Failure, Skip, command_line, contains, equal, expect, in_foreground, listens, main, modes, processes_saying, program, read,
-    sentence, show, wait_for,
+    sentence, wait_for,
 )  # fmt: skip
 
 rootless = modes("rootless")

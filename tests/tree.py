@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Root file systems as lists that can be compared, and files that are hard to carry."""
 
-from lxss_test import expect
+import os
+
+from lxss_test import expect, tiny_tar
 
 # Every file with all that an archive keeps, but for what lxssd mounts upon and what every install writes.
 LISTING = r"""
@@ -30,3 +32,11 @@ def listing(world, name):
 def same(found, wanted, what):
     differences = set(found) ^ set(wanted)
     expect(not differences, f"{what} differs in {len(differences)} lines: {sorted(differences)[:6]}")
+
+
+def small(world, name="tiny"):
+    source = os.path.join(world.work, "source.tar")
+    tiny_tar(source)
+    world.install(source, name).good()
+    world.distribution = name
+    return world
