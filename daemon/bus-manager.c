@@ -1,209 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* org.lxss.Manager1 but for Launch (bus-launch.c): parse, one core call, reply. */
-
-#include <pwd.h>
+/* org.lxss.Manager1 but for Launch (bus-launch.c) and what is done to distributions
+ * (bus-requests.c): parse, one core call, reply. */
 
 #include "daemon/bus-launch.h"
 #include "daemon/bus-objects.h"
-#include "daemon/bus-options.h"
+#include "daemon/bus-requests.h"
 #include "daemon/log.h"
-#include "daemon/text.h"
 #include "shared/util.h"
-
-/* Nobody is the default user of root's distributions, since nobody inside is root outside. */
-static const char *default_user_name(void) {
-        const struct passwd *pw = geteuid() == 0 ? NULL : getpwuid(geteuid());
-
-        return pw ? pw->pw_name : geteuid() == 0 ? NULL : "user";
-}
-
-typedef struct OperationOptions {
-        char *user, *format, *sha256;
-        bool make_default, detach, terminate;
-} OperationOptions;
-
-static void operation_options_clear(OperationOptions *options) {
-        free(options->user);
-        free(options->format);
-        free(options->sha256);
-}
-
-static const Option install_options[] = {
-        { "user", "s", option_string, offsetof(OperationOptions, user) },
-        { "sha256", "s", option_string, offsetof(OperationOptions, sha256) },
-        { "default", "b", option_bool, offsetof(OperationOptions, make_default) },
-        { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
-};
-
-static const Option terminating_options[] = {
-        { "terminate", "b", option_bool, offsetof(OperationOptions, terminate) },
-        { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
-};
-
-static const Option export_options[] = {
-        { "format", "s", option_string, offsetof(OperationOptions, format) },
-        { "terminate", "b", option_bool, offsetof(OperationOptions, terminate) },
-        { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
-};
-
-static int reply_operation(sd_bus_message *m, const Operation *operation) {
-        g_autofree char *path = bus_operation_path(operation->id);
-
-        return sd_bus_reply_method_return(m, "o", path);
-}
-
-/* Makes the digits lower-case. */
-static int check_sha256(char *digits, bool has_archive, sd_bus_error *reterr) {
-        g_autofree char *safe = NULL;
-        size_t n = strspn(digits, "0123456789abcdefABCDEF");
-
-        if (!has_archive)
-                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                 "There is no archive whose SHA-256 could be compared: packages are verified by their own signatures.");
-        for (char *c = digits; *c; c++)
-                *c = g_ascii_tolower(*c);
-        if (n == 64 && !digits[n])
-                return 0;
-        safe = text_printable(digits, 80);
-        return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "\"%s\" is no SHA-256, which has 64 hexadecimal digits.", safe);
-}
-
-/* The rest of the message: options, then the call. */
-static int install(sd_bus_message *m, Bus *bus, InstallRequest *request, sd_bus_error *reterr) {
-        _cleanup_(operation_options_clear) OperationOptions options = { 0 };
-        Operation *operation;
-        Peer *peer;
-        int r;
-
-        r = options_read(m, install_options, ELEMENTSOF(install_options), &options, reterr);
-        if (r < 0)
-                return r;
-        r = bus_find_peer(bus, m, &peer, reterr);
-        if (r < 0)
-                return r;
-        if (options.sha256) {
-                r = check_sha256(options.sha256, !request->suite, reterr);
-                if (r < 0)
-                        return r;
-        }
-        request->sha256 = options.sha256;
-        request->user = options.user ?: default_user_name();
-        request->make_default = options.make_default;
-        request->detached = options.detach;
-        r = manager_install(bus_manager(bus), peer->client, request, &operation, reterr);
-        return r < 0 ? r : reply_operation(m, operation);
-}
-
-static int method_install(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        InstallRequest request = { .label = "archive" };
-        int r;
-
-        r = sd_bus_message_read(m, "hs", &request.source, &request.name);
-        return r < 0 ? r : install(m, userdata, &request, reterr);
-}
-
-static int method_install_from(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        InstallRequest request = { .source = -EBADF };
-        g_autofree char *safe = NULL;
-        const char *uri;
-        int r;
-
-        r = sd_bus_message_read(m, "ss", &uri, &request.name);
-        if (r < 0)
-                return r;
-        safe = text_printable(uri, 200);
-        if (!g_str_has_prefix(uri, "bootstrap:"))
-                return error_set(reterr, LXSS_ERROR_UNSUPPORTED_SOURCE,
-                                 "\"%s\" is no source that lxssd knows. It takes archives, and bootstrap:SUITE, for "
-                                 "instance bootstrap:bookworm.",
-                                 safe);
-        request.suite = uri + strlen("bootstrap:");
-        request.label = uri;
-        if (str_empty(request.name))
-                request.name = request.suite;
-        return install(m, userdata, &request, reterr);
-}
-
-static int method_uninstall(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        _cleanup_(operation_options_clear) OperationOptions options = { 0 };
-        Operation *operation;
-        const char *name;
-        Peer *peer;
-        int r;
-
-        if ((r = sd_bus_message_read(m, "s", &name)) < 0 ||
-            (r = options_read(m, terminating_options, ELEMENTSOF(terminating_options), &options, reterr)) < 0 ||
-            (r = bus_find_peer(userdata, m, &peer, reterr)) < 0)
-                return r;
-        r = manager_uninstall(bus_manager(userdata), peer->client, name, options.terminate, options.detach, &operation,
-                              reterr);
-        return r < 0 ? r : reply_operation(m, operation);
-}
-
-static int method_export(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        _cleanup_(operation_options_clear) OperationOptions options = { 0 };
-        ExportRequest request = { .format = ARCHIVE_FORMAT_PLAIN_TAR };
-        Operation *operation;
-        Peer *peer;
-        int r;
-
-        if ((r = sd_bus_message_read(m, "sh", &request.name, &request.target)) < 0 ||
-            (r = options_read(m, export_options, ELEMENTSOF(export_options), &options, reterr)) < 0 ||
-            (r = bus_find_peer(userdata, m, &peer, reterr)) < 0)
-                return r;
-        if (options.format)
-                request.format = archive_format_from_string(options.format);
-        if (request.format < 0) {
-                g_autofree char *safe = text_printable(options.format, 40);
-
-                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                 "\"%s\" is no format of an archive. There are: " ARCHIVE_FORMAT_NAMES ".", safe);
-        }
-        request.terminate = options.terminate;
-        request.detached = options.detach;
-        r = manager_export(bus_manager(userdata), peer->client, &request, &operation, reterr);
-        return r < 0 ? r : reply_operation(m, operation);
-}
-
-static int method_clone(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        _cleanup_(operation_options_clear) OperationOptions options = { 0 };
-        CloneRequest request = { 0 };
-        Operation *operation;
-        Peer *peer;
-        int r;
-
-        if ((r = sd_bus_message_read(m, "ss", &request.name, &request.new_name)) < 0 ||
-            (r = options_read(m, terminating_options, ELEMENTSOF(terminating_options), &options, reterr)) < 0 ||
-            (r = bus_find_peer(userdata, m, &peer, reterr)) < 0)
-                return r;
-        request.terminate = options.terminate;
-        request.detached = options.detach;
-        r = manager_clone(bus_manager(userdata), peer->client, &request, &operation, reterr);
-        return r < 0 ? r : reply_operation(m, operation);
-}
-
-static void on_renamed(const sd_bus_error *error, void *userdata) {
-        g_autoptr(sd_bus_message) m = userdata;
-
-        if (error)
-                (void)sd_bus_reply_method_error(m, error);
-        else
-                (void)sd_bus_reply_method_return(m, NULL);
-}
-
-static int method_rename(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        const char *name, *new_name;
-        int r;
-
-        r = sd_bus_message_read(m, "ss", &name, &new_name);
-        if (r < 0)
-                return r;
-        r = manager_rename(bus_manager(userdata), name, new_name, on_renamed, sd_bus_message_ref(m), reterr);
-        if (r < 0)
-                sd_bus_message_unref(m);
-        return r < 0 ? r : 1;
-}
 
 static int method_set_default(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         const char *name;
@@ -404,16 +208,16 @@ static const sd_bus_vtable vtable[] = {
                                             options),
                                 SD_BUS_RESULT("o", process, "u", pid), bus_method_launch, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Install", SD_BUS_ARGS("h", source, "s", name, "a{sv}", options),
-                                SD_BUS_RESULT("o", operation), method_install, SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_RESULT("o", operation), bus_method_install, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("InstallFrom", SD_BUS_ARGS("s", uri, "s", name, "a{sv}", options),
-                                SD_BUS_RESULT("o", operation), method_install_from, SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_RESULT("o", operation), bus_method_install_from, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Uninstall", SD_BUS_ARGS("s", name, "a{sv}", options), SD_BUS_RESULT("o", operation),
-                                method_uninstall, SD_BUS_VTABLE_UNPRIVILEGED),
+                                bus_method_uninstall, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Export", SD_BUS_ARGS("s", name, "h", target, "a{sv}", options), SD_BUS_RESULT("o", operation),
-                                method_export, SD_BUS_VTABLE_UNPRIVILEGED),
+                                bus_method_export, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Clone", SD_BUS_ARGS("s", name, "s", new_name, "a{sv}", options), SD_BUS_RESULT("o", operation),
-                                method_clone, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Rename", SD_BUS_ARGS("s", name, "s", new_name), SD_BUS_NO_RESULT, method_rename,
+                                bus_method_clone, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Rename", SD_BUS_ARGS("s", name, "s", new_name), SD_BUS_NO_RESULT, bus_method_rename,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("SetDefault", SD_BUS_ARGS("s", name), SD_BUS_NO_RESULT, method_set_default,
                                 SD_BUS_VTABLE_UNPRIVILEGED),

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Operations in their order, mostly one at a time, and the launches that they hold
- * back. A distribution's name is reserved, or marked as going, from the moment
- * an operation is asked for, so that nothing can slip in before its turn. */
+ * back. How they are asked for is in manager-requests.c. */
 
 #include <glib.h>
 
@@ -145,7 +144,7 @@ static void start_next(Manager *manager) {
         }
 }
 
-static void enqueue(Manager *manager, Operation *operation) {
+void manager_enqueue(Manager *manager, Operation *operation) {
         g_queue_push_tail(&manager->operations, operation);
         if (operation->kind != OPERATION_CLEANUP)
                 manager->events.operation_added(operation, manager->userdata);
@@ -158,227 +157,8 @@ void manager_clean_up_leftovers(Manager *manager) {
 
         for (char **path = paths; *path; path++) {
                 log_info("Removing what is left of an interrupted operation: %s", *path);
-                enqueue(manager, operation_new(&manager->operation_host, ++manager->last_id, OPERATION_CLEANUP, *path));
+                manager_enqueue(manager, operation_new(&manager->operation_host, ++manager->last_id, OPERATION_CLEANUP, *path));
         }
-}
-
-int manager_install(Manager *manager, Client *client, const InstallRequest *request, Operation **ret,
-                    sd_bus_error *reterr) {
-        g_autoptr(Operation) operation = NULL;
-        Distribution *d;
-        int r;
-
-        if ((r = manager_refuse_while_ending(manager, reterr)) < 0 || (r = registry_reserve(manager->registry, request->name, &d, reterr)) < 0)
-                return r;
-        g_free(d->source);
-        d->source = g_strdup(request->label ?: "");
-        operation = operation_new(&manager->operation_host, ++manager->last_id, OPERATION_INSTALL, request->name);
-        operation->client = client;
-        operation->detached = request->detached;
-        operation->distribution = d;
-        operation->suite = g_strdup(request->suite);
-        operation->user = g_strdup(request->user);
-        operation->sha256 = g_strdup(request->sha256);
-        operation->make_default = request->make_default;
-        if (request->source >= 0) {
-                operation->archive = fcntl(request->source, F_DUPFD_CLOEXEC, 3);
-                if (operation->archive < 0) {
-                        r = errno;
-                        registry_forget(manager->registry, d);
-                        return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the archive over: %s", g_strerror(r));
-                }
-        }
-        manager->events.distribution_added(d, manager->userdata);
-        *ret = operation;
-        enqueue(manager, g_steal_pointer(&operation));
-        return 0;
-}
-
-/* Where the distribution runs, only if its instance is to be ended. The clients of one that is left may not have
- * been reaped yet, and whoever comes straight after the last of them cannot know. */
-static int refuse_running(Manager *manager, const Distribution *d, bool terminate, const char *verb, sd_bus_error *reterr) {
-        const Instance *instance = manager_find_instance(manager, d->name);
-
-        if (terminate || !instance || instance_is_left(instance))
-                return 0;
-        return error_set(reterr, LXSS_ERROR_DISTRIBUTION_RUNNING,
-                         "%s is running. End it first (lxctl terminate %s), or %s it with --terminate.", d->name, d->name, verb);
-}
-
-/* Marks it, until release_held(). */
-static void hold_distribution(Manager *manager, Operation *operation, Distribution *d, DistributionState state) {
-        operation->held = d;
-        operation->before = d->state;
-        d->state = state;
-        manager->events.distribution_changed(d, manager->userdata);
-}
-
-static int check_uninstall(Manager *manager, const char *name, bool terminate, Distribution **ret,
-                           sd_bus_error *reterr) {
-        Distribution *d = registry_find(manager->registry, name);
-        int r;
-
-        if ((r = manager_refuse_while_ending(manager, reterr)) < 0)
-                return r;
-        if (!d || d->state != DISTRIBUTION_BROKEN) {
-                if (str_empty(name))
-                        return error_set(reterr, LXSS_ERROR_INVALID_NAME, "Which distribution is to be uninstalled?");
-                r = registry_resolve(manager->registry, name, &d, reterr);
-                if (r < 0)
-                        return r;
-        }
-        *ret = d;
-        return refuse_running(manager, d, terminate, "uninstall", reterr);
-}
-
-int manager_uninstall(Manager *manager, Client *client, const char *name, bool terminate, bool detached,
-                      Operation **ret, sd_bus_error *reterr) {
-        Distribution *d = NULL;
-        Operation *operation;
-        int r;
-
-        r = check_uninstall(manager, name, terminate, &d, reterr);
-        if (r < 0)
-                return r;
-        operation = operation_new(&manager->operation_host, ++manager->last_id, OPERATION_UNINSTALL, d->name);
-        operation->client = client;
-        operation->detached = detached;
-        operation->terminate = terminate;
-        operation->distribution = d;
-        hold_distribution(manager, operation, d, DISTRIBUTION_UNINSTALLING);
-        *ret = operation;
-        enqueue(manager, operation);
-        return 0;
-}
-
-int manager_export(Manager *manager, Client *client, const ExportRequest *request, Operation **ret,
-                   sd_bus_error *reterr) {
-        _cleanup_close_ int target = -EBADF;
-        Operation *operation;
-        Distribution *d;
-        int r;
-
-        if ((r = manager_refuse_while_ending(manager, reterr)) < 0 ||
-            (r = registry_resolve(manager->registry, request->name, &d, reterr)) < 0 ||
-            (r = refuse_running(manager, d, request->terminate, "export", reterr)) < 0)
-                return r;
-        target = fcntl(request->target, F_DUPFD_CLOEXEC, 3);
-        if (target < 0)
-                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the archive over: %s", g_strerror(errno));
-        operation = operation_new(&manager->operation_host, ++manager->last_id, OPERATION_EXPORT, d->name);
-        operation->client = client;
-        operation->archive = steal_fd(&target);
-        operation->detached = request->detached;
-        operation->format = request->format;
-        operation->terminate = request->terminate;
-        operation->distribution = d;
-        hold_distribution(manager, operation, d, DISTRIBUTION_EXPORTING);
-        *ret = operation;
-        enqueue(manager, operation);
-        return 0;
-}
-
-int manager_clone(Manager *manager, Client *client, const CloneRequest *request, Operation **ret, sd_bus_error *reterr) {
-        Distribution *original, *d;
-        Operation *operation;
-        int r;
-
-        if ((r = manager_refuse_while_ending(manager, reterr)) < 0 ||
-            (r = registry_resolve(manager->registry, request->name, &original, reterr)) < 0 ||
-            (r = refuse_running(manager, original, request->terminate, "clone", reterr)) < 0 ||
-            (r = registry_reserve(manager->registry, request->new_name, &d, reterr)) < 0)
-                return r;
-        d->default_user = g_strdup(original->default_user);
-        g_free(d->release);
-        d->release = g_strdup(original->release);
-        g_free(d->source);
-        d->source = g_strdup_printf("clone of %s", original->name);
-        operation = operation_new(&manager->operation_host, ++manager->last_id, OPERATION_CLONE, request->new_name);
-        operation->client = client;
-        operation->detached = request->detached;
-        operation->terminate = request->terminate;
-        operation->distribution = d;
-        manager->events.distribution_added(d, manager->userdata);
-        hold_distribution(manager, operation, original, DISTRIBUTION_CLONING);
-        *ret = operation;
-        enqueue(manager, operation);
-        return 0;
-}
-
-static int rename_at_rest(Manager *manager, Distribution *d, const char *new_name, sd_bus_error *reterr) {
-        g_autofree char *before = g_strdup(d->name);
-        int r = registry_rename(manager->registry, d, new_name, reterr);
-
-        if (streq(before, d->name))
-                return r;
-        log_info("rename %s to %s: done", before, d->name);
-        manager->events.distribution_removed(before, manager->userdata);
-        manager->events.distribution_added(d, manager->userdata);
-        return r;
-}
-
-/* One that waits for the end of an instance that is left. */
-typedef struct Renaming {
-        Manager *manager;
-        char *name, *new_name;
-        manager_renamed_t callback;
-        void *userdata;
-} Renaming;
-
-static void renaming_free(void *p) {
-        Renaming *renaming = p;
-
-        g_free(renaming->name);
-        g_free(renaming->new_name);
-        g_free(renaming);
-}
-
-static int on_renaming(sd_event_source *source _unused_, void *userdata) {
-        Renaming *renaming = userdata;
-        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
-
-        if (manager_rename(renaming->manager, renaming->name, renaming->new_name, renaming->callback, renaming->userdata,
-                           &error) < 0)
-                renaming->callback(&error, renaming->userdata);
-        return 0;
-}
-
-/* From the loop, when the instance is no longer among ours. */
-static void on_gone_before_renaming(void *userdata) {
-        Renaming *renaming = userdata;
-        sd_event_source *source;
-
-        /* Without memory for a timer there is none for anything else. */
-        if (sd_event_add_defer(renaming->manager->event, &source, on_renaming, renaming) < 0)
-                abort();
-        (void)sd_event_source_set_destroy_callback(source, renaming_free);
-        (void)sd_event_source_set_floating(source, true);
-        sd_event_source_unref(source);
-}
-
-int manager_rename(Manager *manager, const char *name, const char *new_name, manager_renamed_t callback, void *userdata,
-                   sd_bus_error *reterr) {
-        Instance *instance;
-        Renaming *renaming;
-        Distribution *d;
-        int r;
-
-        if ((r = manager_refuse_while_ending(manager, reterr)) < 0 ||
-            (r = registry_resolve(manager->registry, name, &d, reterr)) < 0 ||
-            (r = refuse_running(manager, d, false, "rename", reterr)) < 0)
-                return r;
-        instance = manager_find_instance(manager, d->name);
-        if (!instance) {
-                r = rename_at_rest(manager, d, new_name, reterr);
-                if (r >= 0)
-                        callback(NULL, userdata);
-                return r;
-        }
-        renaming = g_new(Renaming, 1);
-        *renaming = (Renaming){ manager, g_strdup(d->name), g_strdup(new_name), callback, userdata };
-        instance_when_gone(instance, on_gone_before_renaming, renaming);
-        instance_stop(instance);
-        return 0;
 }
 
 int manager_cancel(Manager *manager, Operation *operation, sd_bus_error *reterr) {

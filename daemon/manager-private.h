@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What manager.c and manager-operations.c share, and nobody else may see. */
+/* What manager.c, manager-operations.c and manager-requests.c share, and nobody else may see. */
 
 #include "daemon/diagnosis.h"
 #include "daemon/hold.h"
@@ -38,6 +38,8 @@ int manager_refuse_while_ending(const Manager *manager, sd_bus_error *reterr);
 /* manager-operations.c */
 extern const OperationEvents manager_operation_events;
 void manager_free_operation(void *operation);
+/* Takes it over; it starts when its turn comes. */
+void manager_enqueue(Manager *manager, Operation *operation);
 /* Removes what an earlier lxssd left in staging. */
 void manager_clean_up_leftovers(Manager *manager);
 /* Whether an operation is under way that a launch into this distribution (empty: the default one) waits for. */

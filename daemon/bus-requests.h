@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+/* Handlers for bus-manager.c's vtable; what each does is in dbus/org.lxss.Manager1.xml.
+ * userdata is the Bus. */
+int bus_method_install(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+int bus_method_install_from(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+int bus_method_uninstall(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+int bus_method_export(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+int bus_method_clone(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+int bus_method_rename(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
