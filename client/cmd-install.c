@@ -65,21 +65,15 @@ static int parse(Command *command, Install *install) {
 }
 
 /* Returns the descriptor, or negative errno having said why. */
-static int open_archive(const char *path) {
+static int open_path(const char *path) {
         _cleanup_close_ int fd = -EBADF;
-        struct stat st;
 
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        if (fd < 0 || fstat(fd, &st) < 0) {
+        if (fd < 0) {
                 int r = -errno;
 
                 say("Cannot open %s: %s", path, strerror(-r));
                 return r;
-        }
-        if (S_ISDIR(st.st_mode)) {
-                say("%s is a directory. Give its contents as an archive: tar -C %s -c . | lxctl install - --name NAME",
-                    path, path);
-                return -EISDIR;
         }
         return steal_fd(&fd);
 }
@@ -117,6 +111,16 @@ static void write_call(DbusWriter *w, const Install *install, int fd, const char
         dbus_close_array(w, options);
 }
 
+/* "." is called what it is called from above. */
+static char *derive_name(const char *path) {
+        _cleanup_free_ char *whole = NULL;
+        struct stat st;
+
+        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+                whole = realpath(path, NULL);
+        return source_default_name(whole ? whole : path);
+}
+
 static int begin(Connection *connection, Install *install, int fd, Failure *reterr) {
         _cleanup_dbus_writer_ DbusWriter w = { 0 };
         _cleanup_free_ char *derived = NULL;
@@ -124,7 +128,7 @@ static int begin(Connection *connection, Install *install, int fd, Failure *rete
         int r;
 
         if (!name && fd >= 0) {
-                name = derived = source_default_name(install->source);
+                name = derived = derive_name(install->source);
                 if (!derived)
                         return -ENOMEM;
         }
@@ -213,7 +217,7 @@ static int run_install(Command *command) {
                 return command->exit_code;
         switch (source_classify(install.source)) {
         case SOURCE_PATH:
-                fd = open_archive(install.source);
+                fd = open_path(install.source);
                 break;
         case SOURCE_STDIN:
                 fd = open_stdin(command, &install);
@@ -231,8 +235,8 @@ const Verb verb_install = {
         .summary = "Install a distribution",
         .details =
                 "SOURCE is an archive of a root file system (tar or cpio, however it is compressed,\n"
-                "or a .wsl file), - for one on the standard input, or bootstrap:SUITE, which makes a\n"
-                "Debian from your own package sources, for instance bootstrap:bookworm.",
+                "or a .wsl file), - for one on the standard input, a directory, or bootstrap:SUITE,\n"
+                "which makes a Debian from your own package sources, for instance bootstrap:bookworm.",
         .options = option_table,
         .run = run_install,
 };

@@ -33,9 +33,14 @@ static bool strip(char *name, const char *ending) {
 char *source_default_name(const char *path) {
         static const char *const compressions[] = { ".gz", ".xz", ".bz2", ".zst", ".lzma", ".lz4", ".lz", ".Z" };
         static const char *const archives[] = { ".tar", ".cpio", ".tgz", ".txz", ".tbz2", ".tbz", ".tzst", ".tlz", ".wsl" };
-        const char *slash = strrchr(path, '/');
-        char *name = strdup(slash ? slash + 1 : path);
+        size_t length = strlen(path);
+        const char *slash;
+        char *name;
 
+        while (length > 1 && path[length - 1] == '/')
+                length--;
+        slash = memrchr(path, '/', length);
+        name = slash ? strndup(slash + 1, length - (size_t)(slash + 1 - path)) : strndup(path, length);
         if (!name)
                 return NULL;
         for (size_t i = 0; i < ELEMENTSOF(compressions); i++)

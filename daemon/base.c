@@ -25,6 +25,7 @@ struct Base {
         IdMode mode;
         int user_fd, mount_fd; /* mount_fd is there exactly when everything is */
         IdMap uids, gids;
+        IdMap host_uids, host_gids;
         GQueue waiters; /* Waiter */
         int maker;      /* the socket; negative: none is at work */
         pid_t pid;      /* of the one that we have started; 0 */
@@ -68,6 +69,8 @@ static bool take_namespaces(Base *base, BaseReport *report, int *fds, size_t n_f
                 base->user_fd = steal_fd(&fds[1]);
         base->uids = id_map_identity(&report->uids);
         base->gids = id_map_identity(&report->gids);
+        base->host_uids = base->mode == ID_MODE_ROOT ? id_map_single(0, ID_STORE_BASE, ID_COUNT) : report->uids;
+        base->host_gids = base->mode == ID_MODE_ROOT ? id_map_single(0, ID_STORE_BASE, ID_COUNT) : report->gids;
         if (base->mode == ID_MODE_SINGLE)
                 log_warning("No subordinate ids: instances have only their root user, who is you.");
         return true;
@@ -223,4 +226,12 @@ const IdMap *base_uid_map(const Base *base) {
 
 const IdMap *base_gid_map(const Base *base) {
         return &base->gids;
+}
+
+const IdMap *base_host_uid_map(const Base *base) {
+        return &base->host_uids;
+}
+
+const IdMap *base_host_gid_map(const Base *base) {
+        return &base->host_gids;
 }

@@ -44,3 +44,7 @@ int base_mount_fd(const Base *base);
 /* The maps of a container inside (identity); for root not to be asked for. */
 const IdMap *base_uid_map(const Base *base);
 const IdMap *base_gid_map(const Base *base);
+
+/* Which of the host's ids own the files of distributions on disk. */
+const IdMap *base_host_uid_map(const Base *base);
+const IdMap *base_host_gid_map(const Base *base);

@@ -5,13 +5,10 @@
 #include "daemon/diagnosis.h"
 
 #include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
 
-#include "daemon/diagnose.h"
 #include "daemon/elf-check.h"
-#include "daemon/parent-death.h"
-#include "shared/paths.h"
+#include "daemon/spawn.h"
 #include "shared/util.h"
 
 #define PATIENCE_USEC (5 * G_USEC_PER_SEC)
@@ -55,54 +52,18 @@ static int on_timeout(sd_event_source *source _unused_, uint64_t usec _unused_, 
         return 0;
 }
 
-/* Each above the numbers that the program finds something at, lest one be put over another. */
-static int move_up(int fd) {
-        return fcntl(fd, F_DUPFD_CLOEXEC, DIAGNOSE_LXSSD_FD + 1);
-}
-
-/* file may be negative. */
-static int spawn(Diagnosis *diagnosis, int result, int file, int self) {
-        _cleanup_free_ char *program = NULL;
-        g_autofree char *number = g_strdup_printf("%d", diagnosis->number);
-        char *argv[] = { (char *)"lxss-diagnose", diagnosis->program, number, NULL };
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        sigset_t none;
-        int r;
-
-        if (path_libexec("lxss-diagnose", &program) < 0 || posix_spawn_file_actions_init(&actions) != 0)
-                return -ENOMEM;
-        sigemptyset(&none);
-        (void)posix_spawnattr_init(&attributes);
-        (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-        (void)posix_spawnattr_setsigmask(&attributes, &none);
-        (void)posix_spawn_file_actions_adddup2(&actions, result, DIAGNOSE_RESULT_FD);
-        if (file >= 0)
-                (void)posix_spawn_file_actions_adddup2(&actions, file, DIAGNOSE_FILE_FD);
-        (void)posix_spawn_file_actions_adddup2(&actions, self, DIAGNOSE_LXSSD_FD);
-        r = posix_spawn(&diagnosis->child, program, &actions, &attributes, argv, environ);
-        (void)posix_spawnattr_destroy(&attributes);
-        (void)posix_spawn_file_actions_destroy(&actions);
-        return -r;
-}
-
+/* fd may be negative. */
 static int start_child(Diagnosis *diagnosis, int fd) {
-        _cleanup_close_ int lxssd = parent_death_open(), write_end = -EBADF;
-        _cleanup_close_ int result = -EBADF, file = -EBADF, self = -EBADF;
+        _cleanup_close_ int write_end = -EBADF;
+        g_autofree char *number = g_strdup_printf("%d", diagnosis->number);
+        const char *argv[] = { "lxss-diagnose", diagnosis->program, number, NULL };
         int pair[2];
 
-        if (lxssd < 0)
-                return lxssd;
         if (pipe2(pair, O_CLOEXEC) < 0)
                 return -errno;
         diagnosis->result = pair[0];
         write_end = pair[1];
-        result = move_up(write_end);
-        self = move_up(lxssd);
-        file = fd < 0 ? -EBADF : move_up(fd);
-        if (result < 0 || self < 0)
-                return -errno;
-        return spawn(diagnosis, result, file, self);
+        return spawn_program("lxss-diagnose", argv, (int[]){ write_end, fd }, 2, &diagnosis->child);
 }
 
 int diagnosis_start(sd_event *event, const char *program, int fd, int number, diagnosis_done_t done, void *userdata,

@@ -5,10 +5,65 @@
  * marked as going, from that moment on, so that nothing can slip in before its turn. */
 
 #include <glib.h>
+#include <sys/stat.h>
 
 #include "daemon/log.h"
 #include "daemon/manager-private.h"
 #include "shared/util.h"
+
+/* Whether a directory is this one, or one that it lies in. Symbolic links are no way up. */
+static bool directory_holds(int directory, const char *path) {
+        _cleanup_close_ int at = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        struct stat wanted, st, above;
+
+        if (at < 0 || fstat(directory, &wanted) < 0 || fstat(at, &st) < 0)
+                return false;
+        for (;;) {
+                int up;
+
+                if (st.st_dev == wanted.st_dev && st.st_ino == wanted.st_ino)
+                        return true;
+                up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+                if (up < 0)
+                        return false;
+                close(at);
+                at = up;
+                if (fstat(at, &above) < 0 || (above.st_dev == st.st_dev && above.st_ino == st.st_ino))
+                        return false;
+                st = above;
+        }
+}
+
+/* Whoever reads its own copy would not come to an end. */
+static int check_directory(Manager *manager, int directory, const InstallRequest *request, sd_bus_error *reterr) {
+        if (request->sha256)
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "A directory has no SHA-256. Only an archive has one.");
+        if (directory_holds(directory, registry_directory(manager->registry)))
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "That directory holds the distributions themselves (%s). Install from one that does not.",
+                                 registry_directory(manager->registry));
+        return 0;
+}
+
+static int take_source(Manager *manager, Operation *operation, const InstallRequest *request, sd_bus_error *reterr) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        int r;
+
+        if (request->source < 0)
+                return 0;
+        fd = fcntl(request->source, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the archive over: %s", g_strerror(errno));
+        if (!S_ISDIR(st.st_mode)) {
+                operation->archive = steal_fd(&fd);
+                return 0;
+        }
+        r = check_directory(manager, fd, request, reterr);
+        if (r == 0)
+                operation->directory = steal_fd(&fd);
+        return r;
+}
 
 int manager_install(Manager *manager, Client *client, const InstallRequest *request, Operation **ret,
                     sd_bus_error *reterr) {
@@ -28,13 +83,10 @@ int manager_install(Manager *manager, Client *client, const InstallRequest *requ
         operation->user = g_strdup(request->user);
         operation->sha256 = g_strdup(request->sha256);
         operation->make_default = request->make_default;
-        if (request->source >= 0) {
-                operation->archive = fcntl(request->source, F_DUPFD_CLOEXEC, 3);
-                if (operation->archive < 0) {
-                        r = errno;
-                        registry_forget(manager->registry, d);
-                        return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the archive over: %s", g_strerror(r));
-                }
+        r = take_source(manager, operation, request, reterr);
+        if (r < 0) {
+                registry_forget(manager->registry, d);
+                return r;
         }
         manager->events.distribution_added(d, manager->userdata);
         *ret = operation;

@@ -63,7 +63,7 @@ typedef struct InstallRequest {
         const char *user;   /* for the default user; NULL: the caller's own name */
         const char *suite;  /* to bootstrap; NULL: from source */
         const char *sha256; /* that source must have, in lower-case hexadecimal; NULL: any */
-        int source;        /* an archive, duplicated; or negative */
+        int source;        /* an archive or a directory, duplicated; or negative */
         bool make_default, detached;
 } InstallRequest;
 

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "daemon/container.h"
+#include "daemon/fetcher.h"
 #include "daemon/log.h"
 #include "daemon/worker-report.h"
 #include "shared/fd-socket.h"
@@ -22,6 +23,8 @@ typedef struct OperationWork {
         sd_event_source *report_source;
         bool removing;       /* the worker at work is one that removes */
         bool worker_done;    /* it said so */
+        Fetcher *fetcher;    /* INSTALL: where the archive comes from, unless the client gave it */
+        bool fetch_wanted, fetch_done; /* the worker's "done" is not enough; it said so */
         bool withdrawn;      /* UNINSTALL: it is gone from the registry */
         sd_bus_error error;  /* why it failed */
         sd_event_source *start_source;
@@ -60,13 +63,14 @@ Operation *operation_new(const OperationHost *host, uint64_t id, OperationKind k
         operation->name = g_strdup(name);
         operation->stage = stages[0];
         operation->progress = -1;
-        operation->archive = -EBADF;
+        operation->archive = operation->directory = -EBADF;
         operation->work = g_new0(OperationWork, 1);
         operation->work->report = -EBADF;
         return operation;
 }
 
 static void stop_worker(OperationWork *work) {
+        work->fetcher = fetcher_free(work->fetcher);
         work->report_source = sd_event_source_disable_unref(work->report_source);
         work->container = container_free(work->container);
         closep(&work->report);
@@ -82,6 +86,7 @@ Operation *operation_free(Operation *operation) {
         g_free(operation->work->staging);
         g_free(operation->work);
         closep(&operation->archive);
+        closep(&operation->directory);
         g_free(operation->name);
         g_free(operation->suite);
         g_free(operation->user);
@@ -195,22 +200,80 @@ static int on_report(sd_event_source *source, int fd _unused_, uint32_t revents,
         return 0;
 }
 
+/* Whose end it was, and nobody has said why. */
+static void keep_unexpected_end(Operation *operation) {
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+
+        if (operation->canceled)
+                return;
+        error_set(&error, LXSS_ERROR_FAILED, "The worker that was to %s %s ended unexpectedly; see %s.",
+                  operation_kind_to_string(operation->kind), operation->name, log_target());
+        keep_error(operation, &error);
+}
+
+/* It may be why the archive ended too early, which then is more to the point. */
+static void judge_fetcher(Operation *operation) {
+        OperationWork *work = operation->work;
+
+        if (!work->fetcher || !fetcher_drain(work->fetcher))
+                return;
+        sd_bus_error_free(&work->error);
+        keep_unexpected_end(operation);
+}
+
 static void on_worker_over(Operation *operation) {
         OperationWork *work = operation->work;
-        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+        bool failed;
 
         while (read_report(operation))
                 ;
+        judge_fetcher(operation);
+        failed = !work->worker_done || operation->canceled || sd_bus_error_is_set(&work->error);
+        if (!failed && work->fetcher && !work->fetch_done) {
+                work->report_source = sd_event_source_disable_unref(work->report_source);
+                work->container = container_free(work->container);
+                return; /* on_fetch_over() goes on */
+        }
         stop_worker(work);
         if (work->removing) {
                 conclude_removal(operation);
                 return;
         }
-        if (!work->worker_done && !operation->canceled) {
-                error_set(&error, LXSS_ERROR_FAILED, "The worker that was to %s %s ended unexpectedly; see %s.",
-                          operation_kind_to_string(operation->kind), operation->name, log_target());
-                keep_error(operation, &error);
+        if (!work->worker_done || (work->fetch_wanted && !work->fetch_done))
+                keep_unexpected_end(operation);
+        conclude(operation);
+}
+
+static void on_fetch_reported(const WorkerReport *report, void *userdata) {
+        Operation *operation = userdata;
+
+        switch (report->kind) {
+        case WORKER_REPORT_DONE:
+                operation->work->fetch_done = true;
+                break;
+        case WORKER_REPORT_ERROR:
+                /* More to the point than what the worker thinks of half an archive. */
+                sd_bus_error_free(&operation->work->error);
+                error_set(&operation->work->error, report->error, "%s", report->text);
+                break;
+        default:
+                take_report(operation, report);
         }
+}
+
+static void on_fetch_over(void *userdata) {
+        Operation *operation = userdata;
+        OperationWork *work = operation->work;
+
+        judge_fetcher(operation);
+        work->fetcher = fetcher_free(work->fetcher);
+        if (work->container && !work->fetch_done)
+                container_kill(work->container);
+        if (work->container)
+                return; /* on_worker_over() goes on */
+        stop_worker(work);
+        if (!work->fetch_done)
+                keep_unexpected_end(operation);
         conclude(operation);
 }
 
@@ -297,6 +360,20 @@ static void start_removal(Operation *operation) {
         conclude_removal(operation);
 }
 
+/* Of which the worker will get the archive. */
+static int start_fetcher(Operation *operation) {
+        static const FetcherEvents events = { .reported = on_fetch_reported, .over = on_fetch_over };
+        _cleanup_free_ char *uids = id_map_to_text(base_host_uid_map(operation->host->base));
+        _cleanup_free_ char *gids = id_map_to_text(base_host_gid_map(operation->host->base));
+        const char *argv[] = { "lxss-fetch", "directory", uids, gids, NULL };
+
+        if (!uids || !gids)
+                return -ENOMEM;
+        operation->work->fetch_wanted = true;
+        return fetcher_start(operation->host->event, argv, operation->directory, &events, operation, &operation->archive,
+                             &operation->work->fetcher);
+}
+
 static int install(Operation *operation, sd_bus_error *reterr) {
         const char *argv[8] = { "lxss-worker" };
         size_t n = 1;
@@ -305,6 +382,11 @@ static int install(Operation *operation, sd_bus_error *reterr) {
         r = registry_make_staging(operation->host->registry, &operation->work->staging, reterr);
         if (r < 0)
                 return r;
+        if (operation->directory >= 0) {
+                r = start_fetcher(operation);
+                if (r < 0)
+                        return error_set(reterr, LXSS_ERROR_FAILED, "lxss-fetch could not be started: %s", g_strerror(-r));
+        }
         argv[n++] = operation->suite ? "bootstrap" : "extract";
         if (operation->suite)
                 argv[n++] = operation->suite;
@@ -317,6 +399,9 @@ static int install(Operation *operation, sd_bus_error *reterr) {
                 argv[n++] = operation->sha256;
         }
         r = start_worker(operation, argv);
+        /* Of the pipe only the worker may have this end, or its writer would not learn of the worker's. */
+        if (operation->work->fetch_wanted)
+                closep(&operation->archive);
         return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "A worker could not be started: %s", g_strerror(-r)) : 0;
 }
 
@@ -413,5 +498,7 @@ bool operation_cancel(Operation *operation) {
         operation->canceled = true;
         if (work->container)
                 container_kill(work->container);
+        else if (work->fetcher)
+                fetcher_kill(work->fetcher);
         return true;
 }

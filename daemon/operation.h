@@ -59,6 +59,7 @@ struct Operation {
         const char *stage;          /* static */
         double progress;            /* 0 to 1; negative: not known */
 
+        int directory;              /* INSTALL: the source, or -EBADF */
         int archive;                /* INSTALL: to read, or -EBADF; EXPORT: to write; CLONE: the original's root */
         ArchiveFormat format;       /* EXPORT */
         char *suite;                /* INSTALL: to bootstrap, or NULL */

@@ -18,6 +18,7 @@
 typedef struct Archiving {
         struct archive *reader, *writer;
         struct archive_entry_linkresolver *links;
+        const OwnerMap *owners; /* NULL: as they are */
         int target;
         uint64_t total, done; /* bytes of the files' contents */
         WorkerProgress *progress;
@@ -38,9 +39,13 @@ static int out_of_memory(Archiving *a) {
         return worker_report_fail(a->reterr, LXSS_ERROR_FAILED, "Out of memory.");
 }
 
-static int reading_failed(Archiving *a) {
-        const char *text = archive_error_string(a->reader);
+/* entry: at which it was, or NULL. libarchive names no more than the last part of the path. */
+static int reading_failed(Archiving *a, struct archive_entry *entry) {
+        const char *path = entry ? archive_entry_pathname(entry) : NULL, *text = archive_error_string(a->reader);
+        int error = archive_errno(a->reader);
 
+        if (path && error > 0)
+                return worker_report_fail(a->reterr, LXSS_ERROR_FAILED, "The file %s cannot be read: %s.", path, strerror(error));
         return worker_report_fail(a->reterr, LXSS_ERROR_FAILED, "The distribution's files cannot be read: %s.",
                                   text ? text : "no details");
 }
@@ -67,7 +72,7 @@ static int open_reader(Archiving *a) {
             archive_read_disk_set_behavior(a->reader, ARCHIVE_READDISK_NO_TRAVERSE_MOUNTS | ARCHIVE_READDISK_NO_ACL |
                                                               ARCHIVE_READDISK_NO_FFLAGS) != ARCHIVE_OK)
                 return out_of_memory(a);
-        return archive_read_disk_open(a->reader, ".") == ARCHIVE_OK ? 0 : reading_failed(a);
+        return archive_read_disk_open(a->reader, ".") == ARCHIVE_OK ? 0 : reading_failed(a, NULL);
 }
 
 static const struct {
@@ -170,7 +175,7 @@ static void note_progress(Archiving *a, size_t n) {
         worker_progress_update_part(a->progress, a->done, a->total);
 }
 
-static int write_contents(Archiving *a) {
+static int write_contents(Archiving *a, struct archive_entry *entry) {
         int64_t end = 0;
 
         for (;;) {
@@ -183,7 +188,7 @@ static int write_contents(Archiving *a) {
                 if (r == ARCHIVE_EOF)
                         return 0;
                 if (r != ARCHIVE_OK)
-                        return reading_failed(a);
+                        return reading_failed(a, entry);
                 r = write_zeros(a, offset - end);
                 if (r < 0)
                         return r;
@@ -194,10 +199,18 @@ static int write_contents(Archiving *a) {
         }
 }
 
+static void set_owner(Archiving *a, struct archive_entry *entry) {
+        if (!a->owners)
+                return;
+        archive_entry_set_uid(entry, owner_map_uid(a->owners, (uint32_t)archive_entry_uid(entry)));
+        archive_entry_set_gid(entry, owner_map_gid(a->owners, (uint32_t)archive_entry_gid(entry)));
+}
+
 static int write_member(Archiving *a, struct archive_entry *entry) {
         struct archive_entry *spare = NULL;
         int r;
 
+        set_owner(a, entry);
         r = keep_xattrs(a, entry);
         if (r < 0)
                 return r;
@@ -209,7 +222,7 @@ static int write_member(Archiving *a, struct archive_entry *entry) {
         if (r != ARCHIVE_OK)
                 return writing_failed(a);
         if (archive_entry_size(entry) > 0) {
-                r = write_contents(a);
+                r = write_contents(a, entry);
                 if (r < 0)
                         return r;
         }
@@ -229,7 +242,7 @@ static int write_members(Archiving *a) {
                 if (r == ARCHIVE_EOF)
                         return 0;
                 if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
-                        return reading_failed(a);
+                        return reading_failed(a, entry);
                 if (archive_read_disk_can_descend(a->reader))
                         (void)archive_read_disk_descend(a->reader);
                 if (!is_wanted(entry))
@@ -250,8 +263,13 @@ static int finish(Archiving *a) {
                                   "The archive cannot be written to disk: %s.", strerror(errno));
 }
 
-int worker_archive(int target, ArchiveFormat format, WorkerProgress *progress, WorkerReport *reterr) {
-        _cleanup_(archiving_done) Archiving a = { .target = target, .progress = progress, .reterr = reterr };
+int worker_archive(int target, ArchiveFormat format, const OwnerMap *owners, WorkerProgress *progress, WorkerReport *reterr) {
+        _cleanup_(archiving_done) Archiving a = {
+                .owners = owners,
+                .target = target,
+                .progress = progress,
+                .reterr = reterr,
+        };
         int r;
 
         (void)signal(SIGPIPE, SIG_IGN); /* the error says it */

@@ -22,6 +22,7 @@ int id_map_parse(const char *text, IdMap *ret) {
                     text[n] != '\n' || map.n_ranges == ID_MAP_MAX)
                         return -EBADMSG;
                 map.ranges[map.n_ranges].first = first;
+                map.ranges[map.n_ranges].below = below;
                 map.ranges[map.n_ranges++].count = count;
                 text += n + 1;
         }
@@ -43,6 +44,15 @@ int id_map_read(const char *path, IdMap *ret) {
                 return (int)n;
         text[n] = '\0';
         return id_map_parse(text, ret);
+}
+
+bool id_map_find(const IdMap *map, uint32_t below, uint32_t *ret) {
+        for (size_t i = 0; i < map->n_ranges; i++)
+                if (below >= map->ranges[i].below && below - map->ranges[i].below < map->ranges[i].count) {
+                        *ret = map->ranges[i].first + (below - map->ranges[i].below);
+                        return true;
+                }
+        return false;
 }
 
 bool id_map_contains(const IdMap *map, int64_t id) {

@@ -11,7 +11,7 @@
 /* Which user or group ids exist in this user namespace. */
 typedef struct IdMap {
         struct {
-                uint32_t first, count;
+                uint32_t first, below, count; /* below: what first is in the namespace that this one is in */
         } ranges[ID_MAP_MAX];
         size_t n_ranges;
 } IdMap;
@@ -21,6 +21,9 @@ int id_map_parse(const char *text, IdMap *ret);
 
 /* Reads and parses such a file. Returns 0 or negative errno. */
 int id_map_read(const char *path, IdMap *ret);
+
+/* The id inside of one that is below. Returns whether there is one. */
+bool id_map_find(const IdMap *map, uint32_t below, uint32_t *ret);
 
 bool id_map_contains(const IdMap *map, int64_t id);
 

@@ -166,7 +166,7 @@ static int run_export(Worker *worker) {
 
         announce("exporting");
         r = worker_enter_root(STAGING, worker->reterr);
-        return r < 0 ? r : worker_archive(TARGET_FD, worker->format, &worker->progress, worker->reterr);
+        return r < 0 ? r : worker_archive(TARGET_FD, worker->format, NULL, &worker->progress, worker->reterr);
 }
 
 static const struct {
