@@ -185,6 +185,8 @@ static void on_stopped(Program *program, int signo) {
                 program->stop_expected = false;
                 return;
         }
+        /* Before it stopped; stopped ourselves, we would show it only when somebody continues us. */
+        relay_catch_up(&program->relay);
         /* The terminal stops the whole job, ours too if there is a pipeline around us. */
         stop_self(program, signo == SIGTTIN || signo == SIGTTOU ? signo : SIGTSTP,
                   signo != SIGSTOP && program->relay.master >= 0);
