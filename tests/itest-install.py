@@ -6,6 +6,7 @@ cancelled with its client; and what is said about sources that are no good.
 Most of it uses a distribution of a few megabytes that really runs, made from
 the host's own dash and coreutils (lxss_test.tiny_tar)."""
 
+import glob
 import gzip
 import hashlib
 import os
@@ -709,6 +710,65 @@ def test_bootstrap_makes_a_debian(fresh):
     equal(fresh.lxctl("launch", "-d", "made", "-u", "root", "--", "id", "-u").good().text, "0")
     fresh.quiet(with_daemon=False)
     fresh.lxctl("uninstall", "made").good()
+
+
+@modes("root")
+def test_bootstrap_makes_the_next_debian(fresh):
+    if not shutil.which("mmdebstrap"):
+        raise Skip("mmdebstrap is not installed")
+    needs_network()
+    fresh.lxctl("install", "bootstrap:trixie", seconds=600).good()
+    equal(fresh.installed(), ["trixie"])
+    contains(fresh.lxctl("launch", "-d", "trixie", "--", "cat", "/etc/os-release").good().out, "trixie")
+
+
+MUSL_PROGRAM = r"""
+#include <pwd.h>
+#include <stdio.h>
+int main(void) {
+        const struct passwd *user = getpwuid(0);
+        puts(user ? user->pw_name : "nobody known");
+        return 7;
+}
+"""
+
+
+def musl_tar(world):
+    """A root without glibc: BusyBox, musl's loader, which is its C library too, and a program that needs it."""
+    loaders = glob.glob("/lib/ld-musl-*.so.1")
+    busybox = shutil.which("busybox", path="/bin:/usr/bin")
+    if not loaders or not busybox or not shutil.which("musl-gcc"):
+        raise Skip("musl, musl-gcc or busybox-static is not installed")
+    if b"=>" in subprocess.run(["ldd", busybox], stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout:
+        raise Skip("this busybox is no static one")
+    source, program = os.path.join(world.work, "program.c"), os.path.join(world.work, "program")
+    with open(source, "w") as file:
+        file.write(MUSL_PROGRAM)
+    subprocess.run(["musl-gcc", "-o", program, source], check=True)
+
+    def change(add, first):
+        first("bin")
+        for name in ("bin", "lib"):
+            add(name, type=tarfile.DIRTYPE)
+        add("bin/busybox", read(busybox))
+        for name in ("sh", "cat", "id", "ls", "sleep"):
+            add(f"bin/{name}", type=tarfile.SYMTYPE, linkname="busybox")
+        add(loaders[0].lstrip("/"), read(os.path.realpath(loaders[0])))
+        add("bin/program", read(program))
+
+    path = os.path.join(world.work, "musl.tar")
+    tiny_tar(path, change=change)
+    return path
+
+
+@everywhere
+def test_a_small_root_with_musl_works(fresh):
+    fresh.install(musl_tar(fresh), "musl").good()
+    fresh.distribution = "musl"
+    result = fresh.launch("program")
+    equal((result.code, result.text), (7, "root"))
+    equal(fresh.launch("id", "-u", options=["-u", "root"]).good().text, "0")
+    equal(fresh.launch("sh", "-c", "cat /etc/marker | cat; exit 3").code, 3)
 
 
 def test_bootstrap_of_no_suite_says_so(fresh):
