@@ -41,10 +41,6 @@ const char *distribution_state_to_string(DistributionState state) {
         return state >= 0 && state < DISTRIBUTION_STATE_MAX ? state_names[state] : NULL;
 }
 
-bool distribution_mounts_host(const Distribution *distribution) {
-        return distribution->settings.automount && !distribution->settings.isolated;
-}
-
 static void distribution_free(void *p) {
         Distribution *d = p;
 

@@ -42,9 +42,6 @@ typedef struct Distribution {
         InstanceSettings settings;
 } Distribution;
 
-/* Whether instances see the host at /mnt/host. */
-bool distribution_mounts_host(const Distribution *distribution);
-
 typedef struct Registry Registry;
 
 /* Opens the data directory, making what is missing, and takes its lock, which
