@@ -459,6 +459,24 @@ int registry_commit(Registry *registry, Distribution *distribution, const Distri
         return 0;
 }
 
+int registry_configure(Registry *registry, Distribution *distribution, const SettingChange *changes, size_t n,
+                       sd_bus_error *reterr) {
+        g_autofree char *path = conf_path(registry, distribution->name);
+        int r;
+
+        r = settings_store(path, 0600, changes, n, reterr);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++)
+                if (streq(changes[i].group, GROUP) && streq(changes[i].key, "default-user")) {
+                        g_free(distribution->default_user);
+                        distribution->default_user = g_strdup(changes[i].value);
+                }
+        distribution->settings = registry->settings->instance;
+        settings_load_instance(path, &distribution->settings);
+        return 0;
+}
+
 int registry_rename(Registry *registry, Distribution *distribution, const char *name, sd_bus_error *reterr) {
         g_autofree char *from = g_path_get_dirname(distribution->rootfs);
         g_autofree char *to = g_build_filename(registry->distributions, name, NULL);

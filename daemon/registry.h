@@ -87,6 +87,10 @@ int registry_commit(Registry *registry, Distribution *distribution, const Distri
  * removal happens; from then on it is gone for everybody. */
 int registry_withdraw(Registry *registry, Distribution *distribution, char **ret_staging, sd_bus_error *reterr);
 
+/* Changes a distribution's own settings, which must be valid, all at once. */
+int registry_configure(Registry *registry, Distribution *distribution, const SettingChange *changes, size_t n,
+                       sd_bus_error *reterr);
+
 /* Gives a distribution that nothing runs in or works on another name. -EINVAL,
  * -EEXIST. The default one stays the default one. */
 int registry_rename(Registry *registry, Distribution *distribution, const char *name, sd_bus_error *reterr);
