@@ -3,6 +3,7 @@
 /* org.lxss.Manager1.Distribution. */
 
 #include "daemon/bus-objects.h"
+#include "daemon/bus-requests.h"
 #include "shared/util.h"
 
 #define INTERFACE BUS_INTERFACE ".Distribution"
@@ -60,6 +61,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("Source", "s", NULL, offsetof(Distribution, source), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("InstallTime", "t", NULL, offsetof(Distribution, install_time),
                         SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Settings", "a(sss)", bus_get_settings, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
 };
 
@@ -77,7 +79,7 @@ void bus_distribution_added(Distribution *distribution, void *userdata) {
 }
 
 void bus_distribution_changed(Distribution *distribution, void *userdata) {
-        static const char *const names[] = { "State", "Default", "DefaultUser", "Release", "InstallTime", NULL };
+        static const char *const names[] = { "State", "Default", "DefaultUser", "Release", "InstallTime", "Settings", NULL };
         static const char *const manager_names[] = { "DefaultDistribution", NULL };
         g_autofree char *path = bus_distribution_path(distribution->name);
 

@@ -219,6 +219,8 @@ static const sd_bus_vtable vtable[] = {
                                 bus_method_clone, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Rename", SD_BUS_ARGS("s", name, "s", new_name), SD_BUS_NO_RESULT, bus_method_rename,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Configure", SD_BUS_ARGS("s", name, "a{ss}", settings, "as", unset), SD_BUS_RESULT("b", pending),
+                                bus_method_configure, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("SetDefault", SD_BUS_ARGS("s", name), SD_BUS_NO_RESULT, method_set_default,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Hold", SD_BUS_ARGS("s", name), SD_BUS_RESULT("h", hold), method_hold,

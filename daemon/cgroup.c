@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Finding one's own cgroup (cgroups(7)). */
+/* One's own cgroup (cgroups(7)): finding it, and dividing it. */
 
 #include "daemon/cgroup.h"
 
 #include <glib.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include "shared/util.h"
+
+#define CGROUP_FILE_MAX (4u << 20)
 
 /* The path behind "0::" in /proc/self/cgroup. */
 static char *own_path(void) {
@@ -45,4 +48,57 @@ int cgroup_open_delegated(void) {
         if (!is_delegated(fd) || faccessat(fd, ".", W_OK, 0) < 0)
                 return -ENOENT;
         return steal_fd(&fd);
+}
+
+/* The words of one of the kernel's files; empty where it cannot be read. */
+static char **read_words(int fd, const char *file) {
+        _cleanup_free_ char *text = NULL;
+
+        return g_strsplit_set(read_regular_file(fd, file, CGROUP_FILE_MAX, &text, NULL) < 0 ? "" : g_strchomp(text), " \n", -1);
+}
+
+int cgroup_write(int fd, const char *file, const char *value) {
+        _cleanup_close_ int target = openat(fd, file, O_WRONLY | O_CLOEXEC);
+
+        return target < 0 ? -errno : write_all(target, value, strlen(value));
+}
+
+/* One after the other, until none is left: what is forked meanwhile stands in the next list. */
+static void move_processes(int fd, int child) {
+        for (unsigned round = 0; round < 16; round++) {
+                g_auto(GStrv) pids = read_words(fd, "cgroup.procs");
+
+                if (!pids[0])
+                        return;
+                for (char **pid = pids; *pid; pid++)
+                        (void)cgroup_write(child, "cgroup.procs", *pid);
+        }
+}
+
+/* Makes room for controllers. */
+static void divide(int fd) {
+        _cleanup_close_ int child = -EBADF;
+
+        (void)mkdirat(fd, CGROUP_OWN, 0755);
+        child = openat(fd, CGROUP_OWN, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (child >= 0)
+                move_processes(fd, child);
+}
+
+void cgroup_enable_controllers(int fd) {
+        static const char *const wanted[] = { "cpu", "memory", "pids" };
+        g_auto(GStrv) there = read_words(fd, "cgroup.controllers"), enabled = read_words(fd, "cgroup.subtree_control");
+        bool divided = false;
+
+        for (size_t i = 0; i < G_N_ELEMENTS(wanted); i++) {
+                g_autofree char *change = g_strdup_printf("+%s", wanted[i]);
+
+                if (!g_strv_contains((const char *const *)there, wanted[i]) ||
+                    g_strv_contains((const char *const *)enabled, wanted[i]))
+                        continue;
+                if (!divided)
+                        divide(fd);
+                divided = true;
+                (void)cgroup_write(fd, "cgroup.subtree_control", change);
+        }
 }

@@ -27,7 +27,7 @@ static char *map_directory(const Instance *instance, const char *cwd) {
                 return NULL;
         if (strncmp(cwd, d->rootfs, n) == 0 && (cwd[n] == '/' || !cwd[n]))
                 return strdup(cwd[n] ? cwd + n : "/");
-        if (!distribution_mounts_host(d) || instance->without_host)
+        if (!settings_mount_host(&instance->settings) || instance->without_host)
                 return NULL;
         return asprintf(&mapped, "/mnt/host%s", cwd) < 0 ? NULL : mapped;
 }

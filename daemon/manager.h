@@ -114,6 +114,16 @@ typedef void (*manager_renamed_t)(const sd_bus_error *error, void *userdata);
 int manager_rename(Manager *manager, const char *name, const char *new_name, manager_renamed_t callback, void *userdata,
                    sd_bus_error *reterr);
 
+/* Changes settings of a distribution, all or none. Owned by the caller. */
+typedef struct ConfigureRequest {
+        const char *name;
+        char **settings; /* key, value, … */
+        char **unset;    /* keys */
+} ConfigureRequest;
+
+/* *ret_pending: an instance runs that still has what was changed as it was. */
+int manager_configure(Manager *manager, const ConfigureRequest *request, bool *ret_pending, sd_bus_error *reterr);
+
 int manager_set_default(Manager *manager, const char *name, sd_bus_error *reterr);
 
 Registry *manager_registry(Manager *manager);

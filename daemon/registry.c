@@ -41,10 +41,6 @@ const char *distribution_state_to_string(DistributionState state) {
         return state >= 0 && state < DISTRIBUTION_STATE_MAX ? state_names[state] : NULL;
 }
 
-bool distribution_mounts_host(const Distribution *distribution) {
-        return distribution->settings.automount && !distribution->settings.isolated;
-}
-
 static void distribution_free(void *p) {
         Distribution *d = p;
 
@@ -460,6 +456,24 @@ int registry_commit(Registry *registry, Distribution *distribution, const Distri
         distribution->state = DISTRIBUTION_INSTALLED;
         if (origin)
                 distribution->settings = origin->settings;
+        return 0;
+}
+
+int registry_configure(Registry *registry, Distribution *distribution, const SettingChange *changes, size_t n,
+                       sd_bus_error *reterr) {
+        g_autofree char *path = conf_path(registry, distribution->name);
+        int r;
+
+        r = settings_store(path, 0600, changes, n, reterr);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++)
+                if (streq(changes[i].group, GROUP) && streq(changes[i].key, "default-user")) {
+                        g_free(distribution->default_user);
+                        distribution->default_user = g_strdup(changes[i].value);
+                }
+        distribution->settings = registry->settings->instance;
+        settings_load_instance(path, &distribution->settings);
         return 0;
 }
 

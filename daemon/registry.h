@@ -42,9 +42,6 @@ typedef struct Distribution {
         InstanceSettings settings;
 } Distribution;
 
-/* Whether instances see the host at /mnt/host. */
-bool distribution_mounts_host(const Distribution *distribution);
-
 typedef struct Registry Registry;
 
 /* Opens the data directory, making what is missing, and takes its lock, which
@@ -89,6 +86,10 @@ int registry_commit(Registry *registry, Distribution *distribution, const Distri
 /* Takes a distribution's directory away into staging, where the rest of the
  * removal happens; from then on it is gone for everybody. */
 int registry_withdraw(Registry *registry, Distribution *distribution, char **ret_staging, sd_bus_error *reterr);
+
+/* Changes a distribution's own settings, which must be valid, all at once. */
+int registry_configure(Registry *registry, Distribution *distribution, const SettingChange *changes, size_t n,
+                       sd_bus_error *reterr);
 
 /* Gives a distribution that nothing runs in or works on another name. -EINVAL,
  * -EEXIST. The default one stays the default one. */

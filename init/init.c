@@ -24,6 +24,7 @@
 #include "init/boot.h"
 #include "init/job.h"
 #include "init/shutdown.h"
+#include "shared/boot-options.h"
 #include "shared/fd-socket.h"
 #include "shared/init-protocol.h"
 #include "shared/syscalls.h"
@@ -401,15 +402,15 @@ static void set_up(int *ret_epoll) {
 }
 
 /* The distribution's own wishes, and then programs may come. */
-static void get_ready(void) {
+static void get_ready(const char *home_of) {
         Boot wishes;
 
-        boot(send_warning, &wishes);
+        boot(send_warning, home_of, &wishes);
         send_text((InitHeader){ .type = INIT_READY, .first = wishes.without_host }, wishes.user ?: "");
         free(wishes.user);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
         int epoll;
 
         if (getpid() != 1) {
@@ -417,7 +418,7 @@ int main(void) {
                 return EXIT_FAILURE;
         }
         set_up(&epoll);
-        get_ready();
+        get_ready(argc == 3 && streq(argv[1], BOOT_OPTION_HOME_OF) ? argv[2] : NULL);
         for (;;) {
                 struct epoll_event events[16];
                 int n = epoll_wait(epoll, events, ELEMENTSOF(events), enforce_hangups(sweep()));

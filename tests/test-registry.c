@@ -471,17 +471,10 @@ START_TEST(a_second_one_gives_up_in_the_end) {
 }
 END_TEST
 
-START_TEST(states_have_names_and_the_host_is_seen_unless_isolated) {
-        Distribution d = { .settings.automount = true };
-
+START_TEST(states_have_names) {
         for (DistributionState s = 0; s < DISTRIBUTION_STATE_MAX; s++)
                 ck_assert_ptr_nonnull(distribution_state_to_string(s));
         ck_assert_ptr_null(distribution_state_to_string(DISTRIBUTION_STATE_INVALID));
-        ck_assert(distribution_mounts_host(&d));
-        d.settings.isolated = true;
-        ck_assert(!distribution_mounts_host(&d));
-        d.settings = (InstanceSettings){ 0 };
-        ck_assert(!distribution_mounts_host(&d));
 }
 END_TEST
 
@@ -496,5 +489,5 @@ int main(void) {
                          a_distribution_that_vanished_can_be_withdrawn,
                          a_commit_replaces_nothing_that_appeared_meanwhile, every_distribution_has_a_slot_of_its_own,
                          a_directory_that_others_can_write_to_is_refused, a_second_one_waits_for_the_first_to_end,
-                         a_second_one_gives_up_in_the_end, states_have_names_and_the_host_is_seen_unless_isolated);
+                         a_second_one_gives_up_in_the_end, states_have_names);
 }
