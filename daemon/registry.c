@@ -427,14 +427,19 @@ static int sync_directory(const char *path) {
         return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-/* Renames and makes both directories durable: after a power cut it is in one place. */
+/* Renames and makes both directories durable: after a power cut it is in one place.
+ * What cannot be made durable is taken back, since whoever hears of a failure takes it for undone. */
 static int move(const char *from, const char *to, const char *from_parent, const char *to_parent) {
         int r;
 
         if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0)
                 return -errno;
         r = sync_directory(to_parent);
-        return r < 0 ? r : sync_directory(from_parent);
+        if (r == 0)
+                r = sync_directory(from_parent);
+        if (r < 0)
+                (void)renameat2(AT_FDCWD, to, AT_FDCWD, from, RENAME_NOREPLACE);
+        return r;
 }
 
 int registry_commit(Registry *registry, Distribution *distribution, const Distribution *origin, const char *staging,
@@ -484,20 +489,32 @@ int registry_rename(Registry *registry, Distribution *distribution, const char *
         return chosen ? registry_set_default(registry, distribution, reterr) : 0;
 }
 
+/* Under a name of its own in staging. No directory is made for that: whoever
+ * removes something because the disk is full has no room for one. */
+static int move_to_staging(Registry *registry, const char *source, char **ret) {
+        for (;;) {
+                g_autofree char *name = g_strdup_printf("%08x", g_random_int());
+                g_autofree char *target = g_build_filename(registry->staging, name, NULL);
+
+                if (renameat2(AT_FDCWD, source, AT_FDCWD, target, RENAME_NOREPLACE) == 0) {
+                        *ret = g_steal_pointer(&target);
+                        return 0;
+                }
+                if (errno != EEXIST)
+                        return -errno;
+        }
+}
+
 int registry_withdraw(Registry *registry, Distribution *distribution, char **ret_staging, sd_bus_error *reterr) {
         g_autofree char *source = g_path_get_dirname(distribution->rootfs), *target = NULL;
         int r;
 
-        r = registry_make_staging(registry, &target, reterr);
+        r = move_to_staging(registry, source, &target);
+        /* Where the distribution's directory vanished, which then is what was asked for, there is nothing to remove. */
+        if (r == -ENOENT)
+                return registry_make_staging(registry, ret_staging, reterr);
         if (r < 0)
-                return r;
-        /* Over the empty directory just made, whose name is then taken by nobody else.
-         * It stays empty where the distribution's own vanished, which then is what was asked for. */
-        if (rename(source, target) < 0 && errno != ENOENT) {
-                r = errno;
-                (void)rmdir(target);
-                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move %s away: %s", source, g_strerror(r));
-        }
+                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move %s away: %s", source, g_strerror(-r));
         (void)sync_directory(registry->distributions);
         r = hand_over(target);
         if (r < 0)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Operations under faults: whole or not at all, whatever dies in the middle of
-them, and the next start of lxssd cleans up by itself.
+"""Operations under faults: whole or not at all, whatever dies or fails in the middle
+of them, and the next start of lxssd cleans up by itself.
 
 Every test goes through a spread of all points at which something may die, always
 the same ones; with LXSS_TEST_SWEEP=1 (make check-faults) through every one."""
@@ -12,12 +12,13 @@ import os
 import stat
 
 from lxss_test import (
-    SOURCE, Command, Failure, descendants, equal, everywhere, expect, listens, main, program, read, sentence, show, tiny_tar,
+    SOURCE, Command, Failure, Skip, descendants, equal, everywhere, expect, listens, main, program, read, sentence, show, tiny_tar,
     wait_for,
 )  # fmt: skip
 
 SWEEP = bool(os.environ.get("LXSS_TEST_SWEEP"))
 POINTS = {"lxssd": 24, "child": 12, "worker": 30}  # of each operation, where not all are wanted
+ROLES = {"SIGKILL": ("lxssd", "child", "worker"), "ENOSPC": ("lxssd", "worker"), "EDQUOT": ("worker",), "EIO": ("lxssd", "worker")}
 MADE_BY_INSTANCES = ("init", "mnt/host", "etc/hosts", "etc/resolv.conf")
 
 
@@ -65,12 +66,12 @@ class Swept:
         self.world.lxctl("shutdown")
         wait_for("nothing runs", lambda: not descendants())
 
-    def traced(self, role, number, *words):
-        """lxctl with words at an lxssd of which one process is killed: (its result, what kill_at.py reports)."""
-        arguments = ["/usr/bin/python3", os.path.join(SOURCE, "tests", "kill_at.py"), self.report, role, str(number)]
+    def traced(self, role, fault, number, words):
+        """lxctl with words at an lxssd of which something goes wrong: (its result, what fault_at.py reports)."""
+        arguments = ["/usr/bin/python3", os.path.join(SOURCE, "tests", "fault_at.py"), self.report, role, fault, str(number)]
         if os.path.exists(self.report):
             os.unlink(self.report)
-        tracer = Command([*arguments, program("lxssd")], env=self.world.environment())
+        tracer = Command([*arguments, program("lxssd")], env=self.world.environment({"LXSS_TEST_DISK": self.world.data}))
         wait_for("lxssd listens or is dead", lambda: listens(self.world.socket) or tracer.poll() is not None)
         result = self.world.lxctl(*words)
         self.world.lxctl("shutdown")
@@ -149,40 +150,45 @@ class Export:
         return swept.archive_is_there()
 
 
-def one_point(swept, operation, role, number):
+def one_point(swept, operation, role, fault, number):
     operation.prepare(swept)
     swept.end()
-    result, report = swept.traced(role, number, *operation.words(swept))
+    result, report = swept.traced(role, fault, number, operation.words(swept))
     expect(result.code in (0, 125), f"lxctl ended with {result.code}: {result.said}")
     if result.code != 0:
         sentence(result)
     done = operation.done(swept)
     if result.code == 0:
         expect(done, "lxctl said that it is done, and it is not")
-    elif role != "lxssd":
+    elif (role, fault) != ("lxssd", "SIGKILL"):
         expect(not done, f"lxctl said that it failed, and it is done: {show(result.said)}")
     swept.end()
-    return report
+    return result, report["calls"], report["hit"]
 
 
 def points(role, total):
-    count = total if SWEEP else min(total, POINTS[role])
-    return [1 + (2 * i + 1) * total // (2 * count) for i in range(count)] if not SWEEP else range(1, total + 1)
+    if SWEEP:
+        return range(1, total + 1)
+    count = min(total, POINTS[role])
+    return [1 + (2 * i + 1) * total // (2 * count) for i in range(count)]
 
 
-def sweep(world, operation):
+def sweep(world, operation, fault="SIGKILL", *needles):
+    """needles: what the sentence says of the fault, one of them."""
     swept = Swept(world)
-    calls = one_point(swept, operation, "none", 0)["calls"]
-    hit = 0
-    for role in POINTS:
-        expect(calls[role] > 20, f"{role} made only {calls[role]} system calls")
+    _, calls, _ = one_point(swept, operation, "none", fault, 0)
+    hit = tried = 0
+    for role in ROLES[fault]:
         for number in points(role, calls[role]):
             try:
-                hit += one_point(swept, operation, role, number)["killed"] is not None
+                result, _, struck = one_point(swept, operation, role, fault, number)
+                if result.code != 0 and needles:
+                    expect(any(needle in result.said for needle in needles), f"lxctl does not say why: {result.said}")
             except Failure as failure:
-                raise Failure(f"killed at system call {number} of {calls[role]} of {role}: {failure}")
-    tried = sum(len(points(role, calls[role])) for role in POINTS)
-    print(f"# {operation.__name__}: {hit} of {tried} points hit, of {calls}", flush=True)
+                raise Failure(f"{fault} at system call {number} of {calls[role]} of {role}: {failure}")
+            hit, tried = hit + (struck is not None), tried + 1
+    expect(tried > 2, f"nothing was tried: {calls}")
+    print(f"# {operation.__name__}, {fault}: {hit} of {tried} points hit, of {calls}", flush=True)
     expect(hit > tried * 9 // 10, f"only {hit} of {tried} points were hit")
 
 
@@ -201,6 +207,61 @@ def test_a_clone_killed_at_any_system_call_is_there_whole_or_not_at_all(fresh):
 
 def test_an_export_killed_at_any_system_call_leaves_a_whole_archive_or_none(fresh):
     sweep(fresh, Export)
+
+
+# ------------------------------------------------------------------ disks
+
+
+def only_where_calls_can_fail():
+    if os.uname().machine != "x86_64":
+        raise Skip("fault_at.py lets calls fail on x86-64 only")
+
+
+@everywhere
+def test_an_install_on_a_disk_that_becomes_full_at_any_call_says_so_and_leaves_nothing(fresh):
+    only_where_calls_can_fail()
+    sweep(fresh, Install, "ENOSPC", "No space left")
+
+
+@everywhere
+def test_an_install_beyond_a_quota_says_so_and_leaves_nothing(fresh):
+    only_where_calls_can_fail()
+    sweep(fresh, Install, "EDQUOT", "quota")
+
+
+def test_a_clone_on_a_disk_that_becomes_full_at_any_call_says_so_and_leaves_nothing(fresh):
+    only_where_calls_can_fail()
+    sweep(fresh, Clone, "ENOSPC", "No space left")
+
+
+def test_an_export_to_a_disk_that_becomes_full_at_any_call_says_so_and_leaves_nothing(fresh):
+    only_where_calls_can_fail()
+    sweep(fresh, Export, "ENOSPC", "No space left")
+
+
+def test_an_uninstall_on_a_full_disk_is_carried_out(fresh):
+    only_where_calls_can_fail()
+    sweep(fresh, Uninstall, "ENOSPC", "No space left")
+
+
+def test_an_install_on_a_disk_that_fails_at_any_call_says_so_and_leaves_nothing(fresh):
+    only_where_calls_can_fail()
+    sweep(fresh, Install, "EIO")
+
+
+def test_a_clone_of_a_disk_that_fails_at_any_call_says_so_and_leaves_nothing(fresh):
+    only_where_calls_can_fail()
+    sweep(fresh, Clone, "EIO")
+
+
+def test_an_export_of_a_disk_that_fails_at_any_call_says_so_and_leaves_nothing(fresh):
+    only_where_calls_can_fail()
+    sweep(fresh, Export, "EIO")
+
+
+def test_an_uninstall_on_a_disk_that_fails_at_any_call_leaves_all_or_nothing(fresh):
+    only_where_calls_can_fail()
+    sweep(fresh, Uninstall, "EIO")
 
 
 if __name__ == "__main__":
