@@ -42,7 +42,7 @@ struct Command {
 };
 
 extern const Verb verb_clone, verb_doctor, verb_export, verb_hold, verb_install, verb_launch, verb_list, verb_ps,
-        verb_rename, verb_set_default, verb_shutdown, verb_status, verb_terminate, verb_uninstall;
+        verb_rename, verb_repair, verb_set_default, verb_shutdown, verb_status, verb_terminate, verb_uninstall;
 
 /* option_parser_next() with the options that every verb takes carried out.
  * Returns an id, OPTION_WORD, OPTION_DONE, or -ECANCELED where the command ends

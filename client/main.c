@@ -9,9 +9,9 @@
 #include "client/text.h"
 
 static const Verb *const verbs[] = {
-        &verb_install,   &verb_list,   &verb_set_default, &verb_rename, &verb_clone,     &verb_export,
-        &verb_uninstall, &verb_launch, &verb_ps,          &verb_hold,   &verb_terminate, &verb_status,
-        &verb_shutdown,  &verb_doctor,
+        &verb_install, &verb_list,      &verb_set_default, &verb_rename, &verb_clone,
+        &verb_export,  &verb_uninstall, &verb_repair,      &verb_launch, &verb_ps,
+        &verb_hold,    &verb_terminate, &verb_status,      &verb_shutdown, &verb_doctor,
 };
 
 static const char *const group_titles[VERB_GROUP_MAX] = {

@@ -205,6 +205,17 @@ static int method_rename(sd_bus_message *m, void *userdata, sd_bus_error *reterr
         return r < 0 ? r : 1;
 }
 
+static int method_repair(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        g_autofree char *aside = NULL;
+        const char *name;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &name);
+        if (r >= 0)
+                r = manager_repair(bus_manager(userdata), name, &aside, reterr);
+        return r < 0 ? r : sd_bus_reply_method_return(m, "s", aside);
+}
+
 static int method_set_default(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         const char *name;
         int r;
@@ -414,6 +425,8 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Clone", SD_BUS_ARGS("s", name, "s", new_name, "a{sv}", options), SD_BUS_RESULT("o", operation),
                                 method_clone, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Rename", SD_BUS_ARGS("s", name, "s", new_name), SD_BUS_NO_RESULT, method_rename,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Repair", SD_BUS_ARGS("s", name), SD_BUS_RESULT("s", aside), method_repair,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("SetDefault", SD_BUS_ARGS("s", name), SD_BUS_NO_RESULT, method_set_default,
                                 SD_BUS_VTABLE_UNPRIVILEGED),

@@ -114,6 +114,9 @@ typedef void (*manager_renamed_t)(const sd_bus_error *error, void *userdata);
 int manager_rename(Manager *manager, const char *name, const char *new_name, manager_renamed_t callback, void *userdata,
                    sd_bus_error *reterr);
 
+/* See registry_repair(). What is not broken is left as it is. */
+int manager_repair(Manager *manager, const char *name, char **ret_aside, sd_bus_error *reterr);
+
 int manager_set_default(Manager *manager, const char *name, sd_bus_error *reterr);
 
 Registry *manager_registry(Manager *manager);

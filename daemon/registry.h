@@ -40,6 +40,7 @@ typedef struct Distribution {
         IdMode id_mode;        /* that its files were written in */
         uint32_t slot;         /* ID_MODE_ROOT: which range of ids its instances get */
         InstanceSettings settings;
+        char *trouble;         /* DISTRIBUTION_BROKEN: what is wrong, as part of a sentence */
 } Distribution;
 
 /* Whether instances see the host at /mnt/host. */
@@ -89,6 +90,11 @@ int registry_commit(Registry *registry, Distribution *distribution, const Distri
 /* Takes a distribution's directory away into staging, where the rest of the
  * removal happens; from then on it is gone for everybody. */
 int registry_withdraw(Registry *registry, Distribution *distribution, char **ret_staging, sd_bus_error *reterr);
+
+/* Gives a broken distribution whose root file system is there a new distribution.conf,
+ * with what can still be read of the old one. *ret_aside: where that is kept, or empty
+ * where there was none; g_free() it. What cannot be repaired fails with a sentence that says why. */
+int registry_repair(Registry *registry, Distribution *distribution, char **ret_aside, sd_bus_error *reterr);
 
 /* Gives a distribution that nothing runs in or works on another name. -EINVAL,
  * -EEXIST. The default one stays the default one. */

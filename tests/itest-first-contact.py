@@ -12,7 +12,7 @@ from lxss_test import (
     SOURCE, Skip, contains, equal, everywhere, expect, main, modes, read, sentence, tiny_tar,
 )  # fmt: skip
 
-VERBS = ("install", "uninstall", "clone", "export", "rename", "list", "launch", "ps", "status", "hold", "terminate", "shutdown", "set-default", "doctor")
+VERBS = ("install", "uninstall", "clone", "export", "rename", "repair", "list", "launch", "ps", "status", "hold", "terminate", "shutdown", "set-default", "doctor")
 
 
 @everywhere
