@@ -8,10 +8,24 @@
 #include "client/command.h"
 #include "client/text.h"
 
+/* In the order in which --help shows them. */
 static const Verb *const verbs[] = {
-        &verb_install,   &verb_list,      &verb_set_default, &verb_config, &verb_rename, &verb_clone,
-        &verb_export,    &verb_uninstall, &verb_launch,      &verb_ps,     &verb_hold,   &verb_terminate,
-        &verb_status,    &verb_shutdown,  &verb_doctor,
+        &verb_install,
+        &verb_list,
+        &verb_set_default,
+        &verb_config,
+        &verb_rename,
+        &verb_clone,
+        &verb_export,
+        &verb_repair,
+        &verb_uninstall,
+        &verb_launch,
+        &verb_ps,
+        &verb_hold,
+        &verb_terminate,
+        &verb_status,
+        &verb_shutdown,
+        &verb_doctor,
 };
 
 static const char *const group_titles[VERB_GROUP_MAX] = {

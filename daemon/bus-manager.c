@@ -9,6 +9,17 @@
 #include "daemon/log.h"
 #include "shared/util.h"
 
+static int method_repair(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        g_autofree char *aside = NULL;
+        const char *name;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &name);
+        if (r >= 0)
+                r = manager_repair(bus_manager(userdata), name, &aside, reterr);
+        return r < 0 ? r : sd_bus_reply_method_return(m, "s", aside);
+}
+
 static int method_set_default(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         const char *name;
         int r;
@@ -221,6 +232,8 @@ static const sd_bus_vtable vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Configure", SD_BUS_ARGS("s", name, "a{ss}", settings, "as", unset), SD_BUS_RESULT("b", pending),
                                 bus_method_configure, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Repair", SD_BUS_ARGS("s", name), SD_BUS_RESULT("s", aside), method_repair,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("SetDefault", SD_BUS_ARGS("s", name), SD_BUS_NO_RESULT, method_set_default,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Hold", SD_BUS_ARGS("s", name), SD_BUS_RESULT("h", hold), method_hold,

@@ -402,6 +402,30 @@ bool manager_is_shutting_down(const Manager *manager) {
         return manager->shutting_down;
 }
 
+int manager_repair(Manager *manager, const char *name, char **ret_aside, sd_bus_error *reterr) {
+        Distribution *d = registry_find(manager->registry, name);
+        int r;
+
+        r = manager_refuse_while_ending(manager, reterr);
+        if (r < 0)
+                return r;
+        if (str_empty(name))
+                return error_set(reterr, LXSS_ERROR_INVALID_NAME, "Which distribution is to be repaired?");
+        if (!d || d->state != DISTRIBUTION_BROKEN) {
+                r = registry_resolve(manager->registry, name, &d, reterr);
+                if (r < 0)
+                        return r;
+                *ret_aside = g_strdup("");
+                return 0;
+        }
+        r = registry_repair(manager->registry, d, ret_aside, reterr);
+        if (r < 0)
+                return r;
+        log_info("repair %s: done", d->name);
+        manager->events.distribution_changed(d, manager->userdata);
+        return 0;
+}
+
 int manager_set_default(Manager *manager, const char *name, sd_bus_error *reterr) {
         Distribution *before = registry_default(manager->registry), *d;
         int r;

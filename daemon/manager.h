@@ -124,6 +124,9 @@ typedef struct ConfigureRequest {
 /* *ret_pending: an instance runs that still has what was changed as it was. */
 int manager_configure(Manager *manager, const ConfigureRequest *request, bool *ret_pending, sd_bus_error *reterr);
 
+/* See registry_repair(). What is not broken is left as it is. */
+int manager_repair(Manager *manager, const char *name, char **ret_aside, sd_bus_error *reterr);
+
 int manager_set_default(Manager *manager, const char *name, sd_bus_error *reterr);
 
 Registry *manager_registry(Manager *manager);

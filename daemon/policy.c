@@ -27,6 +27,7 @@ static const struct {
         { MANAGER, "Clone", RULE_OWNER_OR_ROOT },
         { MANAGER, "Rename", RULE_OWNER_OR_ROOT },
         { MANAGER, "Configure", RULE_OWNER_OR_ROOT },
+        { MANAGER, "Repair", RULE_OWNER_OR_ROOT },
         { MANAGER, "SetDefault", RULE_OWNER_OR_ROOT },
         { MANAGER, "Hold", RULE_OWNER_OR_ROOT },
         { MANAGER, "Terminate", RULE_OWNER_OR_ROOT },

@@ -12,14 +12,18 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "daemon/conf-salvage.h"
 #include "daemon/directory.h"
+#include "daemon/durable.h"
 #include "daemon/log.h"
 #include "daemon/text.h"
+#include "shared/text.h"
 #include "shared/util.h"
 
 #define NAME_MAX_LENGTH 64
 #define LOCK_WAIT_SECONDS 10
 #define GROUP "distribution"
+#define CONF "distribution.conf"
 
 struct Registry {
         char *directory, *distributions, *staging, *settings_file;
@@ -49,6 +53,7 @@ static void distribution_free(void *p) {
         g_free(d->default_user);
         g_free(d->release);
         g_free(d->source);
+        g_free(d->trouble);
         g_free(d);
 }
 
@@ -73,7 +78,7 @@ static Distribution *add(Registry *registry, const char *name, DistributionState
 }
 
 static char *conf_path(Registry *registry, const char *name) {
-        return g_build_filename(registry->distributions, name, "distribution.conf", NULL);
+        return g_build_filename(registry->distributions, name, CONF, NULL);
 }
 
 static void take_string(GKeyFile *file, const char *key, char **member) {
@@ -85,40 +90,79 @@ static void take_string(GKeyFile *file, const char *key, char **member) {
         }
 }
 
-/* What cannot be read is listed as broken, so that it can be removed. */
-static void load_one(Registry *registry, const char *name) {
-        g_autofree char *path = conf_path(registry, name), *mode = NULL;
-        g_autoptr(GKeyFile) file = g_key_file_new();
-        g_autoptr(GError) error = NULL;
-        Distribution *d;
-        guint64 slot;
+static void mark_broken(Distribution *d, const char *format, ...) _printf_(2, 3);
 
-        d = add(registry, name, DISTRIBUTION_BROKEN);
-        if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &error)) {
-                log_warning("%s: %s: the distribution counts as broken.", path, error->message);
-                return;
-        }
+static void mark_broken(Distribution *d, const char *format, ...) {
+        g_autofree char *trouble = NULL;
+        va_list arguments;
+
+        va_start(arguments, format);
+        trouble = g_strdup_vprintf(format, arguments);
+        va_end(arguments);
+        g_free(d->trouble);
+        d->trouble = text_printable(trouble, 400);
+        d->state = DISTRIBUTION_BROKEN;
+        log_warning("%s is broken: %s.", d->name, d->trouble);
+}
+
+/* A slot that is not there is the first one. */
+static void take_conf(Distribution *d, GKeyFile *file) {
+        guint64 slot = g_key_file_get_uint64(file, GROUP, "slot", NULL);
+        g_autofree char *mode = g_key_file_get_string(file, GROUP, "id-mode", NULL);
+
         take_string(file, "default-user", &d->default_user);
         take_string(file, "release", &d->release);
         take_string(file, "source", &d->source);
         d->install_time = g_key_file_get_uint64(file, GROUP, "install-time", NULL);
-        slot = g_key_file_get_uint64(file, GROUP, "slot", NULL);
-        mode = g_key_file_get_string(file, GROUP, "id-mode", NULL);
+        d->slot = slot < ID_SLOT_MAX ? slot : ID_SLOT_MAX;
         d->id_mode = id_mode_from_string(mode);
-        if (d->id_mode < 0 || slot >= ID_SLOT_MAX || !g_file_test(d->rootfs, G_FILE_TEST_IS_DIR)) {
-                log_warning("%s: the distribution is incomplete and counts as broken.", name);
+}
+
+static bool has_rootfs(const Distribution *d) {
+        return g_file_test(d->rootfs, G_FILE_TEST_IS_DIR);
+}
+
+/* What cannot be used is listed as broken, so that it can be repaired or removed. */
+static void load_one(Registry *registry, const char *name) {
+        g_autofree char *path = conf_path(registry, name);
+        g_autoptr(GKeyFile) file = g_key_file_new();
+        g_autoptr(GError) error = NULL;
+        Distribution *d = add(registry, name, DISTRIBUTION_INSTALLED);
+
+        if (!name_is_valid(name))
+                mark_broken(d, "the name of its folder in %s cannot be a distribution's", registry->distributions);
+        else if (!has_rootfs(d))
+                mark_broken(d, "there is no directory %s", d->rootfs);
+        else if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &error))
+                mark_broken(d, "%s: %s", path, error->message);
+        else
+                take_conf(d, file);
+        if (d->state == DISTRIBUTION_BROKEN)
                 return;
-        }
-        d->slot = slot;
-        d->state = DISTRIBUTION_INSTALLED;
-        settings_load_instance(path, &d->settings);
+        if (d->id_mode < 0 || d->slot == ID_SLOT_MAX)
+                mark_broken(d, "%s lacks what lxssd wrote there, or has it wrong", path);
+        else
+                settings_load_instance(path, &d->settings);
+}
+
+/* A folder of another name is somebody's distribution only if it looks like one. */
+static bool is_ours(Registry *registry, const char *name) {
+        g_autofree char *folder = g_build_filename(registry->distributions, name, NULL);
+        g_autofree char *root = g_build_filename(folder, "rootfs", NULL), *conf = g_build_filename(folder, CONF, NULL);
+
+        if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
+                return false;
+        if (name_is_valid(name))
+                return true;
+        return name[0] != '.' && text_is_printable(name, strlen(name)) &&
+               (g_file_test(root, G_FILE_TEST_EXISTS) || g_file_test(conf, G_FILE_TEST_EXISTS));
 }
 
 static void load_all(Registry *registry) {
         g_autoptr(GDir) dir = g_dir_open(registry->distributions, 0, NULL);
 
         for (const char *name; dir && (name = g_dir_read_name(dir));)
-                if (name_is_valid(name))
+                if (is_ours(registry, name))
                         load_one(registry, name);
 }
 
@@ -280,6 +324,21 @@ static const char *what_is_done(DistributionState state) {
         }
 }
 
+static bool is_repairable(const Distribution *d) {
+        return name_is_valid(d->name) && has_rootfs(d);
+}
+
+static int fail_broken(const Distribution *d, sd_bus_error *reterr) {
+        if (is_repairable(d))
+                return error_set(reterr, LXSS_ERROR_DISTRIBUTION_BROKEN,
+                                 "%s is broken: %s. Repair it with lxctl repair %s, or remove it with lxctl uninstall %s.",
+                                 d->name, d->trouble, d->name, d->name);
+        return error_set(reterr, LXSS_ERROR_DISTRIBUTION_BROKEN,
+                         "%s is broken: %s. Put that right by hand and run lxctl shutdown, or remove it with: "
+                         "lxctl uninstall \"%s\"",
+                         d->name, d->trouble, d->name);
+}
+
 int registry_resolve(Registry *registry, const char *name, Distribution **ret, sd_bus_error *reterr) {
         Distribution *d = str_empty(name) ? registry_default(registry) : registry_find(registry, name);
 
@@ -292,9 +351,7 @@ int registry_resolve(Registry *registry, const char *name, Distribution **ret, s
         if (what_is_done(d->state))
                 return error_set(reterr, LXSS_ERROR_OPERATION_PENDING, "%s is being %s.", d->name, what_is_done(d->state));
         if (d->state == DISTRIBUTION_BROKEN)
-                return error_set(reterr, LXSS_ERROR_DISTRIBUTION_BROKEN,
-                                 "%s is broken (see %s). Remove it with: lxctl uninstall %s", d->name, log_target(),
-                                 d->name);
+                return fail_broken(d, reterr);
         *ret = d;
         return 0;
 }
@@ -369,7 +426,7 @@ void registry_forget(Registry *registry, Distribution *distribution) {
 /* Workers run as the container's root. For root's own lxssd that is another id,
  * which a directory of mode 0700 has to belong to; for a user's it has rights over what is the user's. */
 static int hand_over(const char *path) {
-        return geteuid() == 0 && chown(path, ID_STORE_BASE, ID_STORE_BASE) < 0 ? -errno : 0;
+        return geteuid() == 0 && lchown(path, ID_STORE_BASE, ID_STORE_BASE) < 0 ? -errno : 0;
 }
 
 int registry_make_staging(Registry *registry, char **ret, sd_bus_error *reterr) {
@@ -388,20 +445,11 @@ int registry_make_staging(Registry *registry, char **ret, sd_bus_error *reterr) 
         return 0;
 }
 
-/* With what people have set for `origin`, or nothing. */
-static int write_conf(const Distribution *d, const Distribution *origin, const char *directory, sd_bus_error *reterr) {
-        g_autofree char *path = g_build_filename(directory, "distribution.conf", NULL), *data = NULL;
-        g_autoptr(GKeyFile) file = g_key_file_new();
+/* file: what else is to stand there. */
+static int store_conf(const Distribution *d, GKeyFile *file, const char *directory, sd_bus_error *reterr) {
+        g_autofree char *path = g_build_filename(directory, CONF, NULL), *data = NULL;
         g_autoptr(GError) error = NULL;
         gsize size;
-
-        if (origin) {
-                g_autofree char *parent = g_path_get_dirname(origin->rootfs);
-                g_autofree char *theirs = g_build_filename(parent, "distribution.conf", NULL);
-
-                if (!g_key_file_load_from_file(file, theirs, G_KEY_FILE_KEEP_COMMENTS, &error))
-                        return error_set(reterr, LXSS_ERROR_FAILED, "%s: %s", theirs, error->message);
-        }
 
         if (d->default_user)
                 g_key_file_set_string(file, GROUP, "default-user", d->default_user);
@@ -417,20 +465,19 @@ static int write_conf(const Distribution *d, const Distribution *origin, const c
         return 0;
 }
 
-static int sync_directory(const char *path) {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+/* With what people have set for `origin`, or nothing. */
+static int write_conf(const Distribution *d, const Distribution *origin, const char *directory, sd_bus_error *reterr) {
+        g_autoptr(GKeyFile) file = g_key_file_new();
+        g_autoptr(GError) error = NULL;
 
-        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
+        if (origin) {
+                g_autofree char *parent = g_path_get_dirname(origin->rootfs);
+                g_autofree char *theirs = g_build_filename(parent, CONF, NULL);
 
-/* Renames and makes both directories durable: after a power cut it is in one place. */
-static int move(const char *from, const char *to, const char *from_parent, const char *to_parent) {
-        int r;
-
-        if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0)
-                return -errno;
-        r = sync_directory(to_parent);
-        return r < 0 ? r : sync_directory(from_parent);
+                if (!g_key_file_load_from_file(file, theirs, G_KEY_FILE_KEEP_COMMENTS, &error))
+                        return error_set(reterr, LXSS_ERROR_FAILED, "%s: %s", theirs, error->message);
+        }
+        return store_conf(d, file, directory, reterr);
 }
 
 int registry_commit(Registry *registry, Distribution *distribution, const Distribution *origin, const char *staging,
@@ -445,9 +492,9 @@ int registry_commit(Registry *registry, Distribution *distribution, const Distri
         /* In root mode the worker's id owned the directory while it worked. */
         if (distribution->id_mode == ID_MODE_ROOT && chown(staging, 0, 0) < 0)
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take %s back: %s", staging, g_strerror(errno));
-        r = sync_directory(staging);
+        r = durable_sync_directory(staging);
         if (r == 0)
-                r = move(staging, target, registry->staging, registry->distributions);
+                r = durable_rename(staging, target);
         if (r < 0) {
                 (void)hand_over(staging); /* to the worker that removes it */
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move the new distribution to %s: %s", target,
@@ -477,6 +524,49 @@ int registry_configure(Registry *registry, Distribution *distribution, const Set
         return 0;
 }
 
+/* In which mode a root file system was written shows in whom it belongs to. */
+static IdMode mode_of_root(const Distribution *d) {
+        struct stat st;
+
+        if (geteuid() == 0)
+                return ID_MODE_ROOT;
+        return stat(d->rootfs, &st) == 0 && st.st_uid == geteuid() ? ID_MODE_SINGLE : ID_MODE_SUBIDS;
+}
+
+static bool slot_is_free(Registry *registry, const Distribution *d) {
+        GHashTableIter i;
+        void *other;
+
+        g_hash_table_iter_init(&i, registry->table);
+        while (g_hash_table_iter_next(&i, NULL, &other))
+                if (other != d && ((Distribution *)other)->slot == d->slot)
+                        return false;
+        return d->slot < ID_SLOT_MAX;
+}
+
+int registry_repair(Registry *registry, Distribution *d, char **ret_aside, sd_bus_error *reterr) {
+        g_autofree char *path = conf_path(registry, d->name), *folder = g_path_get_dirname(path), *aside = NULL;
+        g_autoptr(GKeyFile) file = NULL;
+        int r;
+
+        if (!is_repairable(d))
+                return fail_broken(d, reterr);
+        r = conf_set_aside(path, &file, &aside, reterr);
+        if (r < 0)
+                return r;
+        take_conf(d, file);
+        d->id_mode = mode_of_root(d);
+        if (!slot_is_free(registry, d))
+                d->slot = free_slot(registry);
+        r = store_conf(d, file, folder, reterr);
+        if (r < 0)
+                return r;
+        settings_load_instance(path, &d->settings);
+        d->state = DISTRIBUTION_INSTALLED;
+        *ret_aside = g_steal_pointer(&aside);
+        return 0;
+}
+
 int registry_rename(Registry *registry, Distribution *distribution, const char *name, sd_bus_error *reterr) {
         g_autofree char *from = g_path_get_dirname(distribution->rootfs);
         g_autofree char *to = g_build_filename(registry->distributions, name, NULL);
@@ -486,7 +576,7 @@ int registry_rename(Registry *registry, Distribution *distribution, const char *
         r = check_new_name(registry, name, distribution, reterr);
         if (r < 0)
                 return r;
-        r = move(from, to, registry->distributions, registry->distributions);
+        r = durable_rename(from, to);
         if (r < 0)
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot rename %s to %s: %s", from, to, g_strerror(-r));
         g_hash_table_steal(registry->table, distribution->name);
@@ -498,21 +588,23 @@ int registry_rename(Registry *registry, Distribution *distribution, const char *
         return chosen ? registry_set_default(registry, distribution, reterr) : 0;
 }
 
+static bool is_directory(const char *path) {
+        struct stat st;
+
+        return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int registry_withdraw(Registry *registry, Distribution *distribution, char **ret_staging, sd_bus_error *reterr) {
         g_autofree char *source = g_path_get_dirname(distribution->rootfs), *target = NULL;
         int r;
 
-        r = registry_make_staging(registry, &target, reterr);
+        /* A link is removed, not what it leads to, which is outside. Where the directory itself vanished, that is
+         * what was asked for. Either way there is nothing more to remove. */
+        r = is_directory(source) ? durable_move_into(source, registry->staging, &target) : unlink(source) < 0 ? -errno : 1;
+        if (r == -ENOENT || r == 1)
+                return registry_make_staging(registry, ret_staging, reterr);
         if (r < 0)
-                return r;
-        /* Over the empty directory just made, whose name is then taken by nobody else.
-         * It stays empty where the distribution's own vanished, which then is what was asked for. */
-        if (rename(source, target) < 0 && errno != ENOENT) {
-                r = errno;
-                (void)rmdir(target);
-                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move %s away: %s", source, g_strerror(r));
-        }
-        (void)sync_directory(registry->distributions);
+                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move %s away: %s", source, g_strerror(-r));
         r = hand_over(target);
         if (r < 0)
                 log_warning("Cannot hand %s over: %s", target, g_strerror(-r));
@@ -525,10 +617,14 @@ char **registry_leftovers(Registry *registry) {
         g_autoptr(GPtrArray) paths = g_ptr_array_new();
 
         for (const char *name; dir && (name = g_dir_read_name(dir));) {
-                char *path = g_build_filename(registry->staging, name, NULL);
+                g_autofree char *path = g_build_filename(registry->staging, name, NULL);
 
+                if (!is_directory(path)) { /* nothing of ours; and what a link leads to is not to be touched */
+                        (void)unlink(path);
+                        continue;
+                }
                 (void)hand_over(path); /* it may have been interrupted on its way from or to the distributions */
-                g_ptr_array_add(paths, path);
+                g_ptr_array_add(paths, g_steal_pointer(&path));
         }
         g_ptr_array_add(paths, NULL);
         return (char **)g_ptr_array_free(g_steal_pointer(&paths), FALSE);

@@ -40,6 +40,7 @@ typedef struct Distribution {
         IdMode id_mode;        /* that its files were written in */
         uint32_t slot;         /* ID_MODE_ROOT: which range of ids its instances get */
         InstanceSettings settings;
+        char *trouble;         /* DISTRIBUTION_BROKEN: what is wrong, as part of a sentence */
 } Distribution;
 
 typedef struct Registry Registry;
@@ -90,6 +91,11 @@ int registry_withdraw(Registry *registry, Distribution *distribution, char **ret
 /* Changes a distribution's own settings, which must be valid, all at once. */
 int registry_configure(Registry *registry, Distribution *distribution, const SettingChange *changes, size_t n,
                        sd_bus_error *reterr);
+
+/* Gives a broken distribution whose root file system is there a new distribution.conf,
+ * with what can still be read of the old one. *ret_aside: where that is kept, or empty
+ * where there was none; g_free() it. What cannot be repaired fails with a sentence that says why. */
+int registry_repair(Registry *registry, Distribution *distribution, char **ret_aside, sd_bus_error *reterr);
 
 /* Gives a distribution that nothing runs in or works on another name. -EINVAL,
  * -EEXIST. The default one stays the default one. */
