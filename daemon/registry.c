@@ -15,9 +15,9 @@
 #include "daemon/directory.h"
 #include "daemon/log.h"
 #include "daemon/text.h"
+#include "shared/distribution-name.h"
 #include "shared/util.h"
 
-#define NAME_MAX_LENGTH 64
 #define LOCK_WAIT_SECONDS 10
 #define GROUP "distribution"
 
@@ -54,12 +54,6 @@ static void distribution_free(void *p) {
         g_free(d->release);
         g_free(d->source);
         g_free(d);
-}
-
-static bool name_is_valid(const char *name) {
-        size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
-
-        return n > 0 && n <= NAME_MAX_LENGTH && !name[n] && g_ascii_isalnum(name[0]);
 }
 
 static Distribution *add(Registry *registry, const char *name, DistributionState state) {
@@ -122,7 +116,7 @@ static void load_all(Registry *registry) {
         g_autoptr(GDir) dir = g_dir_open(registry->distributions, 0, NULL);
 
         for (const char *name; dir && (name = g_dir_read_name(dir));)
-                if (name_is_valid(name))
+                if (distribution_name_is_valid(name))
                         load_one(registry, name);
 }
 
@@ -334,11 +328,11 @@ static int check_new_name(Registry *registry, const char *name, const Distributi
         g_autofree char *safe = text_printable(name, 80);
         Distribution *d;
 
-        if (!name_is_valid(name))
+        if (!distribution_name_is_valid(name))
                 return error_set(reterr, LXSS_ERROR_INVALID_NAME,
                                  "\"%s\" cannot be a distribution's name: it needs 1 to %d letters, digits, dots, "
                                  "dashes or underscores, a letter or digit first.",
-                                 safe, NAME_MAX_LENGTH);
+                                 safe, DISTRIBUTION_NAME_MAX);
         d = find_ignoring_case(registry, name);
         if (!d || (d == of && !streq(d->name, name)))
                 return 0;
