@@ -53,6 +53,21 @@ static void on_changed(Operation *operation, void *userdata) {
                 manager->events.operation_changed(operation, manager->userdata);
 }
 
+/* The object of a distribution is where its name says. */
+static void on_renamed(Operation *operation, const char *before, void *userdata) {
+        Manager *manager = userdata;
+
+        manager->events.distribution_removed(before, manager->userdata);
+        manager->events.distribution_added(operation->distribution, manager->userdata);
+        manager->events.operation_changed(operation, manager->userdata);
+}
+
+static void on_warned(Operation *operation, const char *warning, void *userdata) {
+        Manager *manager = userdata;
+
+        manager->events.operation_warned(operation, warning, manager->userdata);
+}
+
 static void forget_distribution(Manager *manager, Operation *operation) {
         registry_forget(manager->registry, operation->distribution);
         if (operation->held == operation->distribution)
@@ -106,6 +121,8 @@ static void on_finished(Operation *operation, const sd_bus_error *error, void *u
 
 const OperationEvents manager_operation_events = {
         .changed = on_changed,
+        .renamed = on_renamed,
+        .warned = on_warned,
         .finished = on_finished,
 };
 

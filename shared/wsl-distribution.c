@@ -69,7 +69,7 @@ int wsl_distribution_read(WslDistribution *values) {
         size_t size;
         int r;
 
-        r = read_regular_file(AT_FDCWD, WSL_DISTRIBUTION_PATH, WSL_DISTRIBUTION_MAX, &text, &size);
+        r = read_linked_file(WSL_DISTRIBUTION_PATH, WSL_DISTRIBUTION_MAX, &text, &size);
         return r < 0 ? r : wsl_distribution_parse(text, size, values);
 }
 

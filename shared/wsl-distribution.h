@@ -31,8 +31,8 @@ typedef struct WslDistribution {
  * or -ENOMEM; *values can be used and must be cleared either way. */
 int wsl_distribution_parse(const char *text, size_t size, WslDistribution *values);
 
-/* The same with the file itself, in this process's root directory, where that is a
- * plain file. Returns 0, -ENOENT, or negative errno. */
+/* The same with the file itself, which lies in this process's root directory; links
+ * are followed. Returns 0, or negative errno: -ENOENT, -EFBIG, or what read_linked_file() says. */
 int wsl_distribution_read(WslDistribution *values);
 
 void wsl_distribution_clear(WslDistribution *values);
