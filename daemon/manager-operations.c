@@ -31,8 +31,7 @@ bool manager_operation_concerns(Manager *manager, const char *name) {
         return false;
 }
 
-/* Lets those that waited try again; those for whom the wait goes on line up anew. */
-static void retry_held_back(Manager *manager) {
+void manager_retry_held_back(Manager *manager) {
         GQueue held = manager->held_back;
 
         g_queue_init(&manager->held_back);
@@ -113,7 +112,7 @@ static void on_finished(Operation *operation, const sd_bus_error *error, void *u
         if (operation->kind != OPERATION_CLEANUP)
                 manager->events.operation_finished(operation, error, manager->userdata);
         operation_free(operation);
-        retry_held_back(manager);
+        manager_retry_held_back(manager);
         start_next(manager);
         manager_check_shutdown(manager);
         manager_check_idle(manager);

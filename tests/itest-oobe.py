@@ -9,13 +9,12 @@ a few megabytes (lxss_test.tiny_tar)."""
 import io
 import os
 import shutil
-import stat
+import signal
 import struct
-import subprocess
 import tarfile
 import zlib
 
-from lxss_terminal import Terminal
+from lxss_terminal import Terminal, closes_terminals
 from lxss_test import (
     I_DISTRIBUTION, I_OPERATION, MANAGER, contains, debian_tar, equal, everywhere, expect, main, mode, modes,
     read, run, sentence, tiny_tar, wait_for,
@@ -357,6 +356,308 @@ def test_root_has_no_shortcuts(fresh):
     fresh.lxctl("install", wsl(fresh, "x.wsl", "[oobe]", "defaultUid = 0")).good()
     equal(shortcuts(fresh), [])
     expect(not os.path.exists("/usr/local/share/applications/lxss-x.desktop"), "root's shortcut is there")
+
+
+# ----------------------------------------------------------------- first launches
+
+OOBE = b"""#!/bin/sh
+# Asks for a name and makes that user, as distributions do; "fail" fails.
+echo "run by $(id -un) for $WSL_DISTRO_NAME" >>/oobe.log
+echo "Welcome. Name?"
+while read -r name; do
+  case $name in
+    fail) echo "too bad"; exit 7 ;;
+    nobody) exit 0 ;;
+  esac
+  echo "$name:x:1000:1000::/tmp:/bin/sh" >>/etc/passwd
+  echo "made $name"
+  exit 0
+done
+exit 1
+"""
+WISHES = ("[oobe]", "command = /oobe.sh", "defaultUid = 1000")
+
+
+def install_unready(world, *options, lines=WISHES, files=()):
+    source = wsl(world, "new.wsl", *lines, files={"oobe.sh": OOBE, **dict(files)})
+    world.lxctl("install", source, *options).good()
+    world.distribution = "new"
+    return source
+
+
+def shell(world, *options, **more):
+    """`lxctl launch` on a terminal."""
+    return Terminal(world, "launch", "-d", "new", *options, **more)
+
+
+def who(world, *options):
+    return world.lxctl("launch", "-d", "new", *options, "id", "-un").good().text
+
+
+def runs(world):
+    """How often the command has run."""
+    data = read(os.path.join(world.rootfs("new"), "oobe.log")) or b""
+    return data.count(b"\n")
+
+
+def oobe(world):
+    return listed(world, "new")["oobe"]
+
+
+@closes_terminals
+def test_the_first_shell_sets_the_distribution_up_and_is_the_new_users(fresh):
+    install_unready(fresh)
+    equal((oobe(fresh), listed(fresh, "new")["default_user"]), ("pending", "root"))
+    terminal = shell(fresh, "-e", "EXTRA=here")
+    terminal.sees(b"Name[?]")
+    equal(oobe(fresh), "running")
+    terminal.types("anna\r")
+    terminal.sees(b"made anna")
+    terminal.types("echo I am $(id -un), $USER, $HOME, $EXTRA, $PWD.\r")
+    terminal.sees(rb"I am anna, anna, /tmp, here, /\S+\.")
+    equal((oobe(fresh), listed(fresh, "new")["default_user"]), ("none", "anna"))
+    equal(who(fresh), "anna")
+    contains(fresh.lxctl("ps").good().text, "anna", "(login shell)")
+    terminal.types("exit 5\r")
+    terminal.ends(5)
+    equal(read(os.path.join(fresh.rootfs("new"), "oobe.log")), b"run by root for new\n")
+    terminal = shell(fresh)
+    terminal.types("echo now $(id -un), $WSL_DISTRO_NAME.\r")
+    terminal.sees(rb"now anna, \.")
+    terminal.types("exit\r")
+    terminal.ends(0)
+    equal(runs(fresh), 1)
+
+
+@closes_terminals
+def test_what_is_set_up_stays_so_over_restarts_and_clones(fresh):
+    install_unready(fresh)
+    fresh.lxctl("clone", "new", "copy").good()
+    equal(listed(fresh, "copy")["oobe"], "pending", "the clone of what is not set up")
+    terminal = shell(fresh)
+    terminal.sees(b"Name[?]")
+    terminal.types("anna\r")
+    terminal.sees(b"made anna")
+    terminal.types("exit\r")
+    terminal.ends(0)
+    fresh.lxctl("shutdown").good()
+    fresh.quiet()
+    equal((oobe(fresh), listed(fresh, "new")["default_user"]), ("none", "anna"))
+    fresh.lxctl("clone", "new", "second").good()
+    equal(listed(fresh, "second")["oobe"], "none", "the clone of what is set up")
+    equal(listed(fresh, "copy")["oobe"], "pending")
+
+
+@closes_terminals
+def test_what_is_no_shell_on_a_terminal_does_not_set_up(fresh):
+    install_unready(fresh)
+    equal(who(fresh), "root")
+    equal(fresh.lxctl("launch", "-d", "new", input=b"id -un\n").good().text, "root")
+    terminal = Terminal(fresh, "launch", "-d", "new", "id", "-un")
+    terminal.sees(b"root")
+    terminal.ends(0)
+    terminal = shell(fresh, "-u", "root")
+    terminal.types("echo I am $(id -un).\r")
+    terminal.sees(rb"I am root\.")
+    terminal.types("exit\r")
+    terminal.ends(0)
+    equal((oobe(fresh), runs(fresh)), ("pending", 0))
+
+
+@closes_terminals
+def test_a_set_up_that_fails_gives_no_shell_and_is_tried_again(fresh):
+    install_unready(fresh)
+    for number in (1, 2):
+        terminal = shell(fresh)
+        terminal.sees(b"Name[?]")
+        terminal.types("fail\r")
+        terminal.sees(b"too bad")
+        terminal.sees(rb'"/oobe.sh", which sets new up, failed with exit status 7')
+        terminal.ends(1)
+        wait_for("it is to be set up", lambda: oobe(fresh) == "pending")
+        equal((who(fresh), runs(fresh)), ("root", number))
+    terminal = shell(fresh)
+    terminal.sees(b"Name[?]")
+    terminal.types("anna\r")
+    terminal.sees(b"made anna")
+    terminal.types("exit\r")
+    terminal.ends(0)
+    equal((oobe(fresh), who(fresh), runs(fresh)), ("none", "anna", 3))
+
+
+@closes_terminals
+def test_a_set_up_that_is_interrupted_is_tried_again(fresh):
+    install_unready(fresh)
+    terminal = shell(fresh)
+    terminal.sees(b"Name[?]")
+    terminal.types("\x03")
+    terminal.sees(b"ended by signal 2")
+    terminal.ends(1)
+    terminal = shell(fresh)
+    terminal.sees(b"Name[?]")
+    os.kill(terminal.pid, signal.SIGKILL)
+    terminal.state(rb"ended -9")
+    wait_for("it is to be set up", lambda: oobe(fresh) == "pending")
+    terminal = shell(fresh)
+    terminal.sees(b"Name[?]")
+    fresh.lxctl("terminate", "new").good()
+    terminal.state(rb"ended -?\d+")
+    equal(oobe(fresh), "pending")
+    terminal = shell(fresh)
+    terminal.sees(b"Name[?]")
+    os.kill(fresh.daemon(), signal.SIGKILL)
+    terminal.state(rb"ended -?\d+")
+    wait_for("it is to be set up", lambda: oobe(fresh) == "pending")
+    equal((who(fresh), runs(fresh)), ("root", 4))
+
+
+@closes_terminals
+def test_it_stops_and_goes_on_with_its_terminal(fresh):
+    install_unready(fresh)
+    terminal = shell(fresh)
+    terminal.sees(b"Name[?]")
+    terminal.types("\x1a")
+    terminal.state(rb"stopped \d+")
+    equal(oobe(fresh), "running")
+    terminal.foreground()
+    terminal.types("anna\r")
+    terminal.sees(b"made anna")
+    terminal.types("exit\r")
+    terminal.ends(0)
+    equal(oobe(fresh), "none")
+
+
+@closes_terminals
+def test_others_wait_while_it_is_set_up(fresh):
+    install_unready(fresh)
+    first = shell(fresh)
+    first.sees(b"Name[?]")
+    second = shell(fresh)
+    second.sees(b"waiting for new to be set up in another terminal")
+    program = fresh.start("launch", "-d", "new", "id", "-un")
+    program.says("waiting for new to be set up")
+    sentence(fresh.lxctl("launch", "-d", "new", "--no-wait", "id"), "new", "-u root", code=125)
+    equal(who(fresh, "-u", "root"), "root", "who names a user")
+    first.types("anna\r")
+    first.sees(b"made anna")
+    equal(program.finish().good().text, "anna")
+    second.types("echo I am $(id -un).\r")
+    second.sees(rb"I am anna\.")
+    second.types("exit\r")
+    second.ends(0)
+    first.types("exit\r")
+    first.ends(0)
+    equal(runs(fresh), 1)
+
+
+@closes_terminals
+def test_who_waited_for_a_set_up_that_failed_is_the_next_to_try(fresh):
+    install_unready(fresh)
+    first = shell(fresh)
+    first.sees(b"Name[?]")
+    second = shell(fresh)
+    second.sees(b"waiting for new")
+    first.types("fail\r")
+    first.ends(1)
+    second.sees(b"Name[?]")
+    second.types("anna\r")
+    second.sees(b"made anna")
+    second.types("exit\r")
+    second.ends(0)
+    equal((oobe(fresh), runs(fresh)), ("none", 2))
+
+
+@closes_terminals
+def test_who_imports_or_names_a_user_is_never_asked(fresh):
+    for options in (["--no-oobe"], ["--user", "me"]):
+        install_unready(fresh, *options)
+        equal(oobe(fresh), "none")
+        terminal = shell(fresh)
+        terminal.types("echo I am $(id -u).\r")
+        terminal.sees(rb"I am (0|1000)\.")
+        terminal.types("exit\r")
+        terminal.ends(0)
+        equal(runs(fresh), 0)
+        fresh.lxctl("uninstall", "new").good()
+
+
+@closes_terminals
+def test_a_set_up_that_makes_no_user_is_done_all_the_same(fresh):
+    install_unready(fresh)
+    terminal = shell(fresh)
+    terminal.sees(b"Name[?]")
+    terminal.types("nobody\r")
+    terminal.sees(b"There is no user with the id 1000")
+    terminal.types("echo I am $(id -un).\r")
+    terminal.sees(rb"I am root\.")
+    terminal.types("exit\r")
+    terminal.ends(0)
+    equal((oobe(fresh), listed(fresh, "new")["default_user"]), ("none", "root"))
+
+
+@closes_terminals
+def test_the_new_users_shell_stands_where_it_was_asked_to(fresh):
+    install_unready(fresh, lines=("[oobe]", "command = true", "defaultUid = 0"))
+    terminal = shell(fresh, "-C", "/etc")
+    terminal.types("echo in $(pwd).\r")
+    terminal.sees(rb"in /etc\.")
+    terminal.types("exit\r")
+    terminal.ends(0)
+    equal(oobe(fresh), "none")
+
+
+@modes("single")
+@closes_terminals
+def test_where_there_is_one_user_alone_nothing_is_set_up(fresh):
+    install_unready(fresh)
+    equal((oobe(fresh), listed(fresh, "new")["default_user"]), ("none", "root"))
+    terminal = shell(fresh)
+    terminal.types("echo I am $(id -un).\r")
+    terminal.sees(rb"I am root\.")
+    terminal.types("exit\r")
+    terminal.ends(0)
+
+
+DEBIAN_OOBE = b"""#!/bin/bash
+# As Microsoft's documentation has it, but for the user's name.
+set -ue
+if getent passwd 1000 >/dev/null; then
+  echo 'User account already exists, skipping creation'
+  exit 0
+fi
+read -r -p 'Enter new UNIX username: ' username
+/usr/sbin/useradd --uid 1000 --create-home --shell /bin/bash --groups sudo "$username"
+passwd "$username"
+"""
+
+
+@closes_terminals
+def test_a_real_debian_sets_itself_up(fresh):
+    source = os.path.join(fresh.work, "debian.wsl")
+    shutil.copyfile(debian_tar(), source)
+    with tarfile.open(source, "a") as archive:
+        for name, data, rights in (
+            ("./etc/wsl-distribution.conf", b"[oobe]\ncommand = /usr/lib/wsl/oobe.sh\ndefaultUid = 1000\ndefaultName = new\n", 0o644),
+            ("./usr/lib/wsl/oobe.sh", DEBIAN_OOBE, 0o755),
+        ):
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(data), rights
+            archive.addfile(member, io.BytesIO(data))
+    fresh.lxctl("install", source, seconds=300).good()
+    terminal = shell(fresh)
+    terminal.sees(b"username: ")
+    terminal.types("anna\r")
+    terminal.sees(b"New password: ")
+    terminal.types("secret\r")
+    terminal.sees(b"Retype new password: ")
+    terminal.types("secret\r")
+    terminal.sees(b"password updated")
+    terminal.types("cd; echo I am $(id -un) in $PWD, $(stat -c %U $PWD).\r")
+    terminal.sees(rb"I am anna in /home/anna, anna\.")
+    terminal.types("echo secret | sudo -S id -un; exit\r")
+    terminal.sees(b"root")
+    terminal.ends(0)
+    equal((oobe(fresh), who(fresh)), ("none", "anna"))
 
 
 if __name__ == "__main__":
