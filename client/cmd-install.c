@@ -18,6 +18,8 @@ enum {
         INSTALL_USER,
         INSTALL_SHA256,
         INSTALL_DEFAULT,
+        INSTALL_NO_OOBE,
+        INSTALL_NO_SHORTCUT,
 };
 
 static const Option option_table[] = {
@@ -25,12 +27,14 @@ static const Option option_table[] = {
         { INSTALL_USER,    0, "user",    "USER", false, "the name of its default user (yours)" },
         { INSTALL_SHA256,  0, "sha256",  "DIGITS", false, "only if this is the archive's SHA-256" },
         { INSTALL_DEFAULT, 0, "default", NULL,   false, "make it the default distribution" },
+        { INSTALL_NO_OOBE, 0, "no-oobe", NULL,   false, "never run its command for the first launch" },
+        { INSTALL_NO_SHORTCUT, 0, "no-shortcut", NULL, false, "no entry in the desktop's menus" },
         { 0 },
 };
 
 typedef struct Install {
         const char *source, *name, *user, *sha256;
-        bool make_default;
+        bool make_default, no_oobe, no_shortcut;
         char *operation;    /* object path, owned */
         char *distribution; /* its name, owned; NULL: not known */
 } Install;
@@ -56,6 +60,14 @@ static int parse(Command *command, Install *install) {
                         install->sha256 = command->parser.argument;
                 else if (id == INSTALL_DEFAULT)
                         install->make_default = true;
+                else if (id == INSTALL_NO_OOBE)
+                        install->no_oobe = true;
+                else if (id == INSTALL_NO_SHORTCUT)
+                        install->no_shortcut = true;
+        }
+        if (install->name && !*install->name) {
+                command->exit_code = command_usage(command, "A distribution's name cannot be empty.");
+                return -EINVAL;
         }
         if (install->source)
                 return 0;
@@ -78,20 +90,17 @@ static int open_path(const char *path) {
         return steal_fd(&fd);
 }
 
-static int open_stdin(Command *command, const Install *install) {
-        if (!install->name) {
-                say("An archive on the standard input has no name. Say how to call it: --name NAME");
-                return -EINVAL;
-        }
+static int open_stdin(Command *command) {
         if ((command->closed_mask & 1) || isatty(0)) {
-                say("There is no archive on the standard input. Redirect it: lxctl install - --name NAME <ARCHIVE");
+                say("There is no archive on the standard input. Redirect it: lxctl install - <ARCHIVE");
                 return -EINVAL;
         }
         return dup(0);
 }
 
-/* fd negative: InstallFrom. */
-static void write_call(DbusWriter *w, const Install *install, int fd, const char *name) {
+/* fd negative: InstallFrom. fallback may be NULL. */
+static void write_call(DbusWriter *w, const Install *install, int fd, const char *fallback) {
+        const char *name = install->name ? install->name : "";
         DbusArray options;
 
         if (fd >= 0) {
@@ -99,9 +108,15 @@ static void write_call(DbusWriter *w, const Install *install, int fd, const char
                 dbus_put(w, "hs", fd, name);
         } else {
                 dbus_begin_call(w, MANAGER_PATH, MANAGER_INTERFACE, "InstallFrom", "ssa{sv}");
-                dbus_put(w, "ss", install->source, name ? name : "");
+                dbus_put(w, "ss", install->source, name);
         }
         options = dbus_open_array(w, '{');
+        if (fallback)
+                remote_put_option(w, "fallback-name", "s", fallback);
+        if (install->no_oobe)
+                remote_put_option(w, "oobe", "b", false);
+        if (install->no_shortcut)
+                remote_put_option(w, "shortcut", "b", false);
         if (install->user)
                 remote_put_option(w, "user", "s", install->user);
         if (install->sha256)
@@ -123,23 +138,22 @@ static char *derive_name(const char *path) {
 
 static int begin(Connection *connection, Install *install, int fd, Failure *reterr) {
         _cleanup_dbus_writer_ DbusWriter w = { 0 };
-        _cleanup_free_ char *derived = NULL;
-        const char *name = install->name;
+        _cleanup_free_ char *fallback = NULL;
         int r;
 
-        if (!name && fd >= 0) {
-                name = derived = derive_name(install->source);
-                if (!derived)
+        if (!install->name && source_classify(install->source) == SOURCE_PATH) {
+                fallback = derive_name(install->source);
+                if (!fallback)
                         return -ENOMEM;
         }
-        write_call(&w, install, fd, name);
+        write_call(&w, install, fd, fallback);
         r = operation_begin(connection, &w, &install->operation, reterr);
         if (r < 0)
                 return r;
         if (remote_get_string(connection, install->operation, OPERATION_INTERFACE, "Distribution", &install->distribution) < 0 ||
             str_empty(install->distribution)) {
                 free(install->distribution);
-                install->distribution = str_empty(name) ? NULL : strdup(name);
+                install->distribution = install->name ? strdup(install->name) : NULL;
         }
         return 0;
 }
@@ -201,7 +215,7 @@ static int install_from(Command *command, Install *install, int *fd) {
         closep(fd);
         if (r < 0)
                 return command_fail(command, r, &failure);
-        r = operation_wait(command, connection, install->operation, signal_fd);
+        r = operation_wait(command, connection, install->operation, signal_fd, &install->distribution);
         if (r < 0)
                 signal_die(-r);
         if (r == EXIT_SUCCESS)
@@ -220,7 +234,7 @@ static int run_install(Command *command) {
                 fd = open_path(install.source);
                 break;
         case SOURCE_STDIN:
-                fd = open_stdin(command, &install);
+                fd = open_stdin(command);
                 break;
         case SOURCE_URI:
                 return install_from(command, &install, &fd);

@@ -34,6 +34,7 @@ static void print_json(const Snapshot *snapshot, bool only_running) {
                 json_bool(&json, "default", d->is_default);
                 json_string(&json, "release", d->release);
                 json_string(&json, "default_user", d->default_user);
+                json_string(&json, "oobe", d->oobe);
                 json_string(&json, "source", d->source);
                 json_string(&json, "root", d->root);
                 json_unsigned(&json, "install_time_us", d->install_time);
@@ -43,11 +44,11 @@ static void print_json(const Snapshot *snapshot, bool only_running) {
 }
 
 static void print_table(const Snapshot *snapshot, bool only_running, bool more) {
-        Table table = { .n_columns = more ? 6 : 3 };
+        Table table = { .n_columns = more ? 7 : 3 };
 
         table_add_all(&table, (const char *const[]){ "  NAME", "STATE", "RELEASE", NULL });
         if (more)
-                table_add_all(&table, (const char *const[]){ "DEFAULT USER", "SOURCE", "ROOT", NULL });
+                table_add_all(&table, (const char *const[]){ "DEFAULT USER", "OOBE", "SOURCE", "ROOT", NULL });
         for (size_t i = 0; i < snapshot->n_distributions; i++) {
                 const DistributionInfo *d = &snapshot->distributions[i];
                 _cleanup_free_ char *name = NULL;
@@ -61,6 +62,7 @@ static void print_table(const Snapshot *snapshot, bool only_running, bool more) 
                 table_add(&table, d->release);
                 if (more) {
                         table_add(&table, d->default_user);
+                        table_add(&table, d->oobe);
                         table_add(&table, d->source);
                         table_add(&table, d->root);
                 }

@@ -8,6 +8,7 @@
 #include "client/remote.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "shared/paths.h"
@@ -50,6 +51,25 @@ int remote_connect(Activation activation, Connection **ret, Failure *reterr) {
         log = remote_describe_log();
         return failure_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, r,
                            "lxssd ends or closes the connection before it answers. Its log: %s", log ? log : "unknown");
+}
+
+char *remote_distribution_path(const char *name) {
+        static const char prefix[] = MANAGER_PATH "/distribution/";
+        char *path = malloc(strlen(prefix) + 3 * strlen(name) + 1), *p = path;
+
+        if (!path)
+                return NULL;
+        p = stpcpy(p, prefix);
+        for (const char *c = name; *c; c++) {
+                bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z'), digit = *c >= '0' && *c <= '9';
+
+                if (letter || (digit && c > name))
+                        *p++ = *c;
+                else
+                        p += sprintf(p, "_%02x", (unsigned char)*c);
+        }
+        *p = '\0';
+        return path;
 }
 
 /* The errno of our own names; EIO for all others. */

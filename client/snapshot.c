@@ -19,6 +19,7 @@ static const Property distribution_properties[] = {
         { "Default",       'b', offsetof(DistributionInfo, is_default) },
         { "RootDirectory", 's', offsetof(DistributionInfo, root) },
         { "DefaultUser",   's', offsetof(DistributionInfo, default_user) },
+        { "Oobe",          's', offsetof(DistributionInfo, oobe) },
         { "Release",       's', offsetof(DistributionInfo, release) },
         { "Source",        's', offsetof(DistributionInfo, source) },
         { "InstallTime",   't', offsetof(DistributionInfo, install_time) },

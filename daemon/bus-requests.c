@@ -20,19 +20,23 @@ static const char *default_user_name(void) {
 }
 
 typedef struct OperationOptions {
-        char *user, *format, *sha256;
-        bool make_default, detach, terminate;
+        char *user, *format, *sha256, *fallback_name;
+        bool make_default, detach, terminate, without_oobe, without_shortcut;
 } OperationOptions;
 
 static void operation_options_clear(OperationOptions *options) {
         free(options->user);
         free(options->format);
         free(options->sha256);
+        free(options->fallback_name);
 }
 
 static const Option install_options[] = {
         { "user", "s", option_string, offsetof(OperationOptions, user) },
         { "sha256", "s", option_string, offsetof(OperationOptions, sha256) },
+        { "fallback-name", "s", option_string, offsetof(OperationOptions, fallback_name) },
+        { "oobe", "b", option_not_bool, offsetof(OperationOptions, without_oobe) },
+        { "shortcut", "b", option_not_bool, offsetof(OperationOptions, without_shortcut) },
         { "default", "b", option_bool, offsetof(OperationOptions, make_default) },
         { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
 };
@@ -90,6 +94,10 @@ static int install(sd_bus_message *m, Bus *bus, InstallRequest *request, sd_bus_
         }
         request->sha256 = options.sha256;
         request->user = options.user ?: default_user_name();
+        request->user_given = options.user;
+        request->fallback_name = options.fallback_name ?: request->fallback_name;
+        request->without_oobe = options.without_oobe;
+        request->without_shortcut = options.without_shortcut;
         request->make_default = options.make_default;
         request->detached = options.detach;
         r = manager_install(bus_manager(bus), peer->client, request, &operation, reterr);
@@ -121,8 +129,7 @@ int bus_method_install_from(sd_bus_message *m, void *userdata, sd_bus_error *ret
                                  safe);
         request.suite = uri + strlen("bootstrap:");
         request.label = uri;
-        if (str_empty(request.name))
-                request.name = request.suite;
+        request.fallback_name = request.suite;
         return install(m, userdata, &request, reterr);
 }
 

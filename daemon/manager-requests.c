@@ -9,6 +9,7 @@
 
 #include "daemon/log.h"
 #include "daemon/manager-private.h"
+#include "shared/distribution-name.h"
 #include "shared/util.h"
 
 /* Whether a directory is this one, or one that it lies in. Symbolic links are no way up. */
@@ -65,22 +66,48 @@ static int take_source(Manager *manager, Operation *operation, const InstallRequ
         return r;
 }
 
+/* The name under which an installation is known until it turns out what the distribution calls itself. */
+static int reserve(Manager *manager, const InstallRequest *request, OperationNaming *ret_naming, Distribution **ret,
+                   sd_bus_error *reterr) {
+        g_autofree char *provisional = NULL;
+
+        if (!str_empty(request->name)) {
+                *ret_naming = OPERATION_NAMED;
+                return registry_reserve(manager->registry, request->name, ret, reterr);
+        }
+        if (request->fallback_name && distribution_name_is_valid(request->fallback_name)) {
+                *ret_naming = OPERATION_SUGGESTED;
+                return registry_reserve(manager->registry, request->fallback_name, ret, reterr);
+        }
+        *ret_naming = OPERATION_PROVISIONAL;
+        do {
+                g_free(provisional);
+                provisional = g_strdup_printf("unnamed-%" G_GUINT64_FORMAT, ++manager->last_id);
+        } while (registry_find(manager->registry, provisional));
+        return registry_reserve(manager->registry, provisional, ret, reterr);
+}
+
 int manager_install(Manager *manager, Client *client, const InstallRequest *request, Operation **ret,
                     sd_bus_error *reterr) {
         g_autoptr(Operation) operation = NULL;
+        OperationNaming naming;
         Distribution *d;
         int r;
 
-        if ((r = manager_refuse_while_ending(manager, reterr)) < 0 || (r = registry_reserve(manager->registry, request->name, &d, reterr)) < 0)
+        if ((r = manager_refuse_while_ending(manager, reterr)) < 0 || (r = reserve(manager, request, &naming, &d, reterr)) < 0)
                 return r;
         g_free(d->source);
         d->source = g_strdup(request->label ?: "");
-        operation = operation_new(&manager->operation_host, ++manager->last_id, OPERATION_INSTALL, request->name);
+        operation = operation_new(&manager->operation_host, ++manager->last_id, OPERATION_INSTALL, d->name);
+        operation->naming = naming;
         operation->client = client;
         operation->detached = request->detached;
         operation->distribution = d;
         operation->suite = g_strdup(request->suite);
         operation->user = g_strdup(request->user);
+        operation->user_given = request->user_given;
+        operation->without_oobe = request->without_oobe;
+        operation->without_shortcut = request->without_shortcut;
         operation->sha256 = g_strdup(request->sha256);
         operation->make_default = request->make_default;
         r = take_source(manager, operation, request, reterr);
@@ -193,6 +220,9 @@ int manager_clone(Manager *manager, Client *client, const CloneRequest *request,
         d->release = g_strdup(original->release);
         g_free(d->source);
         d->source = g_strdup_printf("clone of %s", original->name);
+        d->oobe = original->oobe == OOBE_NONE ? OOBE_NONE : OOBE_PENDING;
+        d->shortcut = original->shortcut;
+        d->icon = g_strdup(original->icon);
         operation = operation_new(&manager->operation_host, ++manager->last_id, OPERATION_CLONE, request->new_name);
         operation->client = client;
         operation->detached = request->detached;

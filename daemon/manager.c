@@ -188,6 +188,7 @@ int manager_new(sd_event *event, Registry *registry, const ManagerEvents *events
         manager->processes = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, free_process);
         manager->holds = g_hash_table_new_full(NULL, NULL, free_hold, NULL);
         manager->inquiries = g_hash_table_new_full(NULL, NULL, inquiry_free, NULL);
+        manager->first_launches = g_hash_table_new_full(NULL, NULL, manager_free_first_launch, NULL);
         g_queue_init(&manager->operations);
         g_queue_init(&manager->held_back);
         g_queue_init(&manager->shutdown_waiters);
@@ -209,6 +210,7 @@ Manager *manager_free(Manager *manager) {
         g_queue_clear(&manager->held_back);
         g_queue_clear_full(&manager->shutdown_waiters, g_free);
         g_hash_table_unref(manager->inquiries);
+        g_hash_table_unref(manager->first_launches);
         g_hash_table_unref(manager->holds);
         g_hash_table_unref(manager->instances);
         g_hash_table_unref(manager->processes);
@@ -286,8 +288,10 @@ int manager_submit(Manager *manager, Process *process, sd_bus_error *reterr) {
 
         r = registry_resolve(manager->registry, process->distribution, &d, reterr);
         if (r >= 0) {
-                instance_launch(get_instance(manager, d), process);
-                return 0;
+                r = d->oobe == OOBE_NONE ? 0 : manager_launch_unready(manager, d, process, reterr);
+                if (r == 0)
+                        instance_launch(get_instance(manager, d), process);
+                return r < 0 ? r : 0;
         }
         if (process->request->no_wait || !manager_operation_concerns(manager, process->distribution))
                 return r;

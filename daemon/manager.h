@@ -33,6 +33,7 @@ typedef struct ManagerEvents {
         void (*process_ended)(Process *process, int code, int status, void *userdata);
         void (*operation_added)(Operation *operation, void *userdata);
         void (*operation_changed)(Operation *operation, void *userdata);
+        void (*operation_warned)(Operation *operation, const char *warning, void *userdata); /* of daemon/operation.h */
         void (*operation_finished)(Operation *operation, const sd_bus_error *error, void *userdata);
         /* Nobody needs lxssd any more. */
         void (*idle)(void *userdata);
@@ -58,13 +59,16 @@ int manager_launch(Manager *manager, Client *client, LaunchRequest *request, sd_
 
 /* What to install. Owned by the caller. */
 typedef struct InstallRequest {
-        const char *name;
+        const char *name;          /* empty: what the distribution calls itself, else */
+        const char *fallback_name; /* what the source is called; NULL: it must call itself something */
         const char *label; /* for people: where it comes from */
-        const char *user;   /* for the default user; NULL: the caller's own name */
+        const char *user;   /* for the default user; NULL: none is made */
+        bool user_given;    /* somebody asked for that name */
         const char *suite;  /* to bootstrap; NULL: from source */
         const char *sha256; /* that source must have, in lower-case hexadecimal; NULL: any */
         int source;        /* an archive or a directory, duplicated; or negative */
         bool make_default, detached;
+        bool without_oobe, without_shortcut; /* whatever the distribution itself asks for */
 } InstallRequest;
 
 int manager_install(Manager *manager, Client *client, const InstallRequest *request, Operation **ret,

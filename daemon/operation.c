@@ -118,6 +118,10 @@ static void conclude(Operation *operation) {
         if (operation->canceled && !sd_bus_error_is_set(&work->error))
                 error_set(&work->error, LXSS_ERROR_CANCELED, "The %s of %s was canceled.",
                           operation_kind_to_string(operation->kind), operation->name);
+        if (operation->naming == OPERATION_PROVISIONAL && !sd_bus_error_is_set(&work->error))
+                error_set(&work->error, LXSS_ERROR_INVALID_NAME,
+                          "The distribution does not say what it is called (defaultName in its /etc/wsl-distribution.conf). "
+                          "Give it a name: --name NAME");
         if (operation_makes(operation) && !sd_bus_error_is_set(&work->error)) {
                 set_stage(operation, "committing");
                 operation->distribution->id_mode = base_mode(operation->host->base);
@@ -137,6 +141,37 @@ static void conclude_removal(Operation *operation) {
         if (!work->worker_done || rmdir(work->staging) < 0)
                 log_warning("%s could not be removed; the next start of lxssd tries again.", work->staging);
         finish(operation);
+}
+
+/* One that has become known only now, and may be taken: then the rest of the work is in vain. */
+static void take_name(Operation *operation, const char *name) {
+        OperationWork *work = operation->work;
+        g_autofree char *before = g_strdup(operation->name);
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+
+        if (operation->kind != OPERATION_INSTALL || operation->naming == OPERATION_NAMED || work->removing)
+                return;
+        if (registry_rename_reserved(operation->host->registry, operation->distribution, name, &error) < 0) {
+                keep_error(operation, &error);
+                container_kill(work->container);
+                return;
+        }
+        operation->naming = OPERATION_NAMED;
+        if (streq(before, name))
+                return;
+        g_free(operation->name);
+        operation->name = g_strdup(name);
+        operation->host->events.renamed(operation, before, operation->host->userdata);
+}
+
+static void take_shortcut(Operation *operation, const char *icon) {
+        Distribution *d = operation->distribution;
+
+        if (operation->kind != OPERATION_INSTALL || operation->without_shortcut)
+                return;
+        d->shortcut = true;
+        g_free(d->icon);
+        d->icon = streq(icon, "none") ? NULL : g_strdup_printf("icon.%s", icon);
 }
 
 static void take_report(Operation *operation, const WorkerReport *report) {
@@ -163,6 +198,20 @@ static void take_report(Operation *operation, const WorkerReport *report) {
                         g_free(d->release);
                         d->release = g_strdup(report->text);
                 }
+                break;
+        case WORKER_REPORT_NAME:
+                take_name(operation, report->text);
+                break;
+        case WORKER_REPORT_OOBE:
+                if (operation->kind == OPERATION_INSTALL && !operation->without_oobe)
+                        d->oobe = OOBE_PENDING;
+                break;
+        case WORKER_REPORT_SHORTCUT:
+                take_shortcut(operation, report->text);
+                break;
+        case WORKER_REPORT_WARNING:
+                log_warning("%s: %s", operation->name, report->text);
+                operation->host->events.warned(operation, report->text, operation->host->userdata);
                 break;
         case WORKER_REPORT_ERROR:
                 error_set(&error, report->error, "%s", report->text);
@@ -375,7 +424,7 @@ static int start_fetcher(Operation *operation) {
 }
 
 static int install(Operation *operation, sd_bus_error *reterr) {
-        const char *argv[8] = { "lxss-worker" };
+        const char *argv[9] = { "lxss-worker" };
         size_t n = 1;
         int r;
 
@@ -391,9 +440,11 @@ static int install(Operation *operation, sd_bus_error *reterr) {
         if (operation->suite)
                 argv[n++] = operation->suite;
         if (operation->user) {
-                argv[n++] = "--user";
+                argv[n++] = operation->user_given ? "--given-user" : "--user";
                 argv[n++] = operation->user;
         }
+        if (operation->without_oobe)
+                argv[n++] = "--without-oobe";
         if (operation->sha256) {
                 argv[n++] = "--sha256";
                 argv[n++] = operation->sha256;

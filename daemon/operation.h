@@ -25,12 +25,23 @@ typedef enum OperationKind {
         OPERATION_KIND_INVALID = -22,
 } OperationKind;
 
+/* Where a new distribution's name comes from. */
+typedef enum OperationNaming {
+        OPERATION_NAMED,       /* somebody gave it */
+        OPERATION_SUGGESTED,   /* the source is called that; what the distribution calls itself counts more */
+        OPERATION_PROVISIONAL, /* there is none but what the distribution calls itself, once that is known */
+} OperationNaming;
+
 const char *operation_kind_to_string(OperationKind kind);
 
 typedef struct Operation Operation;
 
 typedef struct OperationEvents {
         void (*changed)(Operation *operation, void *userdata);
+        /* Its name and its distribution's are other ones than `before`, by which both were known. */
+        void (*renamed)(Operation *operation, const char *before, void *userdata);
+        /* Something that the distribution itself asks for could not be honoured: a sentence. */
+        void (*warned)(Operation *operation, const char *warning, void *userdata);
         /* error is NULL where it succeeded. The operation may be freed, from here too. */
         void (*finished)(Operation *operation, const sd_bus_error *error, void *userdata);
 } OperationEvents;
@@ -63,7 +74,10 @@ struct Operation {
         int archive;                /* INSTALL: to read, or -EBADF; EXPORT: to write; CLONE: the original's root */
         ArchiveFormat format;       /* EXPORT */
         char *suite;                /* INSTALL: to bootstrap, or NULL */
+        OperationNaming naming;     /* INSTALL */
         char *user;                 /* INSTALL: the name for the default user */
+        bool user_given;            /* … and somebody asked for it */
+        bool without_oobe, without_shortcut; /* INSTALL: what the distribution itself asks for is not done */
         char *sha256;               /* INSTALL: of the archive, or NULL */
         bool make_default, terminate;
 

@@ -16,11 +16,12 @@
 #include "daemon/directory.h"
 #include "daemon/durable.h"
 #include "daemon/log.h"
+#include "daemon/shortcut.h"
 #include "daemon/text.h"
+#include "shared/distribution-name.h"
 #include "shared/text.h"
 #include "shared/util.h"
 
-#define NAME_MAX_LENGTH 64
 #define LOCK_WAIT_SECONDS 10
 #define GROUP "distribution"
 #define CONF "distribution.conf"
@@ -45,6 +46,16 @@ const char *distribution_state_to_string(DistributionState state) {
         return state >= 0 && state < DISTRIBUTION_STATE_MAX ? state_names[state] : NULL;
 }
 
+static const char *const oobe_names[OOBE_STATE_MAX] = {
+        [OOBE_NONE] = "none",
+        [OOBE_PENDING] = "pending",
+        [OOBE_RUNNING] = "running",
+};
+
+const char *oobe_state_to_string(OobeState state) {
+        return state >= 0 && state < OOBE_STATE_MAX ? oobe_names[state] : NULL;
+}
+
 static void distribution_free(void *p) {
         Distribution *d = p;
 
@@ -54,13 +65,8 @@ static void distribution_free(void *p) {
         g_free(d->release);
         g_free(d->source);
         g_free(d->trouble);
+        g_free(d->icon);
         g_free(d);
-}
-
-static bool name_is_valid(const char *name) {
-        size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
-
-        return n > 0 && n <= NAME_MAX_LENGTH && !name[n] && g_ascii_isalnum(name[0]);
 }
 
 static Distribution *add(Registry *registry, const char *name, DistributionState state) {
@@ -105,14 +111,25 @@ static void mark_broken(Distribution *d, const char *format, ...) {
         log_warning("%s is broken: %s.", d->name, d->trouble);
 }
 
+/* The file's name comes from a user's file, and may be no path. */
+static void take_shortcut(GKeyFile *file, Distribution *d) {
+        d->shortcut = g_key_file_get_boolean(file, GROUP, "shortcut", NULL);
+        take_string(file, "icon", &d->icon);
+        if (d->icon && strchr(d->icon, '/'))
+                g_clear_pointer(&d->icon, g_free);
+}
+
 /* A slot that is not there is the first one. */
 static void take_conf(Distribution *d, GKeyFile *file) {
         guint64 slot = g_key_file_get_uint64(file, GROUP, "slot", NULL);
         g_autofree char *mode = g_key_file_get_string(file, GROUP, "id-mode", NULL);
+        g_autofree char *oobe = g_key_file_get_string(file, GROUP, "oobe", NULL);
 
         take_string(file, "default-user", &d->default_user);
         take_string(file, "release", &d->release);
         take_string(file, "source", &d->source);
+        take_shortcut(file, d);
+        d->oobe = g_strcmp0(oobe, oobe_names[OOBE_PENDING]) == 0 ? OOBE_PENDING : OOBE_NONE;
         d->install_time = g_key_file_get_uint64(file, GROUP, "install-time", NULL);
         d->slot = slot < ID_SLOT_MAX ? slot : ID_SLOT_MAX;
         d->id_mode = id_mode_from_string(mode);
@@ -129,7 +146,7 @@ static void load_one(Registry *registry, const char *name) {
         g_autoptr(GError) error = NULL;
         Distribution *d = add(registry, name, DISTRIBUTION_INSTALLED);
 
-        if (!name_is_valid(name))
+        if (!distribution_name_is_valid(name))
                 mark_broken(d, "the name of its folder in %s cannot be a distribution's", registry->distributions);
         else if (!has_rootfs(d))
                 mark_broken(d, "there is no directory %s", d->rootfs);
@@ -152,7 +169,7 @@ static bool is_ours(Registry *registry, const char *name) {
 
         if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
                 return false;
-        if (name_is_valid(name))
+        if (distribution_name_is_valid(name))
                 return true;
         return name[0] != '.' && text_is_printable(name, strlen(name)) &&
                (g_file_test(root, G_FILE_TEST_EXISTS) || g_file_test(conf, G_FILE_TEST_EXISTS));
@@ -325,7 +342,7 @@ static const char *what_is_done(DistributionState state) {
 }
 
 static bool is_repairable(const Distribution *d) {
-        return name_is_valid(d->name) && has_rootfs(d);
+        return distribution_name_is_valid(d->name) && has_rootfs(d);
 }
 
 static int fail_broken(const Distribution *d, sd_bus_error *reterr) {
@@ -387,11 +404,11 @@ static int check_new_name(Registry *registry, const char *name, const Distributi
         g_autofree char *safe = text_printable(name, 80);
         Distribution *d;
 
-        if (!name_is_valid(name))
+        if (!distribution_name_is_valid(name))
                 return error_set(reterr, LXSS_ERROR_INVALID_NAME,
                                  "\"%s\" cannot be a distribution's name: it needs 1 to %d letters, digits, dots, "
                                  "dashes or underscores, a letter or digit first.",
-                                 safe, NAME_MAX_LENGTH);
+                                 safe, DISTRIBUTION_NAME_MAX);
         d = find_ignoring_case(registry, name);
         if (!d || (d == of && !streq(d->name, name)))
                 return 0;
@@ -401,7 +418,7 @@ static int check_new_name(Registry *registry, const char *name, const Distributi
                 return error_set(reterr, LXSS_ERROR_DISTRIBUTION_EXISTS, "%s is being installed already.", d->name);
         return error_set(reterr, LXSS_ERROR_DISTRIBUTION_EXISTS,
                          "There is a distribution %s already. Choose another name%s, or remove it first: lxctl uninstall %s",
-                         d->name, of ? "" : " with --name", d->name);
+                         d->name, of && of->state != DISTRIBUTION_INSTALLING ? "" : " with --name", d->name);
 }
 
 int registry_reserve(Registry *registry, const char *name, Distribution **ret, sd_bus_error *reterr) {
@@ -416,6 +433,29 @@ int registry_reserve(Registry *registry, const char *name, Distribution **ret, s
         d = add(registry, name, DISTRIBUTION_INSTALLING);
         d->slot = slot;
         *ret = d;
+        return 0;
+}
+
+/* What the table and paths have of it. */
+static void give_name(Registry *registry, Distribution *d, const char *name) {
+        g_hash_table_steal(registry->table, d->name);
+        g_free(d->name);
+        g_free(d->rootfs);
+        d->name = g_strdup(name);
+        d->rootfs = g_build_filename(registry->distributions, name, "rootfs", NULL);
+        g_hash_table_replace(registry->table, d->name, d);
+}
+
+int registry_rename_reserved(Registry *registry, Distribution *distribution, const char *name, sd_bus_error *reterr) {
+        int r;
+
+        g_assert(distribution->state == DISTRIBUTION_INSTALLING);
+        if (streq(name, distribution->name))
+                return 0;
+        r = check_new_name(registry, name, distribution, reterr);
+        if (r < 0)
+                return r;
+        give_name(registry, distribution, name);
         return 0;
 }
 
@@ -445,6 +485,13 @@ int registry_make_staging(Registry *registry, char **ret, sd_bus_error *reterr) 
         return 0;
 }
 
+static void set_optional(GKeyFile *file, const char *key, const char *value) {
+        if (value)
+                g_key_file_set_string(file, GROUP, key, value);
+        else
+                (void)g_key_file_remove_key(file, GROUP, key, NULL);
+}
+
 /* file: what else is to stand there. */
 static int store_conf(const Distribution *d, GKeyFile *file, const char *directory, sd_bus_error *reterr) {
         g_autofree char *path = g_build_filename(directory, CONF, NULL), *data = NULL;
@@ -458,6 +505,9 @@ static int store_conf(const Distribution *d, GKeyFile *file, const char *directo
         g_key_file_set_uint64(file, GROUP, "install-time", d->install_time);
         g_key_file_set_string(file, GROUP, "id-mode", id_mode_to_string(d->id_mode));
         g_key_file_set_uint64(file, GROUP, "slot", d->slot);
+        set_optional(file, "oobe", d->oobe == OOBE_NONE ? NULL : oobe_names[OOBE_PENDING]);
+        set_optional(file, "shortcut", d->shortcut ? "true" : NULL);
+        set_optional(file, "icon", d->icon);
         data = g_key_file_to_data(file, &size, NULL);
         if (!g_file_set_contents_full(path, data, size, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600,
                                       &error))
@@ -480,13 +530,56 @@ static int write_conf(const Distribution *d, const Distribution *origin, const c
         return store_conf(d, file, directory, reterr);
 }
 
+int registry_store(Registry *registry, Distribution *distribution, sd_bus_error *reterr) {
+        g_autofree char *directory = g_build_filename(registry->distributions, distribution->name, NULL);
+
+        return write_conf(distribution, distribution, directory, reterr);
+}
+
+/* That desktops do not show what can be launched is no reason not to have it. */
+static void show(const Distribution *d) {
+        g_autofree char *directory = g_path_get_dirname(d->rootfs);
+        g_autofree char *icon = d->icon ? g_build_filename(directory, d->icon, NULL) : NULL;
+        int r = d->shortcut ? shortcut_write(d->name, d->release, icon) : 0;
+
+        if (r < 0)
+                log_warning("The shortcut of %s cannot be written: %s", d->name, g_strerror(-r));
+}
+
+/* What cannot be read may have had one. */
+static void hide(const Distribution *d) {
+        int r = shortcut_remove(d->name);
+
+        if (r < 0)
+                log_warning("The shortcut of %s cannot be removed: %s", d->name, g_strerror(-r));
+}
+
+/* An icon belongs to the clone as well. */
+static int copy_icon(const Distribution *origin, const char *staging, sd_bus_error *reterr) {
+        g_autofree char *directory = g_path_get_dirname(origin->rootfs), *from = NULL, *to = NULL, *bytes = NULL;
+        g_autoptr(GError) error = NULL;
+        gsize size;
+
+        if (!origin->icon)
+                return 0;
+        from = g_build_filename(directory, origin->icon, NULL);
+        to = g_build_filename(staging, origin->icon, NULL);
+        if (!g_file_get_contents(from, &bytes, &size, NULL))
+                return 0; /* somebody took it away */
+        if (g_file_set_contents_full(to, bytes, size, G_FILE_SET_CONTENTS_DURABLE, 0644, &error))
+                return 0;
+        return error_set(reterr, LXSS_ERROR_FAILED, "%s", error->message);
+}
+
 int registry_commit(Registry *registry, Distribution *distribution, const Distribution *origin, const char *staging,
                     sd_bus_error *reterr) {
         g_autofree char *target = g_path_get_dirname(distribution->rootfs);
         int r;
 
         distribution->install_time = g_get_real_time();
-        r = write_conf(distribution, origin, staging, reterr);
+        r = origin ? copy_icon(origin, staging, reterr) : 0;
+        if (r == 0)
+                r = write_conf(distribution, origin, staging, reterr);
         if (r < 0)
                 return r;
         /* In root mode the worker's id owned the directory while it worked. */
@@ -503,6 +596,7 @@ int registry_commit(Registry *registry, Distribution *distribution, const Distri
         distribution->state = DISTRIBUTION_INSTALLED;
         if (origin)
                 distribution->settings = origin->settings;
+        show(distribution);
         return 0;
 }
 
@@ -576,15 +670,14 @@ int registry_rename(Registry *registry, Distribution *distribution, const char *
         r = check_new_name(registry, name, distribution, reterr);
         if (r < 0)
                 return r;
+        hide(distribution);
         r = durable_rename(from, to);
-        if (r < 0)
+        if (r < 0) {
+                show(distribution);
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot rename %s to %s: %s", from, to, g_strerror(-r));
-        g_hash_table_steal(registry->table, distribution->name);
-        g_free(distribution->name);
-        g_free(distribution->rootfs);
-        distribution->name = g_strdup(name);
-        distribution->rootfs = g_build_filename(to, "rootfs", NULL);
-        g_hash_table_replace(registry->table, distribution->name, distribution);
+        }
+        give_name(registry, distribution, name);
+        show(distribution);
         return chosen ? registry_set_default(registry, distribution, reterr) : 0;
 }
 
@@ -598,13 +691,16 @@ int registry_withdraw(Registry *registry, Distribution *distribution, char **ret
         g_autofree char *source = g_path_get_dirname(distribution->rootfs), *target = NULL;
         int r;
 
+        hide(distribution); /* first: an entry for what is gone would be worse than none for what is there */
         /* A link is removed, not what it leads to, which is outside. Where the directory itself vanished, that is
          * what was asked for. Either way there is nothing more to remove. */
         r = is_directory(source) ? durable_move_into(source, registry->staging, &target) : unlink(source) < 0 ? -errno : 1;
         if (r == -ENOENT || r == 1)
                 return registry_make_staging(registry, ret_staging, reterr);
-        if (r < 0)
+        if (r < 0) {
+                show(distribution);
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move %s away: %s", source, g_strerror(-r));
+        }
         r = hand_over(target);
         if (r < 0)
                 log_warning("Cannot hand %s over: %s", target, g_strerror(-r));

@@ -29,6 +29,17 @@ static inline bool distribution_state_is_lasting(DistributionState state) {
         return state == DISTRIBUTION_INSTALLED || state == DISTRIBUTION_EXPORTING || state == DISTRIBUTION_CLONING;
 }
 
+/* The first interactive launch, on which a distribution that brings a command along for that sets itself up. */
+typedef enum OobeState {
+        OOBE_NONE,    /* there is nothing (more) to set up */
+        OOBE_PENDING, /* until then programs run as root */
+        OOBE_RUNNING, /* in somebody's terminal; it counts as pending when lxssd starts */
+        OOBE_STATE_MAX,
+        OOBE_STATE_INVALID = -22,
+} OobeState;
+
+const char *oobe_state_to_string(OobeState state);
+
 typedef struct Distribution {
         char *name;
         DistributionState state;
@@ -36,6 +47,9 @@ typedef struct Distribution {
         char *default_user;    /* NULL: root */
         char *release;         /* PRETTY_NAME; may be empty */
         char *source;          /* what it was installed from, for people; may be empty */
+        OobeState oobe;
+        bool shortcut;         /* desktops are to show it */
+        char *icon;            /* the file's name beside rootfs, or NULL */
         uint64_t install_time; /* microseconds since the epoch */
         IdMode id_mode;        /* that its files were written in */
         uint32_t slot;         /* ID_MODE_ROOT: which range of ids its instances get */
@@ -72,6 +86,12 @@ int registry_resolve(Registry *registry, const char *name, Distribution **ret, s
 
 /* Reserves a name for an installation. -EINVAL, -EEXIST. */
 int registry_reserve(Registry *registry, const char *name, Distribution **ret, sd_bus_error *reterr);
+
+/* Gives a reserved one, that is still being installed, the name that it turned out to have. -EINVAL, -EEXIST. */
+int registry_rename_reserved(Registry *registry, Distribution *distribution, const char *name, sd_bus_error *reterr);
+
+/* Writes what has changed of an installed distribution. */
+int registry_store(Registry *registry, Distribution *distribution, sd_bus_error *reterr);
 
 /* Forgets a reserved, or a removed, distribution and frees it. */
 void registry_forget(Registry *registry, Distribution *distribution);

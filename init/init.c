@@ -23,6 +23,7 @@
 
 #include "init/boot.h"
 #include "init/job.h"
+#include "init/oobe.h"
 #include "init/shutdown.h"
 #include "shared/boot-options.h"
 #include "shared/fd-socket.h"
@@ -413,6 +414,8 @@ static void get_ready(const char *home_of) {
 int main(int argc, char **argv) {
         int epoll;
 
+        if (getpid() != 1 && argc > 1 && streq(argv[1], "oobe"))
+                return oobe_main(argc - 1, argv + 1);
         if (getpid() != 1) {
                 fputs("lxinit is the first process of an LXSS instance; lxssd starts it.\n", stderr);
                 return EXIT_FAILURE;
