@@ -22,6 +22,7 @@ typedef struct FirstLaunch {
         uint64_t process_id;
         char *cwd, *directory; /* where the shell is to start, as its launch said */
         int socket;
+        bool over;             /* its process is gone, and it no longer counts */
         sd_event_source *source;
 } FirstLaunch;
 
@@ -42,15 +43,46 @@ static void set_state(Manager *manager, Distribution *d, OobeState state) {
         manager->events.distribution_changed(d, manager->userdata);
 }
 
-/* It may have been removed meanwhile, with its instance. */
+/* That it succeeded has been said before, or it did not. */
+static void give_up(FirstLaunch *first) {
+        Distribution *d = registry_find(first->manager->registry, first->distribution);
+
+        if (d && d->oobe == OOBE_RUNNING && !first->over)
+                set_state(first->manager, d, OOBE_PENDING);
+        first->over = true;
+}
+
 static void finish(FirstLaunch *first) {
         Manager *manager = first->manager;
-        Distribution *d = registry_find(manager->registry, first->distribution);
 
-        if (d && d->oobe == OOBE_RUNNING)
-                set_state(manager, d, OOBE_PENDING);
+        give_up(first);
         g_hash_table_remove(manager->first_launches, first);
         manager_retry_held_back(manager);
+}
+
+static int on_over(sd_event_source *source _unused_, void *userdata) {
+        finish(userdata);
+        return 0;
+}
+
+/* At once, since the distribution may be renamed or removed next; those that wait try again from the loop, when
+ * the instance that is perhaps just ending is through with it. */
+void manager_end_first_launch(Manager *manager, const Process *process) {
+        GHashTableIter i;
+        void *p;
+
+        g_hash_table_iter_init(&i, manager->first_launches);
+        while (g_hash_table_iter_next(&i, &p, NULL)) {
+                FirstLaunch *first = p;
+
+                if (first->process_id != process->id || first->over)
+                        continue;
+                give_up(first);
+                sd_event_source_disable_unref(first->source);
+                /* Without memory for a timer there is none for anything else. */
+                if (sd_event_add_defer(manager->event, &first->source, on_over, first) < 0)
+                        abort();
+        }
 }
 
 /* On disk first: a set-up that is done is never done again. */

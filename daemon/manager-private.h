@@ -40,6 +40,8 @@ int manager_refuse_while_ending(const Manager *manager, sd_bus_error *reterr);
 /* A launch into a distribution that is not set up yet. Returns 0: it goes its way, though perhaps another one than
  * was asked for; 1: it waits in held_back; or negative errno. */
 int manager_launch_unready(Manager *manager, Distribution *distribution, Process *process, sd_bus_error *reterr);
+/* The process has ended, or failed to start; whether it was a first launch is seen here. */
+void manager_end_first_launch(Manager *manager, const Process *process);
 void manager_free_first_launch(void *first_launch);
 
 /* manager-operations.c */

@@ -17,6 +17,8 @@
 
 /* When it can be freed: the tables forget it first. */
 void manager_drop_process(Manager *manager, Process *process) {
+        if (g_hash_table_size(manager->first_launches) > 0)
+                manager_end_first_launch(manager, process);
         g_hash_table_remove(manager->processes, &process->id);
         manager_check_idle(manager);
 }
@@ -210,10 +212,10 @@ Manager *manager_free(Manager *manager) {
         g_queue_clear(&manager->held_back);
         g_queue_clear_full(&manager->shutdown_waiters, g_free);
         g_hash_table_unref(manager->inquiries);
-        g_hash_table_unref(manager->first_launches);
         g_hash_table_unref(manager->holds);
         g_hash_table_unref(manager->instances);
         g_hash_table_unref(manager->processes);
+        g_hash_table_unref(manager->first_launches);
         g_hash_table_unref(manager->clients);
         closep(&manager->instance_host.cgroup_fd);
         closep(&manager->operation_host.worker_fd);

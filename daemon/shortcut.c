@@ -27,7 +27,7 @@ static char *entry_text(const char *name, const char *release, const char *icon)
         g_autoptr(GKeyFile) file = g_key_file_new();
 
         g_key_file_set_string(file, GROUP, "Type", "Application");
-        g_key_file_set_string(file, GROUP, "Version", "1.5");
+        g_key_file_set_string(file, GROUP, "Version", "1.0");
         g_key_file_set_string(file, GROUP, "Name", name);
         if (*release)
                 g_key_file_set_string(file, GROUP, "Comment", release);

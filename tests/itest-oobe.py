@@ -509,6 +509,12 @@ def test_a_set_up_that_is_interrupted_is_tried_again(fresh):
     terminal.state(rb"ended -?\d+")
     wait_for("it is to be set up", lambda: oobe(fresh) == "pending")
     equal((who(fresh), runs(fresh)), ("root", 4))
+    terminal = shell(fresh)
+    terminal.sees(b"Name[?]")
+    os.kill(terminal.pid, signal.SIGKILL)
+    terminal.state(rb"ended -9")
+    fresh.lxctl("rename", "new", "renamed").good()
+    equal(listed(fresh, "renamed")["oobe"], "pending")
 
 
 @closes_terminals

@@ -26,6 +26,8 @@ static void reopen(void) {
 
 static void set_up(void) {
         directory = make_directory_for_test();
+        ck_assert_int_eq(setenv("XDG_DATA_HOME", directory, true), 0); /* shortcuts are nobody's else */
+        ck_assert_int_eq(unsetenv("LXSS_DATA_DIR"), 0);
         ck_assert_int_ge(asprintf(&settings_file, "%s/lxss.conf", directory), 0);
         open_registry();
 }
@@ -166,6 +168,99 @@ START_TEST(a_reservation_that_was_not_committed_leaves_nothing) {
         ck_assert_int_eq(registry_reserve(registry, "debian", &d, &error), 0);
         reopen();
         ck_assert_ptr_null(registry_find(registry, "debian"));
+        tear_down();
+}
+END_TEST
+
+START_TEST(a_reserved_name_can_turn_out_to_be_another) {
+        g_autofree char *root = NULL;
+        Distribution *d, *other;
+
+        set_up();
+        install("taken");
+        ck_assert_int_eq(registry_reserve(registry, "debian", &d, &error), 0);
+        ck_assert_int_eq(registry_rename_reserved(registry, d, "debian", &error), 0);
+        ck_assert_int_eq(registry_rename_reserved(registry, d, "Debian", &error), 0);
+        ck_assert_int_eq(registry_rename_reserved(registry, d, "Debian-12", &error), 0);
+        ck_assert_ptr_eq(registry_find(registry, "Debian-12"), d);
+        ck_assert_ptr_null(registry_find(registry, "debian"));
+        root = g_strdup_printf("%s/distributions/Debian-12/rootfs", directory);
+        ck_assert_str_eq(d->rootfs, root);
+
+        ck_assert_int_lt(registry_rename_reserved(registry, d, "Taken", &error), 0);
+        ck_assert_ptr_nonnull(strstr(error.message, "--name"));
+        assert_error(LXSS_ERROR_DISTRIBUTION_EXISTS);
+        ck_assert_int_lt(registry_rename_reserved(registry, d, "../x", &error), 0);
+        assert_error(LXSS_ERROR_INVALID_NAME);
+        ck_assert_str_eq(d->name, "Debian-12");
+        ck_assert_int_eq(registry_reserve(registry, "debian", &other, &error), 0);
+        tear_down();
+}
+END_TEST
+
+START_TEST(what_is_stored_is_there_after_a_restart_beside_what_people_have_set) {
+        g_autofree char *path = NULL, *text = NULL, *more = NULL;
+        Distribution *d;
+
+        set_up();
+        d = install("new");
+        path = g_strdup_printf("%s/distributions/new/distribution.conf", directory);
+        ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+        more = g_strconcat(text, "\n# mine\n[instance]\nlinger=7\n", NULL);
+        ck_assert(g_file_set_contents(path, more, -1, NULL));
+        d->oobe = OOBE_RUNNING;
+        d->shortcut = true;
+        d->icon = g_strdup("icon.png");
+        ck_assert_int_eq(registry_store(registry, d, &error), 0);
+        reopen();
+        d = registry_find(registry, "new");
+        ck_assert_int_eq(d->oobe, OOBE_PENDING);
+        ck_assert(d->shortcut);
+        ck_assert_str_eq(d->icon, "icon.png");
+        ck_assert_uint_eq(d->settings.linger_seconds, 7);
+
+        d->oobe = OOBE_NONE;
+        g_clear_pointer(&d->icon, g_free);
+        d->default_user = g_strdup("anna");
+        ck_assert_int_eq(registry_store(registry, d, &error), 0);
+        reopen();
+        d = registry_find(registry, "new");
+        ck_assert_int_eq(d->oobe, OOBE_NONE);
+        ck_assert_ptr_null(d->icon);
+        ck_assert_str_eq(d->default_user, "anna");
+        g_clear_pointer(&text, g_free);
+        ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+        ck_assert_ptr_nonnull(strstr(text, "# mine"));
+        tear_down();
+}
+END_TEST
+
+static bool has_shortcut(const char *name) {
+        g_autofree char *path = g_strdup_printf("%s/applications/lxss-%s.desktop", directory, name);
+
+        return access(path, F_OK) == 0;
+}
+
+START_TEST(a_shortcut_follows_its_distribution) {
+        g_autofree char *staging = NULL, *root = NULL, *removed = NULL;
+        Distribution *d;
+
+        become_ordinary_user(); /* root has none */
+        set_up();
+        install("plain");
+        ck_assert(!has_shortcut("plain"));
+        ck_assert_int_eq(registry_reserve(registry, "new", &d, &error), 0);
+        ck_assert_int_eq(registry_make_staging(registry, &staging, &error), 0);
+        root = g_build_filename(staging, "rootfs", NULL);
+        ck_assert_int_eq(mkdir(root, 0755), 0);
+        d->id_mode = ID_MODE_SINGLE;
+        d->shortcut = true;
+        ck_assert_int_eq(registry_commit(registry, d, NULL, staging, &error), 0);
+        ck_assert(has_shortcut("new"));
+        ck_assert_int_eq(registry_rename(registry, d, "newer", &error), 0);
+        ck_assert(has_shortcut("newer") && !has_shortcut("new"));
+        ck_assert_int_eq(registry_withdraw(registry, d, &removed, &error), 0);
+        ck_assert(!has_shortcut("newer"));
         tear_down();
 }
 END_TEST
@@ -604,7 +699,9 @@ END_TEST
 int main(void) {
         return RUN_TESTS("registry", an_empty_directory_holds_nothing, a_reserved_name_is_pending_and_then_there,
                          what_was_committed_is_there_after_a_restart, metadata_survives_a_restart_byte_by_byte,
-                         a_reservation_that_was_not_committed_leaves_nothing, malformed_names_are_refused,
+                         a_reservation_that_was_not_committed_leaves_nothing, a_reserved_name_can_turn_out_to_be_another,
+                         what_is_stored_is_there_after_a_restart_beside_what_people_have_set,
+                         a_shortcut_follows_its_distribution, malformed_names_are_refused,
                          names_differ_by_more_than_case, an_unknown_name_gets_the_one_that_was_meant,
                          broken_distributions_are_listed_as_broken_and_can_be_removed,
                          a_damaged_file_is_repaired_with_what_can_be_read_of_it,

@@ -112,7 +112,7 @@ START_TEST(an_ico_whose_entries_lie_reads_nothing_outside) {
 END_TEST
 
 START_TEST(other_bytes_are_no_icon) {
-        static const char *const bytes[] = { "GIF89a", "BM", "\x7f" "ELF", "#!/bin/sh" };
+        static const char *const bytes[] = { "GIF89a", "BM", "\177ELF", "#!/bin/sh" };
         WorkerIcon icon;
 
         for (size_t i = 0; i < ELEMENTSOF(bytes); i++)
