@@ -348,9 +348,20 @@ static void on_worker_exited(Container *container _unused_, const siginfo_t *inf
 static void on_worker_started(Container *container _unused_, void *userdata _unused_) {
 }
 
+/* Root's: the ids that files are stored with. What people put there from the host is theirs, and what cannot
+ * be named cannot be removed; so for a worker that removes, which executes nothing and opens nothing but
+ * directories, the host's ids follow behind. */
+static IdMap store_ids(bool removing) {
+        IdMap map = id_map_single(0, ID_STORE_BASE, ID_COUNT);
+
+        if (removing)
+                map.ranges[map.n_ranges++] = (IdRange){ .inside = ID_COUNT, .outside = 0, .count = ID_STORE_BASE };
+        return map;
+}
+
 static ContainerSpec worker_spec(const Operation *operation, const char *const *argv, int report_end) {
         const Base *base = operation->host->base;
-        const IdMap store = id_map_single(0, ID_STORE_BASE, ID_COUNT);
+        const IdMap store = store_ids(operation->work->removing);
         bool root = base_mode(base) == ID_MODE_ROOT;
 
         return (ContainerSpec){

@@ -16,6 +16,7 @@
 #include "daemon/directory.h"
 #include "daemon/durable.h"
 #include "daemon/log.h"
+#include "daemon/mount-table.h"
 #include "daemon/shortcut.h"
 #include "daemon/text.h"
 #include "shared/distribution-name.h"
@@ -688,9 +689,14 @@ static bool is_directory(const char *path) {
 }
 
 int registry_withdraw(Registry *registry, Distribution *distribution, char **ret_staging, sd_bus_error *reterr) {
-        g_autofree char *source = g_path_get_dirname(distribution->rootfs), *target = NULL;
+        g_autofree char *source = g_path_get_dirname(distribution->rootfs), *target = NULL, *mounted = NULL;
         int r;
 
+        /* The worker would not enter it, but the kernel takes a mount away with the directory beneath. */
+        mounted = is_directory(source) ? mount_table_find(source) : NULL;
+        if (mounted)
+                return error_set(reterr, LXSS_ERROR_FAILED,
+                                 "Something is mounted at %s. Unmount it and try again; nothing was removed.", mounted);
         hide(distribution); /* first: an entry for what is gone would be worse than none for what is there */
         /* A link is removed, not what it leads to, which is outside. Where the directory itself vanished, that is
          * what was asked for. Either way there is nothing more to remove. */
