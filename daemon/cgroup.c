@@ -26,13 +26,14 @@ static char *own_path(void) {
         return NULL;
 }
 
-static bool is_delegated(int fd) {
+/* systemd says so in an attribute; a user's manager does only since version 254. Our own unit asks for it in any case. */
+static bool is_delegated(int fd, const char *path) {
         char value[8];
         ssize_t n = fgetxattr(fd, "user.delegate", value, sizeof(value));
 
         if (n < 0)
                 n = fgetxattr(fd, "trusted.delegate", value, sizeof(value));
-        return n == 1 && value[0] == '1';
+        return n >= 0 ? n == 1 && value[0] == '1' : g_str_has_suffix(path, "/lxssd.service");
 }
 
 int cgroup_open_delegated(void) {
@@ -45,7 +46,7 @@ int cgroup_open_delegated(void) {
         fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        if (!is_delegated(fd) || faccessat(fd, ".", W_OK, 0) < 0)
+        if (!is_delegated(fd, path) || faccessat(fd, ".", W_OK, 0) < 0)
                 return -ENOENT;
         return steal_fd(&fd);
 }
