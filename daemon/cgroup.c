@@ -10,8 +10,6 @@
 
 #include "shared/util.h"
 
-#define CGROUP_FILE_MAX (4u << 20)
-
 /* The path behind "0::" in /proc/self/cgroup. */
 static char *own_path(void) {
         g_autofree char *contents = NULL;
@@ -51,11 +49,11 @@ int cgroup_open_delegated(void) {
         return steal_fd(&fd);
 }
 
-/* The words of one of the kernel's files; empty where it cannot be read. */
+/* The words of one of the kernel's files, which have no size; empty where it cannot be read. */
 static char **read_words(int fd, const char *file) {
-        _cleanup_free_ char *text = NULL;
+        g_autofree char *path = g_strdup_printf("/proc/self/fd/%d/%s", fd, file), *text = NULL;
 
-        return g_strsplit_set(read_regular_file(fd, file, CGROUP_FILE_MAX, &text, NULL) < 0 ? "" : g_strchomp(text), " \n", -1);
+        return g_strsplit_set(g_file_get_contents(path, &text, NULL, NULL) ? g_strchomp(text) : "", " \n", -1);
 }
 
 int cgroup_write(int fd, const char *file, const char *value) {

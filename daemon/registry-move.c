@@ -19,6 +19,7 @@
 #include "daemon/log.h"
 #include "daemon/mount-table.h"
 #include "daemon/registry-private.h"
+#include "daemon/text.h"
 #include "shared/util.h"
 
 #define GROUP "distribution"
@@ -309,6 +310,15 @@ static bool can_be_changed(const struct stat *st) {
         return (group || (st->st_mode & 002)) && !(st->st_mode & S_ISVTX);
 }
 
+static int fail_unsafe(int directory, const char *target, sd_bus_error *reterr) {
+        g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", directory), *path = g_file_read_link(link, NULL);
+        g_autofree char *safe = text_printable(path ?: target, 200);
+
+        return error_set(reterr, LXSS_ERROR_ACCESS_DENIED,
+                         "%s belongs to somebody else or can be changed by others, who could then take away what is in %s.", safe,
+                         target);
+}
+
 /* Nobody but root and ourselves may exchange it, or one that it is in. */
 static int check_owners(int directory, const char *path, sd_bus_error *reterr) {
         _cleanup_close_ int here = openat(directory, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -320,8 +330,7 @@ static int check_owners(int directory, const char *path, sd_bus_error *reterr) {
                 if (here < 0 || fstat(here, &st) < 0)
                         return error_set(reterr, LXSS_ERROR_FAILED, "%s cannot be looked at: %s", path, g_strerror(errno));
                 if ((st.st_uid != 0 && st.st_uid != geteuid()) || can_be_changed(&st))
-                        return error_set(reterr, LXSS_ERROR_ACCESS_DENIED,
-                                         "%s, or a directory that it is in, belongs to somebody else or can be changed by others.", path);
+                        return fail_unsafe(here, path, reterr);
                 up = openat(here, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
                 if (up >= 0 && fstat(up, &above) == 0 && above.st_dev == st.st_dev && above.st_ino == st.st_ino) {
                         closep(&up);
