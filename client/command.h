@@ -49,6 +49,7 @@ extern const Verb verb_hold;
 extern const Verb verb_install;
 extern const Verb verb_launch;
 extern const Verb verb_list;
+extern const Verb verb_move;
 extern const Verb verb_ps;
 extern const Verb verb_rename;
 extern const Verb verb_repair;

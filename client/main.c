@@ -16,6 +16,7 @@ static const Verb *const verbs[] = {
         &verb_config,
         &verb_rename,
         &verb_clone,
+        &verb_move,
         &verb_export,
         &verb_repair,
         &verb_uninstall,

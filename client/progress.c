@@ -33,6 +33,7 @@ static const char *describe(const char *stage) {
                 { "committing",    "Writing to disk" },
                 { "exporting",     "Exporting" },
                 { "cloning",       "Cloning" },
+                { "moving",        "Moving" },
                 { "removing",      "Removing" },
         };
 

@@ -61,7 +61,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("Name", "s", NULL, offsetof(Distribution, name), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("State", "s", get_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Default", "b", get_default, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("RootDirectory", "s", NULL, offsetof(Distribution, rootfs), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("RootDirectory", "s", NULL, offsetof(Distribution, rootfs), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("DefaultUser", "s", get_default_user, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Oobe", "s", get_oobe, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Release", "s", NULL, offsetof(Distribution, release), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
@@ -86,7 +86,9 @@ void bus_distribution_added(Distribution *distribution, void *userdata) {
 }
 
 void bus_distribution_changed(Distribution *distribution, void *userdata) {
-        static const char *const names[] = { "State", "Default", "DefaultUser", "Oobe", "Release", "InstallTime", "Settings", NULL };
+        static const char *const names[] = {
+                "State", "Default", "DefaultUser", "Oobe", "Release", "InstallTime", "Settings", "RootDirectory", NULL,
+        };
         static const char *const manager_names[] = { "DefaultDistribution", NULL };
         g_autofree char *path = bus_distribution_path(distribution->name);
 

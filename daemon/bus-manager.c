@@ -228,6 +228,8 @@ static const sd_bus_vtable vtable[] = {
                                 bus_method_export, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Clone", SD_BUS_ARGS("s", name, "s", new_name, "a{sv}", options), SD_BUS_RESULT("o", operation),
                                 bus_method_clone, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Move", SD_BUS_ARGS("s", name, "a{sv}", options), SD_BUS_RESULT("o", operation), bus_method_move,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Rename", SD_BUS_ARGS("s", name, "s", new_name), SD_BUS_NO_RESULT, bus_method_rename,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Configure", SD_BUS_ARGS("s", name, "a{ss}", settings, "as", unset), SD_BUS_RESULT("b", pending),

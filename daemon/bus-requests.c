@@ -21,6 +21,7 @@ static const char *default_user_name(void) {
 
 typedef struct OperationOptions {
         char *user, *format, *sha256, *fallback_name;
+        int directory;
         bool make_default, detach, terminate, without_oobe, without_shortcut;
 } OperationOptions;
 
@@ -42,6 +43,12 @@ static const Option install_options[] = {
 };
 
 static const Option terminating_options[] = {
+        { "terminate", "b", option_bool, offsetof(OperationOptions, terminate) },
+        { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
+};
+
+static const Option move_options[] = {
+        { "directory", "h", option_fd, offsetof(OperationOptions, directory) },
         { "terminate", "b", option_bool, offsetof(OperationOptions, terminate) },
         { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
 };
@@ -188,6 +195,27 @@ int bus_method_clone(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         request.terminate = options.terminate;
         request.detached = options.detach;
         r = manager_clone(bus_manager(userdata), peer->client, &request, &operation, reterr);
+        return r < 0 ? r : reply_operation(m, operation);
+}
+
+int bus_method_move(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        _cleanup_(operation_options_clear) OperationOptions options = { .directory = -EBADF };
+        _cleanup_close_ int directory = -EBADF;
+        MoveRequest request = { 0 };
+        Operation *operation;
+        Peer *peer;
+        int r;
+
+        if ((r = sd_bus_message_read(m, "s", &request.name)) < 0)
+                return r;
+        r = options_read(m, move_options, ELEMENTSOF(move_options), &options, reterr);
+        directory = options.directory;
+        if (r < 0 || (r = bus_find_peer(userdata, m, &peer, reterr)) < 0)
+                return r;
+        request.directory = directory;
+        request.terminate = options.terminate;
+        request.detached = options.detach;
+        r = manager_move(bus_manager(userdata), peer->client, &request, &operation, reterr);
         return r < 0 ? r : reply_operation(m, operation);
 }
 

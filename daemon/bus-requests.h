@@ -10,6 +10,7 @@ int bus_method_install_from(sd_bus_message *m, void *userdata, sd_bus_error *ret
 int bus_method_uninstall(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int bus_method_export(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int bus_method_clone(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
+int bus_method_move(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int bus_method_configure(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 int bus_method_rename(sd_bus_message *m, void *userdata, sd_bus_error *reterr);
 

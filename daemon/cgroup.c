@@ -10,8 +10,6 @@
 
 #include "shared/util.h"
 
-#define CGROUP_FILE_MAX (4u << 20)
-
 /* The path behind "0::" in /proc/self/cgroup. */
 static char *own_path(void) {
         g_autofree char *contents = NULL;
@@ -26,13 +24,14 @@ static char *own_path(void) {
         return NULL;
 }
 
-static bool is_delegated(int fd) {
+/* systemd says so in an attribute; a user's manager does only since version 254. Our own unit asks for it in any case. */
+static bool is_delegated(int fd, const char *path) {
         char value[8];
         ssize_t n = fgetxattr(fd, "user.delegate", value, sizeof(value));
 
         if (n < 0)
                 n = fgetxattr(fd, "trusted.delegate", value, sizeof(value));
-        return n == 1 && value[0] == '1';
+        return n >= 0 ? n == 1 && value[0] == '1' : g_str_has_suffix(path, "/lxssd.service");
 }
 
 int cgroup_open_delegated(void) {
@@ -45,16 +44,16 @@ int cgroup_open_delegated(void) {
         fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        if (!is_delegated(fd) || faccessat(fd, ".", W_OK, 0) < 0)
+        if (!is_delegated(fd, path) || faccessat(fd, ".", W_OK, 0) < 0)
                 return -ENOENT;
         return steal_fd(&fd);
 }
 
-/* The words of one of the kernel's files; empty where it cannot be read. */
+/* The words of one of the kernel's files, which have no size; empty where it cannot be read. */
 static char **read_words(int fd, const char *file) {
-        _cleanup_free_ char *text = NULL;
+        g_autofree char *path = g_strdup_printf("/proc/self/fd/%d/%s", fd, file), *text = NULL;
 
-        return g_strsplit_set(read_regular_file(fd, file, CGROUP_FILE_MAX, &text, NULL) < 0 ? "" : g_strchomp(text), " \n", -1);
+        return g_strsplit_set(g_file_get_contents(path, &text, NULL, NULL) ? g_strchomp(text) : "", " \n", -1);
 }
 
 int cgroup_write(int fd, const char *file, const char *value) {

@@ -58,3 +58,10 @@ void manager_retry_held_back(Manager *manager);
 /* Cancels what the client asked for, and forgets its launches that wait. */
 void manager_withdraw_client(Manager *manager, Client *client);
 void manager_cancel_all(Manager *manager);
+
+/* manager-requests.c */
+
+/* Where the distribution runs, only if its instance is to be ended. verb: as it is typed. */
+int manager_refuse_running(Manager *manager, const Distribution *d, bool terminate, const char *verb, sd_bus_error *reterr);
+/* Marks it, until the operation is over. */
+void manager_hold_distribution(Manager *manager, Operation *operation, Distribution *d, DistributionState state);

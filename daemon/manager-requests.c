@@ -121,9 +121,9 @@ int manager_install(Manager *manager, Client *client, const InstallRequest *requ
         return 0;
 }
 
-/* Where the distribution runs, only if its instance is to be ended. The clients of one that is left may not have
- * been reaped yet, and whoever comes straight after the last of them cannot know. */
-static int refuse_running(Manager *manager, const Distribution *d, bool terminate, const char *verb, sd_bus_error *reterr) {
+/* The clients of one that is left may not have been reaped yet, and whoever comes straight after the last of them
+ * cannot know. */
+int manager_refuse_running(Manager *manager, const Distribution *d, bool terminate, const char *verb, sd_bus_error *reterr) {
         const Instance *instance = manager_find_instance(manager, d->name);
 
         if (terminate || !instance || instance_is_left(instance))
@@ -132,8 +132,7 @@ static int refuse_running(Manager *manager, const Distribution *d, bool terminat
                          "%s is running. End it first (lxctl terminate %s), or %s it with --terminate.", d->name, d->name, verb);
 }
 
-/* Marks it, until release_held(). */
-static void hold_distribution(Manager *manager, Operation *operation, Distribution *d, DistributionState state) {
+void manager_hold_distribution(Manager *manager, Operation *operation, Distribution *d, DistributionState state) {
         operation->held = d;
         operation->before = d->state;
         d->state = state;
@@ -147,15 +146,16 @@ static int check_uninstall(Manager *manager, const char *name, bool terminate, D
 
         if ((r = manager_refuse_while_ending(manager, reterr)) < 0)
                 return r;
-        if (!d || d->state != DISTRIBUTION_BROKEN) {
+        if (!d || (d->state != DISTRIBUTION_BROKEN && d->state != DISTRIBUTION_UNAVAILABLE)) {
                 if (str_empty(name))
                         return error_set(reterr, LXSS_ERROR_INVALID_NAME, "Which distribution is to be uninstalled?");
                 r = registry_resolve(manager->registry, name, &d, reterr);
-                if (r < 0)
+                if (r < 0 && r != -ENODEV)
                         return r;
+                sd_bus_error_free(reterr); /* what is not there needs not be removed */
         }
         *ret = d;
-        return refuse_running(manager, d, terminate, "uninstall", reterr);
+        return manager_refuse_running(manager, d, terminate, "uninstall", reterr);
 }
 
 int manager_uninstall(Manager *manager, Client *client, const char *name, bool terminate, bool detached,
@@ -172,7 +172,7 @@ int manager_uninstall(Manager *manager, Client *client, const char *name, bool t
         operation->detached = detached;
         operation->terminate = terminate;
         operation->distribution = d;
-        hold_distribution(manager, operation, d, DISTRIBUTION_UNINSTALLING);
+        manager_hold_distribution(manager, operation, d, DISTRIBUTION_UNINSTALLING);
         *ret = operation;
         manager_enqueue(manager, operation);
         return 0;
@@ -187,7 +187,7 @@ int manager_export(Manager *manager, Client *client, const ExportRequest *reques
 
         if ((r = manager_refuse_while_ending(manager, reterr)) < 0 ||
             (r = registry_resolve(manager->registry, request->name, &d, reterr)) < 0 ||
-            (r = refuse_running(manager, d, request->terminate, "export", reterr)) < 0)
+            (r = manager_refuse_running(manager, d, request->terminate, "export", reterr)) < 0)
                 return r;
         target = fcntl(request->target, F_DUPFD_CLOEXEC, 3);
         if (target < 0)
@@ -199,7 +199,7 @@ int manager_export(Manager *manager, Client *client, const ExportRequest *reques
         operation->format = request->format;
         operation->terminate = request->terminate;
         operation->distribution = d;
-        hold_distribution(manager, operation, d, DISTRIBUTION_EXPORTING);
+        manager_hold_distribution(manager, operation, d, DISTRIBUTION_EXPORTING);
         *ret = operation;
         manager_enqueue(manager, operation);
         return 0;
@@ -212,7 +212,7 @@ int manager_clone(Manager *manager, Client *client, const CloneRequest *request,
 
         if ((r = manager_refuse_while_ending(manager, reterr)) < 0 ||
             (r = registry_resolve(manager->registry, request->name, &original, reterr)) < 0 ||
-            (r = refuse_running(manager, original, request->terminate, "clone", reterr)) < 0 ||
+            (r = manager_refuse_running(manager, original, request->terminate, "clone", reterr)) < 0 ||
             (r = registry_reserve(manager->registry, request->new_name, &d, reterr)) < 0)
                 return r;
         d->default_user = g_strdup(original->default_user);
@@ -229,7 +229,7 @@ int manager_clone(Manager *manager, Client *client, const CloneRequest *request,
         operation->terminate = request->terminate;
         operation->distribution = d;
         manager->events.distribution_added(d, manager->userdata);
-        hold_distribution(manager, operation, original, DISTRIBUTION_CLONING);
+        manager_hold_distribution(manager, operation, original, DISTRIBUTION_CLONING);
         *ret = operation;
         manager_enqueue(manager, operation);
         return 0;
@@ -295,7 +295,7 @@ int manager_rename(Manager *manager, const char *name, const char *new_name, man
 
         if ((r = manager_refuse_while_ending(manager, reterr)) < 0 ||
             (r = registry_resolve(manager->registry, name, &d, reterr)) < 0 ||
-            (r = refuse_running(manager, d, false, "rename", reterr)) < 0)
+            (r = manager_refuse_running(manager, d, false, "rename", reterr)) < 0)
                 return r;
         instance = manager_find_instance(manager, d->name);
         if (!instance) {

@@ -84,6 +84,16 @@ typedef struct CloneRequest {
 
 int manager_clone(Manager *manager, Client *client, const CloneRequest *request, Operation **ret, sd_bus_error *reterr);
 
+/* Moves the files of a distribution that does not run. Owned by the caller. */
+typedef struct MoveRequest {
+        const char *name;
+        int directory;  /* where to, duplicated; negative: back to their usual place */
+        bool terminate; /* end its instance first */
+        bool detached;
+} MoveRequest;
+
+int manager_move(Manager *manager, Client *client, const MoveRequest *request, Operation **ret, sd_bus_error *reterr);
+
 /* Where a distribution that does not run is to be written to. Owned by the caller. */
 typedef struct ExportRequest {
         const char *name;

@@ -9,45 +9,31 @@
 
 #include <sys/socket.h>
 
-#include "daemon/container.h"
-#include "daemon/fetcher.h"
 #include "daemon/log.h"
+#include "daemon/operation-private.h"
 #include "daemon/worker-report.h"
 #include "shared/fd-socket.h"
 #include "shared/util.h"
-
-typedef struct OperationWork {
-        char *staging;       /* of which nothing may be left, unless it is committed; NULL: EXPORT, which only reads */
-        Container *container;
-        int report;
-        sd_event_source *report_source;
-        bool removing;       /* the worker at work is one that removes */
-        bool worker_done;    /* it said so */
-        Fetcher *fetcher;    /* INSTALL: where the archive comes from, unless the client gave it */
-        bool fetch_wanted, fetch_done; /* the worker's "done" is not enough; it said so */
-        bool withdrawn;      /* UNINSTALL: it is gone from the registry */
-        sd_bus_error error;  /* why it failed */
-        sd_event_source *start_source;
-} OperationWork;
 
 static const char *const kind_names[OPERATION_KIND_MAX] = {
         [OPERATION_INSTALL] = "install",
         [OPERATION_UNINSTALL] = "uninstall",
         [OPERATION_EXPORT] = "export",
         [OPERATION_CLONE] = "clone",
+        [OPERATION_MOVE] = "move",
         [OPERATION_CLEANUP] = "cleanup",
 };
 
 /* The worker's stages, and ours. What it says beyond these is not repeated. */
 static const char *const stages[] = { "queued",      "preparing",  "bootstrapping", "extracting",
                                       "configuring", "committing", "exporting",     "cloning",
-                                      "removing" };
+                                      "moving",      "removing" };
 
 const char *operation_kind_to_string(OperationKind kind) {
         return kind >= 0 && kind < OPERATION_KIND_MAX ? kind_names[kind] : NULL;
 }
 
-static void set_stage(Operation *operation, const char *name) {
+void operation_set_stage(Operation *operation, const char *name) {
         for (size_t i = 0; i < ELEMENTSOF(stages); i++)
                 if (streq(stages[i], name))
                         operation->stage = stages[i];
@@ -66,6 +52,7 @@ Operation *operation_new(const OperationHost *host, uint64_t id, OperationKind k
         operation->archive = operation->directory = -EBADF;
         operation->work = g_new0(OperationWork, 1);
         operation->work->report = -EBADF;
+        operation->work->claims = g_ptr_array_new_with_free_func(g_free);
         return operation;
 }
 
@@ -84,6 +71,9 @@ Operation *operation_free(Operation *operation) {
         sd_event_source_disable_unref(operation->work->start_source);
         sd_bus_error_free(&operation->work->error);
         g_free(operation->work->staging);
+        g_free(operation->work->claim);
+        g_ptr_array_unref(operation->work->claims);
+        move_free(operation->work->move);
         g_free(operation->work);
         closep(&operation->archive);
         closep(&operation->directory);
@@ -95,20 +85,17 @@ Operation *operation_free(Operation *operation) {
         return NULL;
 }
 
-/* The last thing that is done with it: the receiver may free it. */
-static void finish(Operation *operation) {
+void operation_finish(Operation *operation) {
         OperationWork *work = operation->work;
 
         operation->host->events.finished(operation, sd_bus_error_is_set(&work->error) ? &work->error : NULL,
                                          operation->host->userdata);
 }
 
-static void keep_error(Operation *operation, const sd_bus_error *error) {
+void operation_keep_error(Operation *operation, const sd_bus_error *error) {
         if (!sd_bus_error_is_set(&operation->work->error))
                 (void)sd_bus_error_copy(&operation->work->error, error);
 }
-
-static void start_removal(Operation *operation);
 
 /* The work is over, well or not. */
 static void conclude(Operation *operation) {
@@ -118,20 +105,24 @@ static void conclude(Operation *operation) {
         if (operation->canceled && !sd_bus_error_is_set(&work->error))
                 error_set(&work->error, LXSS_ERROR_CANCELED, "The %s of %s was canceled.",
                           operation_kind_to_string(operation->kind), operation->name);
+        if (operation->kind == OPERATION_MOVE) {
+                operation_conclude_move(operation);
+                return;
+        }
         if (operation->naming == OPERATION_PROVISIONAL && !sd_bus_error_is_set(&work->error))
                 error_set(&work->error, LXSS_ERROR_INVALID_NAME,
                           "The distribution does not say what it is called (defaultName in its /etc/wsl-distribution.conf). "
                           "Give it a name: --name NAME");
         if (operation_makes(operation) && !sd_bus_error_is_set(&work->error)) {
-                set_stage(operation, "committing");
+                operation_set_stage(operation, "committing");
                 operation->distribution->id_mode = base_mode(operation->host->base);
                 if (registry_commit(operation->host->registry, operation->distribution, operation->held, work->staging, &error) < 0)
-                        keep_error(operation, &error);
+                        operation_keep_error(operation, &error);
         }
         if (operation_makes(operation) && sd_bus_error_is_set(&work->error) && work->staging)
-                start_removal(operation);
+                operation_start_removal(operation);
         else
-                finish(operation);
+                operation_finish(operation);
 }
 
 /* What the remover could not remove is tried again at the next start. */
@@ -140,7 +131,9 @@ static void conclude_removal(Operation *operation) {
 
         if (!work->worker_done || rmdir(work->staging) < 0)
                 log_warning("%s could not be removed; the next start of lxssd tries again.", work->staging);
-        finish(operation);
+        else if (operation_remove_next(operation))
+                return;
+        operation_finish(operation);
 }
 
 /* One that has become known only now, and may be taken: then the rest of the work is in vain. */
@@ -152,7 +145,7 @@ static void take_name(Operation *operation, const char *name) {
         if (operation->kind != OPERATION_INSTALL || operation->naming == OPERATION_NAMED || work->removing)
                 return;
         if (registry_rename_reserved(operation->host->registry, operation->distribution, name, &error) < 0) {
-                keep_error(operation, &error);
+                operation_keep_error(operation, &error);
                 container_kill(work->container);
                 return;
         }
@@ -181,7 +174,8 @@ static void take_report(Operation *operation, const WorkerReport *report) {
 
         switch (report->kind) {
         case WORKER_REPORT_STAGE:
-                set_stage(operation, report->text);
+                /* A move that has to copy does it like a clone. */
+                operation_set_stage(operation, operation->kind == OPERATION_MOVE && streq(report->text, "cloning") ? "moving" : report->text);
                 break;
         case WORKER_REPORT_PROGRESS:
                 operation->progress = report->permille / 1000.0;
@@ -218,7 +212,7 @@ static void take_report(Operation *operation, const WorkerReport *report) {
                 if (work->removing)
                         log_warning("%s: %s", work->staging, report->text);
                 else
-                        keep_error(operation, &error);
+                        operation_keep_error(operation, &error);
                 break;
         case WORKER_REPORT_DONE:
                 work->worker_done = true;
@@ -257,7 +251,7 @@ static void keep_unexpected_end(Operation *operation) {
                 return;
         error_set(&error, LXSS_ERROR_FAILED, "The worker that was to %s %s ended unexpectedly; see %s.",
                   operation_kind_to_string(operation->kind), operation->name, log_target());
-        keep_error(operation, &error);
+        operation_keep_error(operation, &error);
 }
 
 /* It may be why the archive ended too early, which then is more to the point. */
@@ -335,7 +329,7 @@ static void on_worker_failed(Container *container _unused_, const char *step, in
         if (operation->work->removing)
                 log_warning("%s", error.message);
         else
-                keep_error(operation, &error);
+                operation_keep_error(operation, &error);
         on_worker_over(operation);
 }
 
@@ -405,13 +399,13 @@ static int start_worker(Operation *operation, const char *const *argv) {
         return container_start(operation->host->event, &spec, &events, operation, &work->container);
 }
 
-static void start_removal(Operation *operation) {
+void operation_start_removal(Operation *operation) {
         static const char *const argv[] = { "lxss-worker", "remove", NULL };
         OperationWork *work = operation->work;
         int r;
 
         work->removing = true;
-        set_stage(operation, "removing");
+        operation_set_stage(operation, "removing");
         r = start_worker(operation, argv);
         if (r >= 0)
                 return;
@@ -469,21 +463,35 @@ static int install(Operation *operation, sd_bus_error *reterr) {
 
 static int uninstall(Operation *operation, sd_bus_error *reterr) {
         OperationWork *work = operation->work;
+        g_autofree char *claim = NULL;
         int r;
 
+        r = registry_claim_place(operation->host->registry, operation->distribution, &claim, reterr);
+        if (r < 0)
+                return r;
         r = registry_withdraw(operation->host->registry, operation->distribution, &work->staging, reterr);
+        if (r < 0 && claim)
+                claim_drop(claim);
+        if (r >= 0 && claim)
+                g_ptr_array_add(work->claims, g_steal_pointer(&claim));
         if (r < 0)
                 return r;
         work->withdrawn = true;
-        start_removal(operation);
+        g_clear_pointer(&operation->distribution->location, g_free); /* it has it no more */
+        operation_start_removal(operation);
         return 0;
 }
 
+int operation_start_worker(Operation *operation, const char *const *argv, sd_bus_error *reterr) {
+        int r = start_worker(operation, argv);
+
+        return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "A worker could not be started: %s", g_strerror(-r)) : 0;
+}
+
 /* Whose ids are not those that workers see now would come out as somebody else's. */
-static int clone_held(Operation *operation, sd_bus_error *reterr) {
+int operation_start_copy(Operation *operation, sd_bus_error *reterr) {
         static const char *const argv[] = { "lxss-worker", "clone", NULL };
         const Distribution *original = operation->held;
-        int r;
 
         if (original->id_mode != base_mode(operation->host->base))
                 return error_set(reterr, LXSS_ERROR_HOST_UNSUITABLE,
@@ -494,18 +502,19 @@ static int clone_held(Operation *operation, sd_bus_error *reterr) {
         operation->archive = open(original->rootfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (operation->archive < 0)
                 return error_set(reterr, LXSS_ERROR_FAILED, "%s cannot be opened: %s", original->rootfs, g_strerror(errno));
-        r = registry_make_staging(operation->host->registry, &operation->work->staging, reterr);
-        if (r < 0)
-                return r;
-        r = start_worker(operation, argv);
-        return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "A worker could not be started: %s", g_strerror(-r)) : 0;
+        return operation_start_worker(operation, argv, reterr);
+}
+
+static int clone_held(Operation *operation, sd_bus_error *reterr) {
+        int r = registry_make_staging(operation->host->registry, &operation->work->staging, reterr);
+
+        return r < 0 ? r : operation_start_copy(operation, reterr);
 }
 
 static int export(Operation *operation, sd_bus_error *reterr) {
         const char *argv[] = { "lxss-worker", "export", archive_format_to_string(operation->format), NULL };
-        int r = start_worker(operation, argv);
 
-        return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "A worker could not be started: %s", g_strerror(-r)) : 0;
+        return operation_start_worker(operation, argv, reterr);
 }
 
 static void on_base(Base *base _unused_, const sd_bus_error *error, void *userdata) {
@@ -525,12 +534,14 @@ static void on_base(Base *base _unused_, const sd_bus_error *error, void *userda
                 r = export(operation, &e);
         else if (operation->kind == OPERATION_CLONE)
                 r = clone_held(operation, &e);
+        else if (operation->kind == OPERATION_MOVE)
+                r = operation_move(operation, &e);
         else
-                start_removal(operation);
-        if (r >= 0)
+                operation_clean_up(operation);
+        if (r == 0)
                 return;
         if (sd_bus_error_is_set(&e))
-                keep_error(operation, &e);
+                operation_keep_error(operation, &e);
         stop_worker(operation->work);
         conclude(operation);
 }
@@ -546,7 +557,7 @@ static int on_start(sd_event_source *source _unused_, void *userdata) {
 void operation_start(Operation *operation, const char *staging) {
         operation->started = true;
         operation->work->staging = g_strdup(staging);
-        set_stage(operation, "preparing");
+        operation_set_stage(operation, "preparing");
         /* Without memory for a timer there is none for anything else. */
         if (sd_event_add_defer(operation->host->event, &operation->work->start_source, on_start, operation) < 0)
                 abort();

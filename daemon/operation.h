@@ -20,6 +20,7 @@ typedef enum OperationKind {
         OPERATION_UNINSTALL,
         OPERATION_EXPORT,
         OPERATION_CLONE,
+        OPERATION_MOVE,
         OPERATION_CLEANUP, /* of what an earlier lxssd left; nobody asked for it, and nobody is told */
         OPERATION_KIND_MAX,
         OPERATION_KIND_INVALID = -22,
@@ -65,13 +66,13 @@ struct Operation {
         bool started, canceled;
         char *name;                 /* of the distribution */
         Distribution *distribution; /* while there is one */
-        Distribution *held;         /* UNINSTALL, EXPORT: the same, CLONE: the original; nobody else may use it */
+        Distribution *held;         /* UNINSTALL, EXPORT, MOVE: the same, CLONE: the original; nobody else may use it */
         DistributionState before;   /* what held was */
         const char *stage;          /* static */
         double progress;            /* 0 to 1; negative: not known */
 
-        int directory;              /* INSTALL: the source, or -EBADF */
-        int archive;                /* INSTALL: to read, or -EBADF; EXPORT: to write; CLONE: the original's root */
+        int directory;              /* INSTALL: the source, or -EBADF; MOVE: where to, or -EBADF: back */
+        int archive;                /* INSTALL: to read, or -EBADF; EXPORT: to write; CLONE, MOVE: the original's root */
         ArchiveFormat format;       /* EXPORT */
         char *suite;                /* INSTALL: to bootstrap, or NULL */
         OperationNaming naming;     /* INSTALL */

@@ -25,6 +25,7 @@ static const struct {
         { MANAGER, "Uninstall", RULE_OWNER_OR_ROOT },
         { MANAGER, "Export", RULE_OWNER_OR_ROOT },
         { MANAGER, "Clone", RULE_OWNER_OR_ROOT },
+        { MANAGER, "Move", RULE_OWNER_OR_ROOT },
         { MANAGER, "Rename", RULE_OWNER_OR_ROOT },
         { MANAGER, "Configure", RULE_OWNER_OR_ROOT },
         { MANAGER, "Repair", RULE_OWNER_OR_ROOT },

@@ -17,6 +17,7 @@
 #include "daemon/durable.h"
 #include "daemon/log.h"
 #include "daemon/mount-table.h"
+#include "daemon/registry-private.h"
 #include "daemon/shortcut.h"
 #include "daemon/text.h"
 #include "shared/distribution-name.h"
@@ -27,19 +28,14 @@
 #define GROUP "distribution"
 #define CONF "distribution.conf"
 
-struct Registry {
-        char *directory, *distributions, *staging, *settings_file;
-        Settings *settings;
-        GHashTable *table; /* name → Distribution, owned */
-        int lock;
-};
-
 static const char *const state_names[DISTRIBUTION_STATE_MAX] = {
         [DISTRIBUTION_INSTALLED] = "installed",
         [DISTRIBUTION_INSTALLING] = "installing",
         [DISTRIBUTION_UNINSTALLING] = "uninstalling",
         [DISTRIBUTION_EXPORTING] = "exporting",
         [DISTRIBUTION_CLONING] = "cloning",
+        [DISTRIBUTION_MOVING] = "moving",
+        [DISTRIBUTION_UNAVAILABLE] = "unavailable",
         [DISTRIBUTION_BROKEN] = "broken",
 };
 
@@ -61,7 +57,10 @@ static void distribution_free(void *p) {
         Distribution *d = p;
 
         g_free(d->name);
+        g_free(d->directory);
         g_free(d->rootfs);
+        g_free(d->location);
+        g_free(d->location_id);
         g_free(d->default_user);
         g_free(d->release);
         g_free(d->source);
@@ -75,7 +74,8 @@ static Distribution *add(Registry *registry, const char *name, DistributionState
 
         d->name = g_strdup(name);
         d->state = state;
-        d->rootfs = g_build_filename(registry->distributions, name, "rootfs", NULL);
+        d->directory = g_build_filename(registry->distributions, name, NULL);
+        d->rootfs = g_build_filename(d->directory, "rootfs", NULL);
         d->release = g_strdup("");
         d->source = g_strdup("");
         d->id_mode = ID_MODE_INVALID;
@@ -140,18 +140,35 @@ static bool has_rootfs(const Distribution *d) {
         return g_file_test(d->rootfs, G_FILE_TEST_IS_DIR);
 }
 
+/* Also of a file that is damaged: where the files are must be known to repair or to remove it. NULL: it is not there. */
+static GKeyFile *read_conf(const char *path, GError **error) {
+        g_autoptr(GKeyFile) file = g_key_file_new();
+        g_autofree char *data = NULL;
+        gsize size;
+
+        if (!g_file_get_contents(path, &data, &size, error))
+                return NULL;
+        if (g_key_file_load_from_data(file, data, size, G_KEY_FILE_NONE, error))
+                return g_steal_pointer(&file);
+        return conf_salvage(data, size);
+}
+
 /* What cannot be used is listed as broken, so that it can be repaired or removed. */
 static void load_one(Registry *registry, const char *name) {
         g_autofree char *path = conf_path(registry, name);
-        g_autoptr(GKeyFile) file = g_key_file_new();
         g_autoptr(GError) error = NULL;
+        g_autoptr(GKeyFile) file = read_conf(path, &error);
         Distribution *d = add(registry, name, DISTRIBUTION_INSTALLED);
+        int r = file ? registry_load_place(d, file) : 0;
+        bool there = registry_check_place(d, NULL) >= 0;
 
         if (!distribution_name_is_valid(name))
                 mark_broken(d, "the name of its folder in %s cannot be a distribution's", registry->distributions);
-        else if (!has_rootfs(d))
+        else if (r < 0)
+                mark_broken(d, "%s names a place of its files that cannot be", path);
+        else if (there && !has_rootfs(d))
                 mark_broken(d, "there is no directory %s", d->rootfs);
-        else if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &error))
+        else if (error)
                 mark_broken(d, "%s: %s", path, error->message);
         else
                 take_conf(d, file);
@@ -264,8 +281,11 @@ GPtrArray *registry_list(Registry *registry) {
         void *d;
 
         g_hash_table_iter_init(&i, registry->table);
-        while (g_hash_table_iter_next(&i, NULL, &d))
+        while (g_hash_table_iter_next(&i, NULL, &d)) {
+                if (((Distribution *)d)->state == DISTRIBUTION_UNAVAILABLE)
+                        (void)registry_check_place(d, NULL); /* it may have come back */
                 g_ptr_array_add(list, d);
+        }
         g_ptr_array_sort(list, compare_names);
         return list;
 }
@@ -337,6 +357,8 @@ static const char *what_is_done(DistributionState state) {
                 return "exported";
         case DISTRIBUTION_CLONING:
                 return "cloned";
+        case DISTRIBUTION_MOVING:
+                return "moved";
         default:
                 return NULL;
         }
@@ -359,6 +381,7 @@ static int fail_broken(const Distribution *d, sd_bus_error *reterr) {
 
 int registry_resolve(Registry *registry, const char *name, Distribution **ret, sd_bus_error *reterr) {
         Distribution *d = str_empty(name) ? registry_default(registry) : registry_find(registry, name);
+        int r;
 
         if (!d && str_empty(name))
                 return error_set(reterr, LXSS_ERROR_NOTHING_INSTALLED,
@@ -370,6 +393,9 @@ int registry_resolve(Registry *registry, const char *name, Distribution **ret, s
                 return error_set(reterr, LXSS_ERROR_OPERATION_PENDING, "%s is being %s.", d->name, what_is_done(d->state));
         if (d->state == DISTRIBUTION_BROKEN)
                 return fail_broken(d, reterr);
+        r = registry_check_place(d, reterr);
+        if (r < 0)
+                return r;
         *ret = d;
         return 0;
 }
@@ -441,9 +467,11 @@ int registry_reserve(Registry *registry, const char *name, Distribution **ret, s
 static void give_name(Registry *registry, Distribution *d, const char *name) {
         g_hash_table_steal(registry->table, d->name);
         g_free(d->name);
+        g_free(d->directory);
         g_free(d->rootfs);
         d->name = g_strdup(name);
-        d->rootfs = g_build_filename(registry->distributions, name, "rootfs", NULL);
+        d->directory = g_build_filename(registry->distributions, name, NULL);
+        d->rootfs = g_build_filename(d->location ?: d->directory, "rootfs", NULL);
         g_hash_table_replace(registry->table, d->name, d);
 }
 
@@ -466,7 +494,7 @@ void registry_forget(Registry *registry, Distribution *distribution) {
 
 /* Workers run as the container's root. For root's own lxssd that is another id,
  * which a directory of mode 0700 has to belong to; for a user's it has rights over what is the user's. */
-static int hand_over(const char *path) {
+int registry_hand_over(const char *path) {
         return geteuid() == 0 && lchown(path, ID_STORE_BASE, ID_STORE_BASE) < 0 ? -errno : 0;
 }
 
@@ -477,7 +505,7 @@ int registry_make_staging(Registry *registry, char **ret, sd_bus_error *reterr) 
         if (!g_mkdtemp_full(path, 0700))
                 return error_set(reterr, errno == ENOSPC ? LXSS_ERROR_NO_SPACE : LXSS_ERROR_FAILED,
                                  "Cannot make a directory in %s: %s", registry->staging, g_strerror(errno));
-        r = hand_over(path);
+        r = registry_hand_over(path);
         if (r < 0) {
                 (void)rmdir(path);
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot hand %s over: %s", path, g_strerror(-r));
@@ -509,6 +537,8 @@ static int store_conf(const Distribution *d, GKeyFile *file, const char *directo
         set_optional(file, "oobe", d->oobe == OOBE_NONE ? NULL : oobe_names[OOBE_PENDING]);
         set_optional(file, "shortcut", d->shortcut ? "true" : NULL);
         set_optional(file, "icon", d->icon);
+        set_optional(file, "location", d->location);
+        set_optional(file, "location-id", d->location ? d->location_id : NULL);
         data = g_key_file_to_data(file, &size, NULL);
         if (!g_file_set_contents_full(path, data, size, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600,
                                       &error))
@@ -522,8 +552,7 @@ static int write_conf(const Distribution *d, const Distribution *origin, const c
         g_autoptr(GError) error = NULL;
 
         if (origin) {
-                g_autofree char *parent = g_path_get_dirname(origin->rootfs);
-                g_autofree char *theirs = g_build_filename(parent, CONF, NULL);
+                g_autofree char *theirs = g_build_filename(origin->directory, CONF, NULL);
 
                 if (!g_key_file_load_from_file(file, theirs, G_KEY_FILE_KEEP_COMMENTS, &error))
                         return error_set(reterr, LXSS_ERROR_FAILED, "%s: %s", theirs, error->message);
@@ -531,16 +560,13 @@ static int write_conf(const Distribution *d, const Distribution *origin, const c
         return store_conf(d, file, directory, reterr);
 }
 
-int registry_store(Registry *registry, Distribution *distribution, sd_bus_error *reterr) {
-        g_autofree char *directory = g_build_filename(registry->distributions, distribution->name, NULL);
-
-        return write_conf(distribution, distribution, directory, reterr);
+int registry_store(Registry *registry _unused_, Distribution *distribution, sd_bus_error *reterr) {
+        return write_conf(distribution, distribution, distribution->directory, reterr);
 }
 
 /* That desktops do not show what can be launched is no reason not to have it. */
 static void show(const Distribution *d) {
-        g_autofree char *directory = g_path_get_dirname(d->rootfs);
-        g_autofree char *icon = d->icon ? g_build_filename(directory, d->icon, NULL) : NULL;
+        g_autofree char *icon = d->icon ? g_build_filename(d->directory, d->icon, NULL) : NULL;
         int r = d->shortcut ? shortcut_write(d->name, d->release, icon) : 0;
 
         if (r < 0)
@@ -557,13 +583,13 @@ static void hide(const Distribution *d) {
 
 /* An icon belongs to the clone as well. */
 static int copy_icon(const Distribution *origin, const char *staging, sd_bus_error *reterr) {
-        g_autofree char *directory = g_path_get_dirname(origin->rootfs), *from = NULL, *to = NULL, *bytes = NULL;
+        g_autofree char *from = NULL, *to = NULL, *bytes = NULL;
         g_autoptr(GError) error = NULL;
         gsize size;
 
         if (!origin->icon)
                 return 0;
-        from = g_build_filename(directory, origin->icon, NULL);
+        from = g_build_filename(origin->directory, origin->icon, NULL);
         to = g_build_filename(staging, origin->icon, NULL);
         if (!g_file_get_contents(from, &bytes, &size, NULL))
                 return 0; /* somebody took it away */
@@ -574,7 +600,7 @@ static int copy_icon(const Distribution *origin, const char *staging, sd_bus_err
 
 int registry_commit(Registry *registry, Distribution *distribution, const Distribution *origin, const char *staging,
                     sd_bus_error *reterr) {
-        g_autofree char *target = g_path_get_dirname(distribution->rootfs);
+        const char *target = distribution->directory;
         int r;
 
         distribution->install_time = g_get_real_time();
@@ -590,7 +616,7 @@ int registry_commit(Registry *registry, Distribution *distribution, const Distri
         if (r == 0)
                 r = durable_rename(staging, target);
         if (r < 0) {
-                (void)hand_over(staging); /* to the worker that removes it */
+                (void)registry_hand_over(staging); /* to the worker that removes it */
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move the new distribution to %s: %s", target,
                                  g_strerror(-r));
         }
@@ -640,7 +666,7 @@ static bool slot_is_free(Registry *registry, const Distribution *d) {
 }
 
 int registry_repair(Registry *registry, Distribution *d, char **ret_aside, sd_bus_error *reterr) {
-        g_autofree char *path = conf_path(registry, d->name), *folder = g_path_get_dirname(path), *aside = NULL;
+        g_autofree char *path = conf_path(registry, d->name), *aside = NULL;
         g_autoptr(GKeyFile) file = NULL;
         int r;
 
@@ -653,7 +679,7 @@ int registry_repair(Registry *registry, Distribution *d, char **ret_aside, sd_bu
         d->id_mode = mode_of_root(d);
         if (!slot_is_free(registry, d))
                 d->slot = free_slot(registry);
-        r = store_conf(d, file, folder, reterr);
+        r = store_conf(d, file, d->directory, reterr);
         if (r < 0)
                 return r;
         settings_load_instance(path, &d->settings);
@@ -663,7 +689,6 @@ int registry_repair(Registry *registry, Distribution *d, char **ret_aside, sd_bu
 }
 
 int registry_rename(Registry *registry, Distribution *distribution, const char *name, sd_bus_error *reterr) {
-        g_autofree char *from = g_path_get_dirname(distribution->rootfs);
         g_autofree char *to = g_build_filename(registry->distributions, name, NULL);
         bool chosen = g_strcmp0(registry->settings->default_distribution, distribution->name) == 0;
         int r;
@@ -672,10 +697,11 @@ int registry_rename(Registry *registry, Distribution *distribution, const char *
         if (r < 0)
                 return r;
         hide(distribution);
-        r = durable_rename(from, to);
+        r = durable_rename(distribution->directory, to);
         if (r < 0) {
                 show(distribution);
-                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot rename %s to %s: %s", from, to, g_strerror(-r));
+                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot rename %s to %s: %s", distribution->directory, to,
+                                 g_strerror(-r));
         }
         give_name(registry, distribution, name);
         show(distribution);
@@ -689,7 +715,8 @@ static bool is_directory(const char *path) {
 }
 
 int registry_withdraw(Registry *registry, Distribution *distribution, char **ret_staging, sd_bus_error *reterr) {
-        g_autofree char *source = g_path_get_dirname(distribution->rootfs), *target = NULL, *mounted = NULL;
+        const char *source = distribution->directory;
+        g_autofree char *target = NULL, *mounted = NULL;
         int r;
 
         /* The worker would not enter it, but the kernel takes a mount away with the directory beneath. */
@@ -707,7 +734,7 @@ int registry_withdraw(Registry *registry, Distribution *distribution, char **ret
                 show(distribution);
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move %s away: %s", source, g_strerror(-r));
         }
-        r = hand_over(target);
+        r = registry_hand_over(target);
         if (r < 0)
                 log_warning("Cannot hand %s over: %s", target, g_strerror(-r));
         *ret_staging = g_steal_pointer(&target);
@@ -725,7 +752,7 @@ char **registry_leftovers(Registry *registry) {
                         (void)unlink(path);
                         continue;
                 }
-                (void)hand_over(path); /* it may have been interrupted on its way from or to the distributions */
+                (void)registry_hand_over(path); /* it may have been interrupted on its way from or to the distributions */
                 g_ptr_array_add(paths, g_steal_pointer(&path));
         }
         g_ptr_array_add(paths, NULL);

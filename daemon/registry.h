@@ -7,7 +7,8 @@
 #include "daemon/id-map.h"
 #include "daemon/settings.h"
 
-/* Distributions on disk: DATA/distributions/NAME/{rootfs,distribution.conf}, and
+/* Distributions on disk: DATA/distributions/NAME/{rootfs,distribution.conf}
+ * (rootfs may lie elsewhere, daemon/registry-move.h), and
  * DATA/staging for what is being made or removed. A name appears and vanishes
  * by rename, so that a distribution is there whole or not at all. */
 
@@ -17,6 +18,8 @@ typedef enum DistributionState {
         DISTRIBUTION_UNINSTALLING,
         DISTRIBUTION_EXPORTING,
         DISTRIBUTION_CLONING, /* another one is made of it */
+        DISTRIBUTION_MOVING,
+        DISTRIBUTION_UNAVAILABLE, /* its files lie elsewhere, and that is not there just now */
         DISTRIBUTION_BROKEN,
         DISTRIBUTION_STATE_MAX,
         DISTRIBUTION_STATE_INVALID = -22,
@@ -26,7 +29,8 @@ const char *distribution_state_to_string(DistributionState state);
 
 /* Whether it is there, whole, and stays, though an operation may hold it just now. */
 static inline bool distribution_state_is_lasting(DistributionState state) {
-        return state == DISTRIBUTION_INSTALLED || state == DISTRIBUTION_EXPORTING || state == DISTRIBUTION_CLONING;
+        return state == DISTRIBUTION_INSTALLED || state == DISTRIBUTION_EXPORTING || state == DISTRIBUTION_CLONING ||
+               state == DISTRIBUTION_MOVING || state == DISTRIBUTION_UNAVAILABLE;
 }
 
 /* The first interactive launch, on which a distribution that brings a command along for that sets itself up. */
@@ -43,7 +47,10 @@ const char *oobe_state_to_string(OobeState state);
 typedef struct Distribution {
         char *name;
         DistributionState state;
-        char *rootfs;          /* where it is, or will be */
+        char *directory;       /* its own in the registry's, with distribution.conf */
+        char *rootfs;          /* where it is, or will be: there, or elsewhere */
+        char *location;        /* elsewhere: the directory that was made for it (daemon/registry-move.h); NULL: not */
+        char *location_id;
         char *default_user;    /* NULL: root */
         char *release;         /* PRETTY_NAME; may be empty */
         char *source;          /* what it was installed from, for people; may be empty */

@@ -24,6 +24,7 @@
         X(NO_SUCH_DIRECTORY,      "NoSuchDirectory",      ENOTDIR,         125) \
         X(DISTRIBUTION_EXISTS,    "DistributionExists",   EEXIST,          125) \
         X(DISTRIBUTION_BROKEN,    "DistributionBroken",   EUCLEAN,         125) \
+        X(DISTRIBUTION_UNAVAILABLE, "DistributionUnavailable", ENODEV,         125) \
         X(DISTRIBUTION_RUNNING,   "DistributionRunning",  EBUSY,           125) \
         X(OPERATION_PENDING,      "OperationPending",     EINPROGRESS,     125) \
         X(CANCELED,               "Canceled",             ECANCELED,       125) \

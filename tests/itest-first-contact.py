@@ -21,6 +21,7 @@ VERBS = (
     "install",
     "launch",
     "list",
+    "move",
     "ps",
     "rename",
     "repair",

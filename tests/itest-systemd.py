@@ -196,7 +196,7 @@ def controllers():
 # With the setting, what it does: a script in the instance, and how that ends.
 LIMITS = {
     "pids": ("30", "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do sleep 100 & done", 2),
-    "memory": ("32M", "x=0123456789abcdef; while :; do x=$x$x; done", -signal.SIGKILL),
+    "memory": ("32M", "x=0123456789abcdef; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23; do x=$x$x; done", -signal.SIGKILL),
     "processors": ("0.25", 'read quota period </sys/fs/cgroup/cpu.max; [ "$quota $period" = "25000 100000" ] || exit 1; exit 7', 7),
 }
 CONTROLLERS = {"pids": "pids", "memory": "memory", "processors": "cpu"}
@@ -210,9 +210,10 @@ def test_limits_hold_in_the_instance_and_not_beyond():
     there = controllers()
     for key, (value, script, code) in LIMITS.items():
         lxctl("config", NAME, key, value).good()
-        result = lxctl("launch", "-d", NAME, "--", "sh", "-c", script)
-        if CONTROLLERS[key] in there:
-            equal(result.code, code, f"how the program ends with {key}={value} ({result.said})")
+        held = CONTROLLERS[key] in there
+        result = lxctl("launch", "-d", NAME, "--", "sh", "-c", script if held else "true")
+        equal(result.code, code if held else 0, f"how the program ends with {key}={value} ({result.said})")
+        if held:
             expect("enforced" not in result.said, f"it says {result.said}")
         else:
             contains(result.said, "not enforced", key)
