@@ -388,7 +388,7 @@ static int clone_home(Child *child) {
 static void set_up_extras(Child *child, int root) {
         int r;
 
-        if (child->home >= 0 && (r = mount_attach_at(child->home, root, BOOT_HOME + 1, true)) < 0)
+        if (child->home >= 0 && (r = mount_attach_at(child->home, root, &BOOT_HOME[1], true)) < 0)
                 fail(child, CONTAINER_STEP_HOME, r);
         if (child->spec->own_network && (r = raise_loopback()) < 0)
                 fail(child, CONTAINER_STEP_NETWORK, r);

@@ -75,7 +75,8 @@ static int reserve(Manager *manager, const InstallRequest *request, OperationNam
                 *ret_naming = OPERATION_NAMED;
                 return registry_reserve(manager->registry, request->name, ret, reterr);
         }
-        if (request->fallback_name && distribution_name_is_valid(request->fallback_name)) {
+        /* A file may be called anything; what is bootstrapped would take long only to fail. */
+        if (request->fallback_name && (request->suite || distribution_name_is_valid(request->fallback_name))) {
                 *ret_naming = OPERATION_SUGGESTED;
                 return registry_reserve(manager->registry, request->fallback_name, ret, reterr);
         }

@@ -7,6 +7,7 @@
 #include "daemon/worker-icon.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #define PICTURE_SIDE_MAX 4096
 /* The chunks that a PNG needs at least: IHDR, one IDAT, IEND, and the signature. */
@@ -117,6 +118,8 @@ int worker_icon_copy(const char *path, int directory, const char **ret_format) {
         r = write_all(fd, icon.bytes, icon.size);
         if (r < 0)
                 return r;
+        if (fchmod(fd, 0644) < 0) /* whatever the umask: a desktop is to read what another id owns */
+                return -errno;
         *ret_format = icon.format;
         return 0;
 }

@@ -56,7 +56,7 @@ int oobe_orders_decode(const char *bytes, size_t size, OobeOrders *ret) {
                 strings[i] = next;
                 next = nul + 1;
         }
-        if (next != end || !oobe_user_is_valid(strings[0]))
+        if (next != end || !*strings[0])
                 return -EBADMSG;
         *ret = (OobeOrders){ strings[0], strings[1], strings[2] };
         return 0;

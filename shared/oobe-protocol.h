@@ -33,7 +33,8 @@ size_t oobe_result_encode(const char *user, char *ret);
 int oobe_result_decode(const char *bytes, size_t size, const char **ret_user);
 
 typedef struct OobeOrders {
-        const char *user, *cwd, *directory; /* the last two may be empty */
+        const char *user;            /* who need not be one that could be told: wsl.conf has any name */
+        const char *cwd, *directory; /* may be empty */
 } OobeOrders;
 
 /* Writes the packet to ret (OOBE_ORDERS_MAX bytes) and returns its size; -ENAMETOOLONG. */

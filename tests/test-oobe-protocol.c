@@ -39,7 +39,7 @@ START_TEST(other_results_are_refused) {
 END_TEST
 
 START_TEST(orders_survive_the_way_and_fit_or_are_refused) {
-        OobeOrders orders = { "anna", "/mnt/host/home/a b\n", "~/x" }, back;
+        OobeOrders orders = { "Ünal Ü", "/mnt/host/home/a b\n", "~/x" }, back;
         char packet[OOBE_ORDERS_MAX], long_path[OOBE_ORDERS_MAX];
         ssize_t n = oobe_orders_encode(&orders, packet);
 
@@ -52,6 +52,7 @@ START_TEST(orders_survive_the_way_and_fit_or_are_refused) {
                 ck_assert_int_eq(oobe_orders_decode(packet, (size_t)i, &back), -EBADMSG);
         packet[n] = '\0';
         ck_assert_int_eq(oobe_orders_decode(packet, (size_t)n + 1, &back), -EBADMSG);
+        ck_assert_int_eq(oobe_orders_decode("\0\0", 3, &back), -EBADMSG);
 
         memset(long_path, 'x', sizeof(long_path));
         long_path[sizeof(long_path) - 1] = '\0';
