@@ -12,6 +12,9 @@
 #include "client/snapshot.h"
 #include "client/source.h"
 #include "client/text.h"
+#include "shared/source-name.h"
+#include "shared/text.h"
+#include "shared/transfer-variables.h"
 
 enum {
         INSTALL_NAME = OPTION_OWN,
@@ -98,6 +101,20 @@ static int open_stdin(Command *command) {
         return dup(0);
 }
 
+/* lxssd may have been started by somebody with other proxies. */
+static void put_environment(DbusWriter *w) {
+        DbusArray strings;
+
+        dbus_put_struct(w);
+        dbus_put(w, "s", "environment");
+        dbus_put_variant(w, "as");
+        strings = dbus_open_array(w, 's');
+        for (char **e = environ; *e; e++)
+                if (transfer_variable_is_known(*e) && text_is_utf8(*e))
+                        dbus_put(w, "s", *e);
+        dbus_close_array(w, strings);
+}
+
 /* fd negative: InstallFrom. fallback may be NULL. */
 static void write_call(DbusWriter *w, const Install *install, int fd, const char *fallback) {
         const char *name = install->name ? install->name : "";
@@ -123,6 +140,8 @@ static void write_call(DbusWriter *w, const Install *install, int fd, const char
                 remote_put_option(w, "sha256", "s", install->sha256);
         if (install->make_default)
                 remote_put_option(w, "default", "b", true);
+        if (fd < 0)
+                put_environment(w);
         dbus_close_array(w, options);
 }
 
@@ -249,8 +268,9 @@ const Verb verb_install = {
         .summary = "Install a distribution",
         .details =
                 "SOURCE is an archive of a root file system (tar or cpio, however it is compressed,\n"
-                "or a .wsl file), - for one on the standard input, a directory, or bootstrap:SUITE,\n"
-                "which makes a Debian from your own package sources, for instance bootstrap:bookworm.",
+                "or a .wsl file), - for one on the standard input, a directory, the URL of an archive\n"
+                "(http://, https://, file://), or bootstrap:SUITE, which makes a Debian from your own\n"
+                "package sources, for instance bootstrap:bookworm.",
         .options = option_table,
         .run = run_install,
 };

@@ -20,34 +20,3 @@ SourceKind source_classify(const char *source) {
                 c++;
         return *c == ':' ? SOURCE_URI : SOURCE_PATH;
 }
-
-static bool strip(char *name, const char *ending) {
-        size_t length = strlen(name), n = strlen(ending);
-
-        if (length <= n || strcasecmp(name + length - n, ending) != 0)
-                return false;
-        name[length - n] = '\0';
-        return true;
-}
-
-char *source_default_name(const char *path) {
-        static const char *const compressions[] = { ".gz", ".xz", ".bz2", ".zst", ".lzma", ".lz4", ".lz", ".Z" };
-        static const char *const archives[] = { ".tar", ".cpio", ".tgz", ".txz", ".tbz2", ".tbz", ".tzst", ".tlz", ".wsl" };
-        size_t length = strlen(path);
-        const char *slash;
-        char *name;
-
-        while (length > 1 && path[length - 1] == '/')
-                length--;
-        slash = memrchr(path, '/', length);
-        name = slash ? strndup(slash + 1, length - (size_t)(slash + 1 - path)) : strndup(path, length);
-        if (!name)
-                return NULL;
-        for (size_t i = 0; i < ELEMENTSOF(compressions); i++)
-                if (strip(name, compressions[i]))
-                        break;
-        for (size_t i = 0; i < ELEMENTSOF(archives); i++)
-                if (strip(name, archives[i]))
-                        break;
-        return name;
-}

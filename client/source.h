@@ -10,8 +10,3 @@ typedef enum SourceKind {
 } SourceKind;
 
 SourceKind source_classify(const char *source);
-
-/* A distribution's name from an archive's: without directories and the endings
- * of archives. Owned by the caller; NULL on out of memory. May be empty or not a
- * valid name, which lxssd then says. */
-char *source_default_name(const char *path);

@@ -67,6 +67,18 @@ int option_string(sd_bus_message *m, void *ret) {
         return *(char **)ret ? 0 : -ENOMEM;
 }
 
+int option_strings(sd_bus_message *m, void *ret) {
+        char **strings;
+        int r = sd_bus_message_read_strv(m, &strings);
+
+        if (r < 0)
+                return r;
+        strv_free(*(char ***)ret);
+        /* NULL says that the option was not there. */
+        *(char ***)ret = strings ?: calloc(1, sizeof(*strings));
+        return *(char ***)ret ? 0 : -ENOMEM;
+}
+
 int option_bytes(sd_bus_message *m, void *ret) {
         char *s;
         int r = read_bytes(m, &s);

@@ -9,7 +9,10 @@
 
 #include "daemon/bus-objects.h"
 #include "daemon/bus-options.h"
+#include "daemon/source-scheme.h"
 #include "daemon/text.h"
+#include "shared/source-name.h"
+#include "shared/transfer-variables.h"
 #include "shared/util.h"
 
 /* Nobody is the default user of root's distributions, since nobody inside is root outside. */
@@ -21,6 +24,7 @@ static const char *default_user_name(void) {
 
 typedef struct OperationOptions {
         char *user, *format, *sha256, *fallback_name;
+        char **environment;
         int directory;
         bool make_default, detach, terminate, without_oobe, without_shortcut;
 } OperationOptions;
@@ -30,11 +34,13 @@ static void operation_options_clear(OperationOptions *options) {
         free(options->format);
         free(options->sha256);
         free(options->fallback_name);
+        g_strfreev(options->environment);
 }
 
 static const Option install_options[] = {
         { "user", "s", option_string, offsetof(OperationOptions, user) },
         { "sha256", "s", option_string, offsetof(OperationOptions, sha256) },
+        { "environment", "as", option_strings, offsetof(OperationOptions, environment) },
         { "fallback-name", "s", option_string, offsetof(OperationOptions, fallback_name) },
         { "oobe", "b", option_not_bool, offsetof(OperationOptions, without_oobe) },
         { "shortcut", "b", option_not_bool, offsetof(OperationOptions, without_shortcut) },
@@ -81,6 +87,18 @@ static int check_sha256(char *digits, bool has_archive, sd_bus_error *reterr) {
         return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "\"%s\" is no SHA-256, which has 64 hexadecimal digits.", safe);
 }
 
+/* Nothing but what is for transfers gets through, since it reaches a program that lxssd starts. */
+static int check_environment(char *const *environment, sd_bus_error *reterr) {
+        g_autofree char *safe = NULL;
+
+        while (environment && *environment && transfer_variable_is_known(*environment))
+                environment++;
+        if (!environment || !*environment)
+                return 0;
+        safe = text_printable(*environment, 40);
+        return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "\"%s\" is no variable that a transfer heeds.", safe);
+}
+
 /* The rest of the message: options, then the call. */
 static int install(sd_bus_message *m, Bus *bus, InstallRequest *request, sd_bus_error *reterr) {
         _cleanup_(operation_options_clear) OperationOptions options = { 0 };
@@ -99,6 +117,10 @@ static int install(sd_bus_message *m, Bus *bus, InstallRequest *request, sd_bus_
                 if (r < 0)
                         return r;
         }
+        r = check_environment(options.environment, reterr);
+        if (r < 0)
+                return r;
+        request->environment = options.environment;
         request->sha256 = options.sha256;
         request->user = options.user ?: default_user_name();
         request->user_given = options.user;
@@ -121,22 +143,25 @@ int bus_method_install(sd_bus_message *m, void *userdata, sd_bus_error *reterr) 
 
 int bus_method_install_from(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         InstallRequest request = { .source = -EBADF };
-        g_autofree char *safe = NULL;
-        const char *uri;
+        g_autofree char *safe = NULL, *label = NULL, *name = NULL;
+        const char *uri, *rest;
+        SourceScheme scheme;
         int r;
 
         r = sd_bus_message_read(m, "ss", &uri, &request.name);
         if (r < 0)
                 return r;
         safe = text_printable(uri, 200);
-        if (!g_str_has_prefix(uri, "bootstrap:"))
+        scheme = source_scheme_of(uri, &rest);
+        if (scheme < 0)
                 return error_set(reterr, LXSS_ERROR_UNSUPPORTED_SOURCE,
-                                 "\"%s\" is no source that lxssd knows. It takes archives, and bootstrap:SUITE, for "
-                                 "instance bootstrap:bookworm.",
-                                 safe);
-        request.suite = uri + strlen("bootstrap:");
-        request.label = uri;
-        request.fallback_name = request.suite;
+                                 "\"%s\" is no source that lxssd knows. It takes archives, " SOURCE_SCHEMES ".", safe);
+        if (scheme == SOURCE_SCHEME_BOOTSTRAP)
+                request.suite = rest;
+        else
+                request.url = uri;
+        request.label = label = source_public_url(uri);
+        request.fallback_name = name = source_scheme_default_name(scheme, uri, rest);
         return install(m, userdata, &request, reterr);
 }
 

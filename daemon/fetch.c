@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "daemon/fetch-directory.h"
+#include "daemon/fetch-transfer.h"
 #include "daemon/fetch.h"
 #include "daemon/parent-death.h"
 #include "daemon/worker-report.h"
@@ -20,10 +21,22 @@ static int run_directory(const char *const *words, WorkerProgress *progress, Wor
         OwnerMap owners;
         int r;
 
-        r = owner_map_read(FETCH_DIRECTORY_FD, words[0], words[1], &owners);
+        r = owner_map_read(FETCH_SOURCE_FD, words[0], words[1], &owners);
         if (r < 0)
                 return worker_report_fail(reterr, LXSS_ERROR_FAILED, "The directory's owner is not known: %s.", strerror(-r));
-        return fetch_directory(FETCH_DIRECTORY_FD, &owners, FETCH_ARCHIVE_FD, progress, reterr);
+        return fetch_directory(FETCH_SOURCE_FD, &owners, FETCH_OUTPUT_FD, progress, reterr);
+}
+
+/* transfer URL PATIENCE, which are seconds. */
+static int run_transfer(const char *const *words, WorkerProgress *progress, WorkerReport *reterr) {
+        const FetchTransfer transfer = {
+                .url = words[0],
+                .patience = (unsigned)atoi(words[1]),
+                .target = FETCH_OUTPUT_FD,
+                .progress = progress,
+        };
+
+        return fetch_transfer(&transfer, reterr);
 }
 
 static const struct {
@@ -32,6 +45,7 @@ static const struct {
         int (*run)(const char *const *words, WorkerProgress *progress, WorkerReport *reterr);
 } verbs[] = {
         { "directory", 2, run_directory },
+        { "transfer", 2, run_transfer },
 };
 
 static int run(int argc, const char *const *argv, WorkerReport *reterr) {
@@ -41,12 +55,12 @@ static int run(int argc, const char *const *argv, WorkerReport *reterr) {
                 if (streq(argv[1], verbs[i].name) && argc == 2 + verbs[i].n_words)
                         return verbs[i].run(argv + 2, &progress, reterr);
         return worker_report_fail(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                  "lxss-fetch is started by lxssd: directory UID-MAP GID-MAP.");
+                                  "lxss-fetch is started by lxssd: directory UID-MAP GID-MAP, or transfer URL PATIENCE.");
 }
 
 /* Then it is not for us to say what the trouble is. */
 static bool reader_is_gone(void) {
-        struct pollfd archive = { .fd = FETCH_ARCHIVE_FD };
+        struct pollfd archive = { .fd = FETCH_OUTPUT_FD };
 
         return poll(&archive, 1, 0) > 0 && archive.revents & POLLERR;
 }

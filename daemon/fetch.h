@@ -4,7 +4,7 @@
 /* The descriptors that lxssd gives to lxss-fetch. */
 enum {
         FETCH_REPORT_FD = 3, /* gets worker-report.h's datagrams */
-        FETCH_ARCHIVE_FD,    /* gets the archive */
-        FETCH_DIRECTORY_FD,  /* directory: what it is made of */
+        FETCH_OUTPUT_FD,     /* gets the archive */
+        FETCH_SOURCE_FD,     /* directory: what it is made of */
         FETCH_LXSSD_FD,      /* for parent_death_arm() */
 };

@@ -46,14 +46,11 @@ static int check_directory(Manager *manager, int directory, const InstallRequest
         return 0;
 }
 
-static int take_source(Manager *manager, Operation *operation, const InstallRequest *request, sd_bus_error *reterr) {
-        _cleanup_close_ int fd = -EBADF;
+static int take_descriptor(Manager *manager, Operation *operation, const InstallRequest *request, sd_bus_error *reterr) {
+        _cleanup_close_ int fd = fcntl(request->source, F_DUPFD_CLOEXEC, 3);
         struct stat st;
         int r;
 
-        if (request->source < 0)
-                return 0;
-        fd = fcntl(request->source, F_DUPFD_CLOEXEC, 3);
         if (fd < 0 || fstat(fd, &st) < 0)
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the archive over: %s", g_strerror(errno));
         if (!S_ISDIR(st.st_mode)) {
@@ -61,9 +58,27 @@ static int take_source(Manager *manager, Operation *operation, const InstallRequ
                 return 0;
         }
         r = check_directory(manager, fd, request, reterr);
-        if (r == 0)
-                operation->directory = steal_fd(&fd);
-        return r;
+        if (r < 0)
+                return r;
+        operation->fetch = fetch_order_new("directory");
+        operation->fetch->source = steal_fd(&fd);
+        return 0;
+}
+
+static void take_url(Manager *manager, Operation *operation, const InstallRequest *request) {
+        operation->fetch = fetch_order_new("transfer");
+        operation->fetch->environment = g_strdupv((char **)request->environment);
+        fetch_order_add(operation->fetch, g_strdup(request->url));
+        fetch_order_add(operation->fetch,
+                        g_strdup_printf("%" PRIu64, registry_settings(manager->registry)->transfer_timeout));
+}
+
+static int take_source(Manager *manager, Operation *operation, const InstallRequest *request, sd_bus_error *reterr) {
+        if (request->source >= 0)
+                return take_descriptor(manager, operation, request, reterr);
+        if (request->url)
+                take_url(manager, operation, request);
+        return 0;
 }
 
 /* The name under which an installation is known until it turns out what the distribution calls itself. */

@@ -64,9 +64,11 @@ typedef struct InstallRequest {
         const char *label; /* for people: where it comes from */
         const char *user;   /* for the default user; NULL: none is made */
         bool user_given;    /* somebody asked for that name */
-        const char *suite;  /* to bootstrap; NULL: from source */
+        const char *suite;  /* to bootstrap, or NULL */
+        const char *url;    /* of an archive to transfer, or NULL */
+        char *const *environment; /* for transfers: see FetchOrder; NULL: lxssd's own */
         const char *sha256; /* that source must have, in lower-case hexadecimal; NULL: any */
-        int source;        /* an archive or a directory, duplicated; or negative */
+        int source;        /* an archive or a directory, duplicated; negative where one of the above says it */
         bool make_default, detached;
         bool without_oobe, without_shortcut; /* whatever the distribution itself asks for */
 } InstallRequest;

@@ -18,6 +18,7 @@
 /* With less, /init could not run a program. */
 #define MEMORY_MIN (16u << 20)
 #define PIDS_MIN 10
+#define TRANSFER_TIMEOUT_DEFAULT 30
 
 typedef bool (*parser_t)(const char *value, void *ret);
 
@@ -39,6 +40,16 @@ static bool parse_seconds(const char *value, void *ret) {
         if (strcmp(value, "forever") == 0)
                 seconds = LINGER_FOREVER;
         else if (!g_ascii_string_to_unsigned(value, 10, 0, 10ull * 365 * 86400, &seconds, NULL))
+                return false;
+        *(uint64_t *)ret = seconds;
+        return true;
+}
+
+/* From one second to a day. */
+static bool parse_patience(const char *value, void *ret) {
+        guint64 seconds;
+
+        if (!g_ascii_string_to_unsigned(value, 10, 1, 86400, &seconds, NULL))
                 return false;
         *(uint64_t *)ret = seconds;
         return true;
@@ -217,6 +228,7 @@ typedef struct Key {
 static const Key manager_keys[] = {
         { "manager", "default-distribution", parse_name, offsetof(Settings, default_distribution) },
         { "manager", "exit-idle", parse_span, offsetof(Settings, exit_idle_usec) },
+        { "manager", "transfer-timeout", parse_patience, offsetof(Settings, transfer_timeout) },
 };
 
 #define INSTANCE_KEY(name, parse, format, member, choices) \
@@ -353,6 +365,7 @@ Settings *settings_load(const char *user_file) {
         g_autoptr(Settings) settings = g_new0(Settings, 1);
 
         settings->exit_idle_usec = EXIT_IDLE_DEFAULT;
+        settings->transfer_timeout = TRANSFER_TIMEOUT_DEFAULT;
         settings->instance.automount = true;
         load_file(SYSTEM_FILE, SETTING_SYSTEM, settings);
         if (strcmp(user_file, SYSTEM_FILE) != 0)

@@ -121,23 +121,6 @@ START_TEST(a_source_is_a_path_a_stream_or_a_uri) {
 }
 END_TEST
 
-START_TEST(a_distribution_is_named_after_its_archive) {
-        static const struct {
-                const char *path, *name;
-        } cases[] = {
-                { "/x/debian-12.tar.xz", "debian-12" }, { "alpine.tgz", "alpine" }, { "Ubuntu.wsl", "Ubuntu" },
-                { "./plain.tar", "plain" },             { "rootfs", "rootfs" },     { "a.TAR.GZ", "a" },
-                { "notes.gz", "notes" },                { ".tar", ".tar" },
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                _cleanup_free_ char *name = source_default_name(cases[i].path);
-
-                ck_assert_str_eq(name, cases[i].name);
-        }
-}
-END_TEST
-
 int main(void) {
         Suite *suite = suite_create("client-json");
         TCase *tcase = tcase_create("json");
@@ -152,7 +135,6 @@ int main(void) {
         tcase_add_test(tcase, escaped_text_cannot_drive_a_terminal);
         tcase_add_test(tcase, suggestions_are_near_or_begun);
         tcase_add_test(tcase, a_source_is_a_path_a_stream_or_a_uri);
-        tcase_add_test(tcase, a_distribution_is_named_after_its_archive);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);

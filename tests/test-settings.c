@@ -34,6 +34,7 @@ static Settings *load(const char *contents) {
 static void assert_defaults(const Settings *settings) {
         ck_assert_ptr_null(settings->default_distribution);
         ck_assert_uint_eq(settings->exit_idle_usec, 3 * G_USEC_PER_SEC);
+        ck_assert_uint_eq(settings->transfer_timeout, 30);
         ck_assert_uint_eq(settings->instance.linger_seconds, LINGER_NONE);
         ck_assert(settings->instance.automount);
         ck_assert(!settings->instance.isolated);
@@ -58,12 +59,13 @@ START_TEST(a_missing_or_empty_file_gives_the_defaults) {
 END_TEST
 
 START_TEST(every_key_is_read) {
-        g_autoptr(Settings) settings = load("# mine\n[manager]\ndefault-distribution = debian \nexit-idle=60\n"
+        g_autoptr(Settings) settings = load("# mine\n[manager]\ndefault-distribution = debian \nexit-idle=60\ntransfer-timeout=5\n"
                                             "[instance]\nlinger=90\nautomount=off\nisolated=Yes\nhome=host\n"
                                             "network=none\nmemory=3G\nprocessors=1.5\npids=40\n");
 
         ck_assert_str_eq(settings->default_distribution, "debian");
         ck_assert_uint_eq(settings->exit_idle_usec, 60 * G_USEC_PER_SEC);
+        ck_assert_uint_eq(settings->transfer_timeout, 5);
         ck_assert_uint_eq(settings->instance.linger_seconds, 90);
         ck_assert(!settings->instance.automount);
         ck_assert(settings->instance.isolated);
@@ -134,8 +136,8 @@ START_TEST(bad_values_keep_what_was_there) {
         if (system_file_exists())
                 return;
         for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {
-                g_autofree char *text = g_strdup_printf("[manager]\nexit-idle=%s\n[instance]\nlinger=%s\n", numbers[i],
-                                                        numbers[i]);
+                g_autofree char *text = g_strdup_printf("[manager]\nexit-idle=%s\ntransfer-timeout=%s\n[instance]\nlinger=%s\n",
+                                                        numbers[i], numbers[i], numbers[i]);
                 g_autoptr(Settings) settings = load(text);
 
                 assert_defaults(settings);
