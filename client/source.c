@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 
+#include "shared/source-name.h"
 #include "shared/util.h"
 
 SourceKind source_classify(const char *source) {
@@ -19,4 +20,10 @@ SourceKind source_classify(const char *source) {
         while (isalnum((unsigned char)*c) || (*c && strchr("+-.", *c)))
                 c++;
         return *c == ':' ? SOURCE_URI : SOURCE_PATH;
+}
+
+bool source_may_be_name(const char *path) {
+        _cleanup_free_ char *stripped = source_default_name(path);
+
+        return stripped && *path && *path != '.' && !strchr(path, '/') && streq(stripped, path);
 }

@@ -59,6 +59,7 @@ int fetch_file_copy(int file, WorkerProgress *progress, int (*take)(const void *
                 if (r < 0)
                         return r;
                 done += (uint64_t)n;
-                worker_progress_update_part(progress, done, (uint64_t)st.st_size);
+                if (progress)
+                        worker_progress_update_part(progress, done, (uint64_t)st.st_size);
         }
 }

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "daemon/fetch-catalogue.h"
 #include "daemon/fetch-directory.h"
 #include "daemon/fetch-transfer.h"
 #include "daemon/fetch.h"
@@ -39,11 +40,17 @@ static int run_transfer(const char *const *words, WorkerProgress *progress, Work
         return fetch_transfer(&transfer, reterr);
 }
 
+/* catalogue URLS PATIENCE. What comes out is no archive. */
+static int run_catalogue(const char *const *words, WorkerProgress *progress _unused_, WorkerReport *reterr) {
+        return fetch_catalogue(words[0], (unsigned)atoi(words[1]), FETCH_OUTPUT_FD, reterr);
+}
+
 static const struct {
         const char *name;
         int n_words;
         int (*run)(const char *const *words, WorkerProgress *progress, WorkerReport *reterr);
 } verbs[] = {
+        { "catalogue", 2, run_catalogue },
         { "directory", 2, run_directory },
         { "transfer", 2, run_transfer },
 };
@@ -55,7 +62,8 @@ static int run(int argc, const char *const *argv, WorkerReport *reterr) {
                 if (streq(argv[1], verbs[i].name) && argc == 2 + verbs[i].n_words)
                         return verbs[i].run(argv + 2, &progress, reterr);
         return worker_report_fail(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                  "lxss-fetch is started by lxssd: directory UID-MAP GID-MAP, or transfer URL PATIENCE.");
+                                  "lxss-fetch is started by lxssd: directory UID-MAP GID-MAP, transfer URL PATIENCE, or "
+                                  "catalogue URLS PATIENCE.");
 }
 
 /* Then it is not for us to say what the trouble is. */

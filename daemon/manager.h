@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/catalogue-lookup.h"
 #include "daemon/client.h"
 #include "daemon/error.h"
 #include "daemon/instance.h"
@@ -66,6 +67,7 @@ typedef struct InstallRequest {
         bool user_given;    /* somebody asked for that name */
         const char *suite;  /* to bootstrap, or NULL */
         const char *url;    /* of an archive to transfer, or NULL */
+        const char *catalogue_name; /* that url comes from; for whoever makes the request */
         char *const *environment; /* for transfers: see FetchOrder; NULL: lxssd's own */
         const char *sha256; /* that source must have, in lower-case hexadecimal; NULL: any */
         int source;        /* an archive or a directory, duplicated; negative where one of the above says it */
@@ -129,6 +131,11 @@ bool manager_is_shutting_down(const Manager *manager);
 typedef void (*manager_renamed_t)(const sd_bus_error *error, void *userdata);
 int manager_rename(Manager *manager, const char *name, const char *new_name, manager_renamed_t callback, void *userdata,
                    sd_bus_error *reterr);
+
+/* Reads the catalogues of the settings for this client. The callback comes from the loop, and with
+ * an error also when the client goes. Returns 0 or negative errno with *reterr set. */
+int manager_read_catalogue(Manager *manager, const Client *client, char *const *environment, catalogue_done_t done,
+                           void *userdata, sd_bus_error *reterr);
 
 /* Changes settings of a distribution, all or none. Owned by the caller. */
 typedef struct ConfigureRequest {

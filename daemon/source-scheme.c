@@ -14,6 +14,7 @@ static const struct {
         SourceScheme scheme;
 } schemes[] = {
         { "bootstrap:", SOURCE_SCHEME_BOOTSTRAP },
+        { "catalogue:", SOURCE_SCHEME_CATALOGUE },
         { "http://", SOURCE_SCHEME_TRANSFER },
         { "https://", SOURCE_SCHEME_TRANSFER },
         { "file://", SOURCE_SCHEME_TRANSFER },

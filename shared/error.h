@@ -34,6 +34,7 @@
         X(UNSUPPORTED_SOURCE,     "UnsupportedSource",    EPROTONOSUPPORT, 125) \
         X(NO_SUCH_SOURCE,         "NoSuchSource",         ENOENT,          125) \
         X(TRANSFER_FAILED,        "TransferFailed",       ECOMM,           125) \
+        X(CATALOGUE_DAMAGED,      "CatalogueDamaged",     EBADMSG,         125) \
         X(BAD_SIGNATURE,          "BadSignature",         EKEYREJECTED,    125) \
         X(TOOL_MISSING,           "ToolMissing",          ENOPKG,          125) \
         X(TOOL_FAILED,            "ToolFailed",           EIO,             125) \

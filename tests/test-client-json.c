@@ -7,6 +7,7 @@
 #include "client/json.h"
 #include "client/source.h"
 #include "client/text.h"
+#include "shared/suggest.h"
 
 static char *output;
 static size_t output_size;
@@ -102,11 +103,11 @@ END_TEST
 START_TEST(suggestions_are_near_or_begun) {
         static const char *const words[] = { "install", "list", "launch", "uninstall", "ps", NULL };
 
-        ck_assert_str_eq(text_suggest("lauch", words), "launch");
-        ck_assert_str_eq(text_suggest("instal", words), "install");
-        ck_assert_str_eq(text_suggest("uni", words), "uninstall");
-        ck_assert_ptr_null(text_suggest("frobnicate", words));
-        ck_assert_ptr_null(text_suggest("", words));
+        ck_assert_str_eq(suggest_word("lauch", words), "launch");
+        ck_assert_str_eq(suggest_word("instal", words), "install");
+        ck_assert_str_eq(suggest_word("uni", words), "uninstall");
+        ck_assert_ptr_null(suggest_word("frobnicate", words));
+        ck_assert_ptr_null(suggest_word("", words));
 }
 END_TEST
 
@@ -118,6 +119,18 @@ START_TEST(a_source_is_a_path_a_stream_or_a_uri) {
         ck_assert_int_eq(source_classify("./a:b.tar"), SOURCE_PATH);
         ck_assert_int_eq(source_classify("/x/a:b"), SOURCE_PATH);
         ck_assert_int_eq(source_classify(""), SOURCE_PATH);
+}
+END_TEST
+
+START_TEST(a_name_is_no_path_and_no_archive) {
+        ck_assert(source_may_be_name("Debian"));
+        ck_assert(source_may_be_name("Ubuntu-24.04"));
+        ck_assert(!source_may_be_name("Debian.wsl"));
+        ck_assert(!source_may_be_name("debian.tar.xz"));
+        ck_assert(!source_may_be_name("./Debian"));
+        ck_assert(!source_may_be_name("images/Debian"));
+        ck_assert(!source_may_be_name(".."));
+        ck_assert(!source_may_be_name(""));
 }
 END_TEST
 
@@ -135,6 +148,7 @@ int main(void) {
         tcase_add_test(tcase, escaped_text_cannot_drive_a_terminal);
         tcase_add_test(tcase, suggestions_are_near_or_begun);
         tcase_add_test(tcase, a_source_is_a_path_a_stream_or_a_uri);
+        tcase_add_test(tcase, a_name_is_no_path_and_no_archive);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);

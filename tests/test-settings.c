@@ -129,6 +129,36 @@ START_TEST(unknown_keys_and_groups_change_nothing) {
 }
 END_TEST
 
+START_TEST(a_catalogue_replaces_the_one_of_wsl_or_is_added) {
+        static const struct {
+                const char *value;
+                unsigned n;
+                bool ours_is_last;
+        } cases[] = {
+                { "https://example.org/c.json", 1, true },
+                { "  http://example.org/a.json   https://example.org/c.json ", 2, true },
+                { "+ https://example.org/c.json", 2, true },
+                { "", 0, false },
+                { "example.org/c.json", 1, false },
+                { "https://example.org/c.json ftp://example.org", 1, false },
+        };
+
+        if (system_file_exists())
+                return;
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                g_autofree char *text = g_strdup_printf("[manager]\ncatalogue=%s\n", cases[i].value);
+                g_autoptr(Settings) settings = load(text);
+                unsigned n = g_strv_length(settings->catalogue);
+
+                ck_assert_uint_eq(n, cases[i].n);
+                if (cases[i].ours_is_last)
+                        ck_assert_str_eq(settings->catalogue[n - 1], "https://example.org/c.json");
+                else if (n > 0)
+                        ck_assert_ptr_nonnull(strstr(settings->catalogue[0], "microsoft/WSL"));
+        }
+}
+END_TEST
+
 START_TEST(bad_values_keep_what_was_there) {
         static const char *const numbers[] = { "", "-1", "+1", "1s", "1.5.5", "0x10", "99999999999999999999", "never", "1 2" },
                                  *const bools[] = { "", "2", "maybe", "yess", "-1" };
@@ -262,7 +292,8 @@ END_TEST
 
 int main(void) {
         return RUN_TESTS("settings", every_value_can_be_written_down_and_read_again, sizes_and_shares_that_make_no_sense_are_refused, a_missing_or_empty_file_gives_the_defaults, every_key_is_read,
-                         unknown_keys_and_groups_change_nothing, bad_values_keep_what_was_there, truth_has_many_names,
+                         unknown_keys_and_groups_change_nothing,
+                         a_catalogue_replaces_the_one_of_wsl_or_is_added, bad_values_keep_what_was_there, truth_has_many_names,
                          forever_is_a_time, a_file_that_is_no_key_file_gives_the_defaults,
                          a_distributions_own_settings_go_over_those_for_all, storing_the_default_keeps_everything_else,
                          storing_the_default_makes_the_directory, a_damaged_file_is_not_overwritten,

@@ -65,18 +65,6 @@ START_TEST(a_url_is_shown_without_its_secrets) {
 END_TEST
 
 int main(void) {
-        Suite *suite = suite_create("source-name");
-        TCase *tcase = tcase_create("source-name");
-        SRunner *runner;
-        int failed;
-
-        tcase_add_test(tcase, a_distribution_is_named_after_its_archive);
-        tcase_add_test(tcase, a_distribution_is_named_after_the_last_part_of_its_url);
-        tcase_add_test(tcase, a_url_is_shown_without_its_secrets);
-        suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_ENV);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return RUN_TESTS("source-name", a_distribution_is_named_after_its_archive,
+                         a_distribution_is_named_after_the_last_part_of_its_url, a_url_is_shown_without_its_secrets);
 }
