@@ -9,6 +9,7 @@
 #include "client/json.h"
 #include "client/operation.h"
 #include "client/signals.h"
+#include "client/signature.h"
 #include "client/snapshot.h"
 #include "client/source.h"
 #include "client/text.h"
@@ -18,6 +19,8 @@ enum {
         INSTALL_NAME = OPTION_OWN,
         INSTALL_USER,
         INSTALL_SHA256,
+        INSTALL_KEYRING,
+        INSTALL_SIGNATURE,
         INSTALL_LEGACY,
         INSTALL_DEFAULT,
         INSTALL_NO_OOBE,
@@ -28,6 +31,8 @@ static const Option option_table[] = {
         { INSTALL_NAME,    0, "name",    "NAME", false, "call it NAME" },
         { INSTALL_USER,    0, "user",    "USER", false, "the name of its default user (yours)" },
         { INSTALL_SHA256,  0, "sha256",  "DIGITS", false, "only if this is the archive's SHA-256" },
+        { INSTALL_KEYRING, 0, "keyring", "FILE", false, "only if one of these keys has signed the archive" },
+        { INSTALL_SIGNATURE, 0, "signature", "FILE|URL", false, "where the signature is (beside the archive)" },
         { INSTALL_LEGACY,  0, "legacy",  NULL,   false, "NAME is one of the catalogue's older section" },
         { INSTALL_DEFAULT, 0, "default", NULL,   false, "make it the default distribution" },
         { INSTALL_NO_OOBE, 0, "no-oobe", NULL,   false, "never run its command for the first launch" },
@@ -36,14 +41,16 @@ static const Option option_table[] = {
 };
 
 typedef struct Install {
-        const char *source, *name, *user, *sha256;
-        bool make_default, no_oobe, no_shortcut, legacy;
+        const char *source, *name, *user, *sha256, *keyring, *signed_by;
+        Signature signature;
+        bool make_default, no_oobe, no_shortcut, legacy, is_uri;
         char *uri;          /* of a name in the catalogue, owned; NULL: source is what it is */
         char *operation;    /* object path, owned */
         char *distribution; /* its name, owned; NULL: not known */
 } Install;
 
 static void install_finish(Install *install) {
+        signature_close(&install->signature);
         free(install->uri);
         free(install->operation);
         free(install->distribution);
@@ -63,6 +70,10 @@ static int parse(Command *command, Install *install) {
                         install->user = command->parser.argument;
                 else if (id == INSTALL_SHA256)
                         install->sha256 = command->parser.argument;
+                else if (id == INSTALL_KEYRING)
+                        install->keyring = command->parser.argument;
+                else if (id == INSTALL_SIGNATURE)
+                        install->signed_by = command->parser.argument;
                 else if (id == INSTALL_LEGACY)
                         install->legacy = true;
                 else if (id == INSTALL_DEFAULT)
@@ -130,7 +141,8 @@ static void write_call(DbusWriter *w, const Install *install, int fd, const char
                 remote_put_option(w, "default", "b", true);
         if (install->legacy)
                 remote_put_option(w, "legacy", "b", true);
-        if (fd < 0)
+        signature_put(w, &install->signature);
+        if (fd < 0 || install->signature.url)
                 remote_put_environment(w);
         dbus_close_array(w, options);
 }
@@ -234,8 +246,19 @@ static int install_from(Command *command, Install *install, int *fd) {
         return r;
 }
 
+/* What the source says is beside it is opened as late as it is. */
+static int open_signature(Install *install, int fd) {
+        bool is_file = fd >= 0 && !streq(install->source, "-");
+
+        if (fd >= 0 && !is_file && install->keyring && !install->signed_by) {
+                say("There is nothing beside an archive on the standard input. Say where its signature is: --signature");
+                return -EINVAL;
+        }
+        return signature_open(install->keyring, install->signed_by, is_file ? install->source : NULL, &install->signature);
+}
+
 static int run_install(Command *command) {
-        _cleanup_(install_finish) Install install = {};
+        _cleanup_(install_finish) Install install = { .signature = NO_SIGNATURE };
         _cleanup_close_ int fd = -EBADF;
 
         if (parse(command, &install) < 0)
@@ -248,9 +271,12 @@ static int run_install(Command *command) {
                 fd = open_stdin(command);
                 break;
         case SOURCE_URI:
-                return install_from(command, &install, &fd);
+                install.is_uri = true;
+                break;
         }
-        return fd < 0 && !install.uri ? EXIT_SERVICE : install_from(command, &install, &fd);
+        if ((fd < 0 && !install.is_uri && !install.uri) || open_signature(&install, fd) < 0)
+                return EXIT_SERVICE;
+        return install_from(command, &install, &fd);
 }
 
 const Verb verb_install = {

@@ -23,18 +23,24 @@ static const char *default_user_name(void) {
 }
 
 typedef struct OperationOptions {
-        char *user, *format, *sha256, *fallback_name;
+        char *user, *format, *sha256, *fallback_name, *signature_url;
+        int keyring, signature;
         char **environment;
         int directory;
         bool make_default, detach, terminate, without_oobe, without_shortcut, legacy;
 } OperationOptions;
+
+#define NO_OPTIONS { .directory = -EBADF, .keyring = -EBADF, .signature = -EBADF }
 
 static void operation_options_clear(OperationOptions *options) {
         free(options->user);
         free(options->format);
         free(options->sha256);
         free(options->fallback_name);
+        free(options->signature_url);
         strv_free(options->environment);
+        closep(&options->keyring);
+        closep(&options->signature);
 }
 
 static const Option install_options[] = {
@@ -44,6 +50,9 @@ static const Option install_options[] = {
         { "fallback-name", "s", option_string, offsetof(OperationOptions, fallback_name) },
         { "oobe", "b", option_not_bool, offsetof(OperationOptions, without_oobe) },
         { "shortcut", "b", option_not_bool, offsetof(OperationOptions, without_shortcut) },
+        { "keyring", "h", option_fd, offsetof(OperationOptions, keyring) },
+        { "signature", "h", option_fd, offsetof(OperationOptions, signature) },
+        { "signature-url", "s", option_string, offsetof(OperationOptions, signature_url) },
         { "legacy", "b", option_bool, offsetof(OperationOptions, legacy) },
         { "default", "b", option_bool, offsetof(OperationOptions, make_default) },
         { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
@@ -86,6 +95,24 @@ static int check_sha256(char *digits, bool has_archive, sd_bus_error *reterr) {
                 return 0;
         safe = text_printable(digits, 80);
         return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "\"%s\" is no SHA-256, which has 64 hexadecimal digits.", safe);
+}
+
+/* Takes what the options say of it over into the request. */
+static int check_signature(InstallRequest *request, const OperationOptions *options, sd_bus_error *reterr) {
+        const char *rest;
+
+        if (options->keyring < 0 && (options->signature >= 0 || options->signature_url))
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "A signature says nothing without the keys that may have made it: "
+                                 "name them with --keyring.");
+        if (options->keyring >= 0 && request->suite)
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "There is no archive that could have a signature: packages are verified by their own ones.");
+        if (options->signature_url && source_scheme_of(options->signature_url, &rest) != SOURCE_SCHEME_TRANSFER)
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "The signature's URL is none of http, https or file.");
+        request->keyring = options->keyring;
+        request->signature = options->signature;
+        request->signature_url = options->signature_url;
+        return 0;
 }
 
 static int install_from(sd_bus_message *m, Bus *bus, const Catalogue *found, sd_bus_error *reterr);
@@ -140,7 +167,7 @@ static int apply_entry(InstallRequest *request, const OperationOptions *options,
 
 /* The rest of the message: options, then the call. found: what the catalogue says; NULL where it was not asked. */
 static int install(sd_bus_message *m, Bus *bus, InstallRequest *request, const Catalogue *found, sd_bus_error *reterr) {
-        _cleanup_(operation_options_clear) OperationOptions options = { 0 };
+        _cleanup_(operation_options_clear) OperationOptions options = NO_OPTIONS;
         g_autofree char *label = NULL;
         const CatalogueEntry *entry;
         Operation *operation;
@@ -151,6 +178,9 @@ static int install(sd_bus_message *m, Bus *bus, InstallRequest *request, const C
             (r = bus_find_peer(bus, m, &peer, reterr)) < 0)
                 return r;
         if (options.sha256 && (r = check_sha256(options.sha256, !request->suite, reterr)) < 0)
+                return r;
+        r = check_signature(request, &options, reterr);
+        if (r < 0)
                 return r;
         if (request->catalogue_name && !found)
                 return look_up(m, bus, peer, options.environment, reterr);
@@ -210,7 +240,7 @@ int bus_method_install_from(sd_bus_message *m, void *userdata, sd_bus_error *ret
 }
 
 int bus_method_uninstall(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        _cleanup_(operation_options_clear) OperationOptions options = { 0 };
+        _cleanup_(operation_options_clear) OperationOptions options = NO_OPTIONS;
         Operation *operation;
         const char *name;
         Peer *peer;
@@ -226,7 +256,7 @@ int bus_method_uninstall(sd_bus_message *m, void *userdata, sd_bus_error *reterr
 }
 
 int bus_method_export(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        _cleanup_(operation_options_clear) OperationOptions options = { 0 };
+        _cleanup_(operation_options_clear) OperationOptions options = NO_OPTIONS;
         ExportRequest request = { .format = ARCHIVE_FORMAT_PLAIN_TAR };
         Operation *operation;
         Peer *peer;
@@ -251,7 +281,7 @@ int bus_method_export(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
 }
 
 int bus_method_clone(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        _cleanup_(operation_options_clear) OperationOptions options = { 0 };
+        _cleanup_(operation_options_clear) OperationOptions options = NO_OPTIONS;
         CloneRequest request = { 0 };
         Operation *operation;
         Peer *peer;
@@ -268,7 +298,7 @@ int bus_method_clone(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
 }
 
 int bus_method_move(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        _cleanup_(operation_options_clear) OperationOptions options = { .directory = -EBADF };
+        _cleanup_(operation_options_clear) OperationOptions options = NO_OPTIONS;
         _cleanup_close_ int directory = -EBADF;
         MoveRequest request = { 0 };
         Operation *operation;

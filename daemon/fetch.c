@@ -28,16 +28,30 @@ static int run_directory(const char *const *words, WorkerProgress *progress, Wor
         return fetch_directory(FETCH_SOURCE_FD, &owners, FETCH_OUTPUT_FD, progress, reterr);
 }
 
-/* transfer URL PATIENCE, which are seconds. */
-static int run_transfer(const char *const *words, WorkerProgress *progress, WorkerReport *reterr) {
-        const FetchTransfer transfer = {
-                .url = words[0],
-                .patience = (unsigned)atoi(words[1]),
+static int transfer(const char *url, const char *signature, const char *patience, WorkerProgress *progress,
+                    WorkerReport *reterr) {
+        const FetchTransfer order = {
+                .url = url,
+                .file = url ? -EBADF : FETCH_SOURCE_FD,
+                .signature = signature,
+                .signature_fd = FETCH_SIGNATURE_FD,
+                .keyring_fd = FETCH_KEYRING_FD,
+                .patience = (unsigned)atoi(patience),
                 .target = FETCH_OUTPUT_FD,
                 .progress = progress,
         };
 
-        return fetch_transfer(&transfer, reterr);
+        return fetch_transfer(&order, reterr);
+}
+
+/* transfer URL SIGNATURE PATIENCE, which are seconds. */
+static int run_transfer(const char *const *words, WorkerProgress *progress, WorkerReport *reterr) {
+        return transfer(words[0], words[1], words[2], progress, reterr);
+}
+
+/* archive SIGNATURE PATIENCE: one that a descriptor stands for. */
+static int run_archive(const char *const *words, WorkerProgress *progress, WorkerReport *reterr) {
+        return transfer(NULL, words[0], words[1], progress, reterr);
 }
 
 /* catalogue URLS PATIENCE. What comes out is no archive. */
@@ -50,9 +64,10 @@ static const struct {
         int n_words;
         int (*run)(const char *const *words, WorkerProgress *progress, WorkerReport *reterr);
 } verbs[] = {
+        { "archive", 2, run_archive },
         { "catalogue", 2, run_catalogue },
         { "directory", 2, run_directory },
-        { "transfer", 2, run_transfer },
+        { "transfer", 3, run_transfer },
 };
 
 static int run(int argc, const char *const *argv, WorkerReport *reterr) {
@@ -62,11 +77,11 @@ static int run(int argc, const char *const *argv, WorkerReport *reterr) {
                 if (streq(argv[1], verbs[i].name) && argc == 2 + verbs[i].n_words)
                         return verbs[i].run(argv + 2, &progress, reterr);
         return worker_report_fail(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                  "lxss-fetch is started by lxssd: directory UID-MAP GID-MAP, transfer URL PATIENCE, or "
-                                  "catalogue URLS PATIENCE.");
+                                  "lxss-fetch is started by lxssd: directory UID-MAP GID-MAP, transfer URL SIGNATURE PATIENCE, "
+                                  "archive SIGNATURE PATIENCE, or catalogue URLS PATIENCE.");
 }
 
-/* Then it is not for us to say what the trouble is. */
+/* Then a failure of no particular kind is that, and not for us to say. */
 static bool reader_is_gone(void) {
         struct pollfd archive = { .fd = FETCH_OUTPUT_FD };
 
@@ -82,7 +97,7 @@ int main(int argc, char **argv) {
                 (void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* not for the tools that it starts */
         parent_death_arm(FETCH_LXSSD_FD);
         r = run(argc, (const char *const *)argv, &report);
-        if (r < 0 && reader_is_gone())
+        if (r < 0 && report.error == LXSS_ERROR_FAILED && reader_is_gone())
                 return EXIT_FAILURE;
         if (r == 0)
                 report = (WorkerReport){ .kind = WORKER_REPORT_DONE };

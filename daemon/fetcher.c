@@ -66,7 +66,13 @@ bool fetcher_drain(Fetcher *fetcher) {
 FetchOrder *fetch_order_new(const char *verb) {
         FetchOrder *order = g_new(FetchOrder, 1);
 
-        *order = (FetchOrder){ .verb = verb, .words = g_ptr_array_new_with_free_func(g_free), .source = -EBADF };
+        *order = (FetchOrder){
+                .verb = verb,
+                .words = g_ptr_array_new_with_free_func(g_free),
+                .source = -EBADF,
+                .keyring = -EBADF,
+                .signature = -EBADF,
+        };
         return order;
 }
 
@@ -80,6 +86,8 @@ FetchOrder *fetch_order_free(FetchOrder *order) {
         g_ptr_array_unref(order->words);
         g_strfreev(order->environment);
         closep(&order->source);
+        closep(&order->keyring);
+        closep(&order->signature);
         g_free(order);
         return NULL;
 }
@@ -105,8 +113,8 @@ static int spawn(Fetcher *fetcher, const FetchOrder *order, int report, int outp
         for (guint i = 0; i < order->words->len; i++)
                 g_ptr_array_add(argv, order->words->pdata[i]);
         g_ptr_array_add(argv, NULL);
-        return spawn_program((const char *const *)argv->pdata, environment, (int[]){ report, output, order->source }, 3,
-                             &fetcher->child);
+        return spawn_program((const char *const *)argv->pdata, environment,
+                             (int[]){ report, output, order->source, order->keyring, order->signature }, 5, &fetcher->child);
 }
 
 static int start(sd_event *event, Fetcher *fetcher, const FetchOrder *order, int output) {

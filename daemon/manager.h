@@ -70,6 +70,8 @@ typedef struct InstallRequest {
         const char *catalogue_name; /* that url comes from; for whoever makes the request */
         char *const *environment; /* for transfers: see FetchOrder; NULL: lxssd's own */
         const char *sha256; /* that source must have, in lower-case hexadecimal; NULL: any */
+        const char *signature_url; /* of the signature, or NULL: signature, or beside the archive */
+        int keyring, signature; /* whose signature is wanted, and that itself, duplicated; or negative */
         int source;        /* an archive or a directory, duplicated; negative where one of the above says it */
         bool make_default, detached;
         bool without_oobe, without_shortcut; /* whatever the distribution itself asks for */
