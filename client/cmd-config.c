@@ -7,6 +7,7 @@
 #include "client/snapshot.h"
 #include "client/table.h"
 #include "client/text.h"
+#include "shared/suggest.h"
 
 enum {
         CONFIG_DISTRIBUTION = OPTION_OWN,
@@ -75,7 +76,7 @@ static int fail_unknown_key(Command *command, const Config *config, const Snapsh
                 for (size_t i = 0; i < snapshot->n_distributions && n < ELEMENTSOF(candidates) - 1; i++)
                         candidates[n++] = snapshot->distributions[i].name;
         candidates[n] = NULL;
-        meant = text_suggest(key, candidates);
+        meant = suggest_word(key, candidates);
         say("There is no setting%s \"%s\".%s%s%s", config->name ? "" : " (and no distribution)", key, meant ? " Did you mean \"" : "",
             meant ? meant : " Those that there are: lxctl config", meant ? "\"?" : "");
         if (command->verbose)

@@ -9,14 +9,19 @@
 #include "client/json.h"
 #include "client/operation.h"
 #include "client/signals.h"
+#include "client/signature.h"
 #include "client/snapshot.h"
 #include "client/source.h"
 #include "client/text.h"
+#include "shared/source-name.h"
 
 enum {
         INSTALL_NAME = OPTION_OWN,
         INSTALL_USER,
         INSTALL_SHA256,
+        INSTALL_KEYRING,
+        INSTALL_SIGNATURE,
+        INSTALL_LEGACY,
         INSTALL_DEFAULT,
         INSTALL_NO_OOBE,
         INSTALL_NO_SHORTCUT,
@@ -26,6 +31,9 @@ static const Option option_table[] = {
         { INSTALL_NAME,    0, "name",    "NAME", false, "call it NAME" },
         { INSTALL_USER,    0, "user",    "USER", false, "the name of its default user (yours)" },
         { INSTALL_SHA256,  0, "sha256",  "DIGITS", false, "only if this is the archive's SHA-256" },
+        { INSTALL_KEYRING, 0, "keyring", "FILE", false, "only if one of these keys has signed the archive" },
+        { INSTALL_SIGNATURE, 0, "signature", "FILE|URL", false, "where the signature is (beside the archive)" },
+        { INSTALL_LEGACY,  0, "legacy",  NULL,   false, "NAME is one of the catalogue's older section" },
         { INSTALL_DEFAULT, 0, "default", NULL,   false, "make it the default distribution" },
         { INSTALL_NO_OOBE, 0, "no-oobe", NULL,   false, "never run its command for the first launch" },
         { INSTALL_NO_SHORTCUT, 0, "no-shortcut", NULL, false, "no entry in the desktop's menus" },
@@ -33,13 +41,17 @@ static const Option option_table[] = {
 };
 
 typedef struct Install {
-        const char *source, *name, *user, *sha256;
-        bool make_default, no_oobe, no_shortcut;
+        const char *source, *name, *user, *sha256, *keyring, *signed_by;
+        Signature signature;
+        bool make_default, no_oobe, no_shortcut, legacy, is_uri;
+        char *uri;          /* of a name in the catalogue, owned; NULL: source is what it is */
         char *operation;    /* object path, owned */
         char *distribution; /* its name, owned; NULL: not known */
 } Install;
 
 static void install_finish(Install *install) {
+        signature_close(&install->signature);
+        free(install->uri);
         free(install->operation);
         free(install->distribution);
 }
@@ -58,6 +70,12 @@ static int parse(Command *command, Install *install) {
                         install->user = command->parser.argument;
                 else if (id == INSTALL_SHA256)
                         install->sha256 = command->parser.argument;
+                else if (id == INSTALL_KEYRING)
+                        install->keyring = command->parser.argument;
+                else if (id == INSTALL_SIGNATURE)
+                        install->signed_by = command->parser.argument;
+                else if (id == INSTALL_LEGACY)
+                        install->legacy = true;
                 else if (id == INSTALL_DEFAULT)
                         install->make_default = true;
                 else if (id == INSTALL_NO_OOBE)
@@ -71,23 +89,21 @@ static int parse(Command *command, Install *install) {
         }
         if (install->source)
                 return 0;
-        command->exit_code = command_usage(command, "What is to be installed? Name an archive, for instance "
-                                           "debian.tar.xz, or bootstrap:bookworm.");
+        command->exit_code = command_usage(command, "What is to be installed? Name an archive, for instance debian.tar.xz, "
+                                           "or what the catalogue has (lxctl list --online).");
         return -EINVAL;
 }
 
-/* Returns the descriptor, or negative errno having said why. */
-static int open_path(const char *path) {
-        _cleanup_close_ int fd = -EBADF;
+/* Returns the descriptor, or negative errno having said why; -EBADF: it is a name of the catalogue. */
+static int open_path(Install *install) {
+        int fd = open(install->source, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        int r = fd < 0 ? -errno : fd;
 
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        if (fd < 0) {
-                int r = -errno;
-
-                say("Cannot open %s: %s", path, strerror(-r));
-                return r;
-        }
-        return steal_fd(&fd);
+        if (r == -ENOENT && source_may_be_name(install->source))
+                return asprintf(&install->uri, "catalogue:%s", install->source) < 0 ? -ENOMEM : -EBADF;
+        if (r < 0)
+                say("Cannot open %s: %s", install->source, strerror(-r));
+        return r;
 }
 
 static int open_stdin(Command *command) {
@@ -108,7 +124,7 @@ static void write_call(DbusWriter *w, const Install *install, int fd, const char
                 dbus_put(w, "hs", fd, name);
         } else {
                 dbus_begin_call(w, MANAGER_PATH, MANAGER_INTERFACE, "InstallFrom", "ssa{sv}");
-                dbus_put(w, "ss", install->source, name);
+                dbus_put(w, "ss", install->uri ? install->uri : install->source, name);
         }
         options = dbus_open_array(w, '{');
         if (fallback)
@@ -123,6 +139,11 @@ static void write_call(DbusWriter *w, const Install *install, int fd, const char
                 remote_put_option(w, "sha256", "s", install->sha256);
         if (install->make_default)
                 remote_put_option(w, "default", "b", true);
+        if (install->legacy)
+                remote_put_option(w, "legacy", "b", true);
+        signature_put(w, &install->signature);
+        if (fd < 0 || install->signature.url)
+                remote_put_environment(w);
         dbus_close_array(w, options);
 }
 
@@ -208,13 +229,15 @@ static int install_from(Command *command, Install *install, int *fd) {
         r = command_connect(command, ACTIVATE_FOR_INSTANCE, &connection, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
-        signal_fd = signals_block_termination();
-        if (signal_fd < 0)
-                return command_fail(command, signal_fd, NULL);
+        /* A catalogue may take its time to answer: until there is an operation, a signal simply ends us, and
+         * with us what we asked for. */
         r = begin(connection, install, *fd, &failure);
         closep(fd);
         if (r < 0)
                 return command_fail(command, r, &failure);
+        signal_fd = signals_block_termination();
+        if (signal_fd < 0)
+                return command_fail(command, signal_fd, NULL);
         r = operation_wait(command, connection, install->operation, signal_fd, &install->distribution);
         if (r < 0)
                 signal_die(-r);
@@ -223,23 +246,37 @@ static int install_from(Command *command, Install *install, int *fd) {
         return r;
 }
 
+/* What the source says is beside it is opened as late as it is. */
+static int open_signature(Install *install, int fd) {
+        bool is_file = fd >= 0 && !streq(install->source, "-");
+
+        if (fd >= 0 && !is_file && install->keyring && !install->signed_by) {
+                say("There is nothing beside an archive on the standard input. Say where its signature is: --signature");
+                return -EINVAL;
+        }
+        return signature_open(install->keyring, install->signed_by, is_file ? install->source : NULL, &install->signature);
+}
+
 static int run_install(Command *command) {
-        _cleanup_(install_finish) Install install = {};
+        _cleanup_(install_finish) Install install = { .signature = NO_SIGNATURE };
         _cleanup_close_ int fd = -EBADF;
 
         if (parse(command, &install) < 0)
                 return command->exit_code;
         switch (source_classify(install.source)) {
         case SOURCE_PATH:
-                fd = open_path(install.source);
+                fd = open_path(&install);
                 break;
         case SOURCE_STDIN:
                 fd = open_stdin(command);
                 break;
         case SOURCE_URI:
-                return install_from(command, &install, &fd);
+                install.is_uri = true;
+                break;
         }
-        return fd < 0 ? EXIT_SERVICE : install_from(command, &install, &fd);
+        if ((fd < 0 && !install.is_uri && !install.uri) || open_signature(&install, fd) < 0)
+                return EXIT_SERVICE;
+        return install_from(command, &install, &fd);
 }
 
 const Verb verb_install = {
@@ -249,8 +286,10 @@ const Verb verb_install = {
         .summary = "Install a distribution",
         .details =
                 "SOURCE is an archive of a root file system (tar or cpio, however it is compressed,\n"
-                "or a .wsl file), - for one on the standard input, a directory, or bootstrap:SUITE,\n"
-                "which makes a Debian from your own package sources, for instance bootstrap:bookworm.",
+                "or a .wsl file), - for one on the standard input, a directory, the URL of an archive\n"
+                "(http://, https://, file://), a name of the catalogue (lxctl list --online), or\n"
+                "bootstrap:SUITE, which makes a Debian from your own package sources, for instance\n"
+                "bootstrap:bookworm.",
         .options = option_table,
         .run = run_install,
 };

@@ -4,6 +4,7 @@
 
 #include "client/command.h"
 #include "client/json.h"
+#include "client/online.h"
 #include "client/snapshot.h"
 #include "client/table.h"
 #include "client/text.h"
@@ -11,11 +12,13 @@
 enum {
         LIST_MORE = OPTION_OWN,
         LIST_RUNNING,
+        LIST_ONLINE,
 };
 
 static const Option options[] = {
         { LIST_MORE,    'v', NULL,      NULL, false, "show more of each" },
         { LIST_RUNNING, 0,   "running", NULL, false, "only those that run" },
+        { LIST_ONLINE,  0,   "online",  NULL, false, "what the catalogue offers to be installed" },
         { 0 },
 };
 
@@ -103,7 +106,7 @@ static int list(Command *command, bool only_running, bool more) {
 }
 
 static int run_list(Command *command) {
-        bool only_running = false, more = false;
+        bool only_running = false, more = false, online = false;
         int id;
 
         while ((id = command_next(command)) != OPTION_DONE) {
@@ -113,16 +116,22 @@ static int run_list(Command *command) {
                         return command_usage(command, "\"%s\" is one word too many.", command->parser.argument);
                 only_running |= id == LIST_RUNNING;
                 more |= id == LIST_MORE;
+                online |= id == LIST_ONLINE;
         }
+        if (online && only_running)
+                return command_usage(command, "--online and --running exclude each other: what runs is here.");
+        if (online)
+                return online_list(command, more || command->verbose);
         return list(command, only_running, more || command->verbose);
 }
 
 const Verb verb_list = {
         .name = "list",
         .group = VERB_GROUP_DISTRIBUTIONS,
-        .synopsis = "[-v] [--running]",
+        .synopsis = "[-v] [--running | --online]",
         .summary = "Show the installed distributions",
-        .details = "The default one is marked with *. -q prints the names only.",
+        .details = "The default one is marked with *. -q prints the names only. --online shows what can be installed\n"
+                   "by its name, from the catalogue that lxss.conf(5) names.",
         .options = options,
         .run = run_list,
 };

@@ -7,6 +7,7 @@
 
 #include "client/command.h"
 #include "client/text.h"
+#include "shared/suggest.h"
 
 /* In the order in which --help shows them. */
 static const Verb *const verbs[] = {
@@ -65,7 +66,7 @@ static int unknown_verb(Command *command, const char *name) {
                         names[n++] = verbs[i]->alias;
         }
         names[n] = NULL;
-        meant = text_suggest(name, names);
+        meant = suggest_word(name, names);
         if (meant)
                 return command_usage(command, "There is no verb \"%s\". Did you mean \"%s\"?", name, meant);
         return command_usage(command, "There is no verb \"%s\".", name);

@@ -12,6 +12,8 @@
 #include <time.h>
 
 #include "shared/paths.h"
+#include "shared/text.h"
+#include "shared/transfer-variables.h"
 
 #define CONNECT_ATTEMPTS 8
 
@@ -160,4 +162,17 @@ char *remote_describe_log(void) {
         if (path_log_file(&path) >= 0 && (access(path, F_OK) == 0 || access("/run/systemd/system", F_OK) < 0))
                 return steal_pointer(&path);
         return strdup(geteuid() == 0 ? "journalctl -u lxssd" : "journalctl --user -u lxssd");
+}
+
+void remote_put_environment(DbusWriter *w) {
+        DbusArray strings;
+
+        dbus_put_struct(w);
+        dbus_put(w, "s", "environment");
+        dbus_put_variant(w, "as");
+        strings = dbus_open_array(w, 's');
+        for (char **e = environ; *e; e++)
+                if (transfer_variable_is_known(*e) && text_is_utf8(*e))
+                        dbus_put(w, "s", *e);
+        dbus_close_array(w, strings);
 }

@@ -44,6 +44,10 @@ int remote_bad_answer(int r, Failure *reterr);
 /* An entry "name": <basic value> of an open a{sv}. */
 void remote_put_option(DbusWriter *w, const char *name, const char *type, ...);
 
+/* The entry "environment": what transfers heed of ours, since lxssd may have been
+ * started by somebody with other proxies. */
+void remote_put_environment(DbusWriter *w);
+
 /* Whether a call failed since lxssd went away, rather than by its answer. */
 bool remote_connection_lost(int r, const Failure *failure);
 

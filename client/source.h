@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdbool.h>
+
 /* What the SOURCE of `lxctl install` is. Pure. */
 
 typedef enum SourceKind {
@@ -11,7 +13,6 @@ typedef enum SourceKind {
 
 SourceKind source_classify(const char *source);
 
-/* A distribution's name from an archive's: without directories and the endings
- * of archives. Owned by the caller; NULL on out of memory. May be empty or not a
- * valid name, which lxssd then says. */
-char *source_default_name(const char *path);
+/* Whether a path that leads nowhere may be a name of the catalogue: one word, that
+ * ends like no archive. */
+bool source_may_be_name(const char *path);

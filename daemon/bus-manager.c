@@ -3,6 +3,7 @@
 /* org.lxss.Manager1 but for Launch (bus-launch.c) and what is done to distributions
  * (bus-requests.c): parse, one core call, reply. */
 
+#include "daemon/bus-catalogue.h"
 #include "daemon/bus-launch.h"
 #include "daemon/bus-objects.h"
 #include "daemon/bus-requests.h"
@@ -248,6 +249,8 @@ static const sd_bus_vtable vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListDistributions", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sso)", distributions),
                                 method_list_distributions, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListOnline", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(sssbbsss)", entries),
+                                bus_method_list_online, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListInstances", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssuo)", instances),
                                 method_list_instances, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListProcesses", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(suso)", processes),

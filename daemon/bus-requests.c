@@ -7,9 +7,12 @@
 
 #include <pwd.h>
 
+#include "daemon/bus-catalogue.h"
 #include "daemon/bus-objects.h"
 #include "daemon/bus-options.h"
+#include "daemon/source-scheme.h"
 #include "daemon/text.h"
+#include "shared/source-name.h"
 #include "shared/util.h"
 
 /* Nobody is the default user of root's distributions, since nobody inside is root outside. */
@@ -20,24 +23,37 @@ static const char *default_user_name(void) {
 }
 
 typedef struct OperationOptions {
-        char *user, *format, *sha256, *fallback_name;
+        char *user, *format, *sha256, *fallback_name, *signature_url;
+        int keyring, signature;
+        char **environment;
         int directory;
-        bool make_default, detach, terminate, without_oobe, without_shortcut;
+        bool make_default, detach, terminate, without_oobe, without_shortcut, legacy;
 } OperationOptions;
+
+#define NO_OPTIONS { .directory = -EBADF, .keyring = -EBADF, .signature = -EBADF }
 
 static void operation_options_clear(OperationOptions *options) {
         free(options->user);
         free(options->format);
         free(options->sha256);
         free(options->fallback_name);
+        free(options->signature_url);
+        strv_free(options->environment);
+        closep(&options->keyring);
+        closep(&options->signature);
 }
 
 static const Option install_options[] = {
         { "user", "s", option_string, offsetof(OperationOptions, user) },
         { "sha256", "s", option_string, offsetof(OperationOptions, sha256) },
+        { "environment", "as", option_transfer_variables, offsetof(OperationOptions, environment) },
         { "fallback-name", "s", option_string, offsetof(OperationOptions, fallback_name) },
         { "oobe", "b", option_not_bool, offsetof(OperationOptions, without_oobe) },
         { "shortcut", "b", option_not_bool, offsetof(OperationOptions, without_shortcut) },
+        { "keyring", "h", option_fd, offsetof(OperationOptions, keyring) },
+        { "signature", "h", option_fd, offsetof(OperationOptions, signature) },
+        { "signature-url", "s", option_string, offsetof(OperationOptions, signature_url) },
+        { "legacy", "b", option_bool, offsetof(OperationOptions, legacy) },
         { "default", "b", option_bool, offsetof(OperationOptions, make_default) },
         { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
 };
@@ -81,25 +97,99 @@ static int check_sha256(char *digits, bool has_archive, sd_bus_error *reterr) {
         return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "\"%s\" is no SHA-256, which has 64 hexadecimal digits.", safe);
 }
 
-/* The rest of the message: options, then the call. */
-static int install(sd_bus_message *m, Bus *bus, InstallRequest *request, sd_bus_error *reterr) {
-        _cleanup_(operation_options_clear) OperationOptions options = { 0 };
+/* Takes what the options say of it over into the request. */
+static int check_signature(InstallRequest *request, const OperationOptions *options, sd_bus_error *reterr) {
+        const char *rest;
+
+        if (options->keyring < 0 && (options->signature >= 0 || options->signature_url))
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "A signature says nothing without the keys that may have made it: "
+                                 "name them with --keyring.");
+        if (options->keyring >= 0 && request->suite)
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "There is no archive that could have a signature: packages are verified by their own ones.");
+        if (options->signature_url && source_scheme_of(options->signature_url, &rest) != SOURCE_SCHEME_TRANSFER)
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "The signature's URL is none of http, https or file.");
+        request->keyring = options->keyring;
+        request->signature = options->signature;
+        request->signature_url = options->signature_url;
+        return 0;
+}
+
+static int install_from(sd_bus_message *m, Bus *bus, const Catalogue *found, sd_bus_error *reterr);
+
+typedef struct Waiting {
+        sd_bus_message *m;
+        Bus *bus;
+} Waiting;
+
+/* The same call again, and what the catalogue says beside it. */
+static void on_catalogue(const Catalogue *catalogue, const sd_bus_error *error, void *userdata) {
+        g_autofree Waiting *waiting = userdata;
+        g_autoptr(sd_bus_message) m = waiting->m;
+        g_auto(sd_bus_error) e = SD_BUS_ERROR_NULL;
+        int r;
+
+        if (error)
+                r = sd_bus_error_copy(&e, error);
+        else if ((r = sd_bus_message_rewind(m, true)) >= 0)
+                r = install_from(m, waiting->bus, catalogue, &e);
+        if (r < 0)
+                (void)sd_bus_reply_method_errno(m, r, &e);
+}
+
+static int look_up(sd_bus_message *m, Bus *bus, Peer *peer, char *const *environment, sd_bus_error *reterr) {
+        Waiting *waiting = g_new(Waiting, 1);
+        int r;
+
+        *waiting = (Waiting){ .m = sd_bus_message_ref(m), .bus = bus };
+        r = manager_read_catalogue(bus_manager(bus), peer->client, environment, on_catalogue, waiting, reterr);
+        if (r >= 0)
+                return 1; /* answered once it is there */
+        sd_bus_message_unref(m);
+        g_free(waiting);
+        return r;
+}
+
+/* What an archive of the catalogue must be, and be called, unless the caller says otherwise. */
+static int apply_entry(InstallRequest *request, const OperationOptions *options, const CatalogueEntry *entry,
+                       sd_bus_error *reterr) {
+        request->url = entry->url;
+        if (str_empty(request->name))
+                request->name = entry->name;
+        if (!request->sha256)
+                request->sha256 = str_empty(entry->sha256) ? NULL : entry->sha256;
+        else if (!str_empty(entry->sha256) && !streq(entry->sha256, options->sha256))
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "The catalogue says that the SHA-256 of %s is %s, and you say another one.", entry->name,
+                                 entry->sha256);
+        return 0;
+}
+
+/* The rest of the message: options, then the call. found: what the catalogue says; NULL where it was not asked. */
+static int install(sd_bus_message *m, Bus *bus, InstallRequest *request, const Catalogue *found, sd_bus_error *reterr) {
+        _cleanup_(operation_options_clear) OperationOptions options = NO_OPTIONS;
+        g_autofree char *label = NULL;
+        const CatalogueEntry *entry;
         Operation *operation;
         Peer *peer;
         int r;
 
-        r = options_read(m, install_options, ELEMENTSOF(install_options), &options, reterr);
+        if ((r = options_read(m, install_options, ELEMENTSOF(install_options), &options, reterr)) < 0 ||
+            (r = bus_find_peer(bus, m, &peer, reterr)) < 0)
+                return r;
+        if (options.sha256 && (r = check_sha256(options.sha256, !request->suite, reterr)) < 0)
+                return r;
+        r = check_signature(request, &options, reterr);
         if (r < 0)
                 return r;
-        r = bus_find_peer(bus, m, &peer, reterr);
-        if (r < 0)
-                return r;
-        if (options.sha256) {
-                r = check_sha256(options.sha256, !request->suite, reterr);
-                if (r < 0)
-                        return r;
-        }
+        if (request->catalogue_name && !found)
+                return look_up(m, bus, peer, options.environment, reterr);
+        request->environment = options.environment;
         request->sha256 = options.sha256;
+        if (found && ((r = bus_find_in_catalogue(found, request->catalogue_name, options.legacy, &entry, reterr)) < 0 ||
+                      (r = apply_entry(request, &options, entry, reterr)) < 0))
+                return r;
+        request->label = label = source_public_url(request->url ?: request->label);
         request->user = options.user ?: default_user_name();
         request->user_given = options.user;
         request->fallback_name = options.fallback_name ?: request->fallback_name;
@@ -116,32 +206,41 @@ int bus_method_install(sd_bus_message *m, void *userdata, sd_bus_error *reterr) 
         int r;
 
         r = sd_bus_message_read(m, "hs", &request.source, &request.name);
-        return r < 0 ? r : install(m, userdata, &request, reterr);
+        return r < 0 ? r : install(m, userdata, &request, NULL, reterr);
 }
 
-int bus_method_install_from(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+static int install_from(sd_bus_message *m, Bus *bus, const Catalogue *found, sd_bus_error *reterr) {
         InstallRequest request = { .source = -EBADF };
-        g_autofree char *safe = NULL;
-        const char *uri;
+        g_autofree char *safe = NULL, *name = NULL;
+        const char *uri, *rest;
+        SourceScheme scheme;
         int r;
 
         r = sd_bus_message_read(m, "ss", &uri, &request.name);
         if (r < 0)
                 return r;
         safe = text_printable(uri, 200);
-        if (!g_str_has_prefix(uri, "bootstrap:"))
+        scheme = source_scheme_of(uri, &rest);
+        if (scheme < 0)
                 return error_set(reterr, LXSS_ERROR_UNSUPPORTED_SOURCE,
-                                 "\"%s\" is no source that lxssd knows. It takes archives, and bootstrap:SUITE, for "
-                                 "instance bootstrap:bookworm.",
-                                 safe);
-        request.suite = uri + strlen("bootstrap:");
+                                 "\"%s\" is no source that lxssd knows. It takes archives, " SOURCE_SCHEMES ".", safe);
+        if (scheme == SOURCE_SCHEME_BOOTSTRAP)
+                request.suite = rest;
+        else if (scheme == SOURCE_SCHEME_CATALOGUE)
+                request.catalogue_name = rest;
+        else
+                request.url = uri;
         request.label = uri;
-        request.fallback_name = request.suite;
-        return install(m, userdata, &request, reterr);
+        request.fallback_name = name = source_scheme_default_name(scheme, uri, rest);
+        return install(m, bus, &request, found, reterr);
+}
+
+int bus_method_install_from(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        return install_from(m, userdata, NULL, reterr);
 }
 
 int bus_method_uninstall(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        _cleanup_(operation_options_clear) OperationOptions options = { 0 };
+        _cleanup_(operation_options_clear) OperationOptions options = NO_OPTIONS;
         Operation *operation;
         const char *name;
         Peer *peer;
@@ -157,7 +256,7 @@ int bus_method_uninstall(sd_bus_message *m, void *userdata, sd_bus_error *reterr
 }
 
 int bus_method_export(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        _cleanup_(operation_options_clear) OperationOptions options = { 0 };
+        _cleanup_(operation_options_clear) OperationOptions options = NO_OPTIONS;
         ExportRequest request = { .format = ARCHIVE_FORMAT_PLAIN_TAR };
         Operation *operation;
         Peer *peer;
@@ -182,7 +281,7 @@ int bus_method_export(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
 }
 
 int bus_method_clone(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        _cleanup_(operation_options_clear) OperationOptions options = { 0 };
+        _cleanup_(operation_options_clear) OperationOptions options = NO_OPTIONS;
         CloneRequest request = { 0 };
         Operation *operation;
         Peer *peer;
@@ -199,7 +298,7 @@ int bus_method_clone(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
 }
 
 int bus_method_move(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        _cleanup_(operation_options_clear) OperationOptions options = { .directory = -EBADF };
+        _cleanup_(operation_options_clear) OperationOptions options = NO_OPTIONS;
         _cleanup_close_ int directory = -EBADF;
         MoveRequest request = { 0 };
         Operation *operation;

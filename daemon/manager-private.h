@@ -21,6 +21,7 @@ struct Manager {
         GHashTable *holds;       /* set of Hold, owned */
         GHashTable *inquiries;   /* set of Inquiry, owned: programs that are being diagnosed */
         GHashTable *first_launches; /* set of FirstLaunch, owned: distributions that are being set up */
+        GHashTable *lookups;     /* set of those of manager-catalogue.c, owned */
         GQueue operations;       /* Operation, owned; the head is the one at work */
         GQueue held_back;        /* Process, borrowed: launches that wait for an operation, or a first launch */
         GQueue shutdown_waiters;
@@ -65,3 +66,8 @@ void manager_cancel_all(Manager *manager);
 int manager_refuse_running(Manager *manager, const Distribution *d, bool terminate, const char *verb, sd_bus_error *reterr);
 /* Marks it, until the operation is over. */
 void manager_hold_distribution(Manager *manager, Operation *operation, Distribution *d, DistributionState state);
+
+/* manager-catalogue.c */
+void manager_free_lookup(void *lookup);
+/* Of the client; NULL: of all. */
+void manager_withdraw_lookups(Manager *manager, const Client *client);

@@ -39,6 +39,8 @@ static bool directory_holds(int directory, const char *path) {
 static int check_directory(Manager *manager, int directory, const InstallRequest *request, sd_bus_error *reterr) {
         if (request->sha256)
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "A directory has no SHA-256. Only an archive has one.");
+        if (request->keyring >= 0)
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "A directory has no signature. Only an archive has one.");
         if (directory_holds(directory, registry_directory(manager->registry)))
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
                                  "That directory holds the distributions themselves (%s). Install from one that does not.",
@@ -46,24 +48,62 @@ static int check_directory(Manager *manager, int directory, const InstallRequest
         return 0;
 }
 
-static int take_source(Manager *manager, Operation *operation, const InstallRequest *request, sd_bus_error *reterr) {
-        _cleanup_close_ int fd = -EBADF;
+/* The last words of an order that moves an archive: where its signature is, and for how long to wait. */
+static int take_signature(Manager *manager, FetchOrder *order, const InstallRequest *request, sd_bus_error *reterr) {
+        const char *signature = "";
+
+        if (request->keyring >= 0) {
+                signature = request->signature_url ?: request->signature >= 0 ? "given" : "beside";
+                order->keyring = fcntl(request->keyring, F_DUPFD_CLOEXEC, 3);
+                if (request->signature >= 0)
+                        order->signature = fcntl(request->signature, F_DUPFD_CLOEXEC, 3);
+                if (order->keyring < 0 || (request->signature >= 0 && order->signature < 0))
+                        return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the keyring over: %s", g_strerror(errno));
+        }
+        fetch_order_add(order, g_strdup(signature));
+        fetch_order_add(order, g_strdup_printf("%" PRIu64, registry_settings(manager->registry)->transfer_timeout));
+        order->environment = g_strdupv((char **)request->environment);
+        return 0;
+}
+
+/* One that is signed goes past gpgv, which has no place in a worker. */
+static int take_archive(Manager *manager, Operation *operation, const InstallRequest *request, int fd, sd_bus_error *reterr) {
+        if (request->keyring < 0) {
+                operation->archive = fd;
+                return 0;
+        }
+        operation->fetch = fetch_order_new("archive");
+        operation->fetch->source = fd;
+        if (request->signature < 0 && !request->signature_url)
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "Where is the signature of the archive? Name it with --signature.");
+        return take_signature(manager, operation->fetch, request, reterr);
+}
+
+static int take_descriptor(Manager *manager, Operation *operation, const InstallRequest *request, sd_bus_error *reterr) {
+        _cleanup_close_ int fd = fcntl(request->source, F_DUPFD_CLOEXEC, 3);
         struct stat st;
         int r;
 
-        if (request->source < 0)
-                return 0;
-        fd = fcntl(request->source, F_DUPFD_CLOEXEC, 3);
         if (fd < 0 || fstat(fd, &st) < 0)
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the archive over: %s", g_strerror(errno));
-        if (!S_ISDIR(st.st_mode)) {
-                operation->archive = steal_fd(&fd);
-                return 0;
-        }
+        if (!S_ISDIR(st.st_mode))
+                return take_archive(manager, operation, request, steal_fd(&fd), reterr);
         r = check_directory(manager, fd, request, reterr);
-        if (r == 0)
-                operation->directory = steal_fd(&fd);
-        return r;
+        if (r < 0)
+                return r;
+        operation->fetch = fetch_order_new("directory");
+        operation->fetch->source = steal_fd(&fd);
+        return 0;
+}
+
+static int take_source(Manager *manager, Operation *operation, const InstallRequest *request, sd_bus_error *reterr) {
+        if (request->source >= 0)
+                return take_descriptor(manager, operation, request, reterr);
+        if (!request->url)
+                return 0;
+        operation->fetch = fetch_order_new("transfer");
+        fetch_order_add(operation->fetch, g_strdup(request->url));
+        return take_signature(manager, operation->fetch, request, reterr);
 }
 
 /* The name under which an installation is known until it turns out what the distribution calls itself. */

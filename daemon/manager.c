@@ -191,6 +191,7 @@ int manager_new(sd_event *event, Registry *registry, const ManagerEvents *events
         manager->holds = g_hash_table_new_full(NULL, NULL, free_hold, NULL);
         manager->inquiries = g_hash_table_new_full(NULL, NULL, inquiry_free, NULL);
         manager->first_launches = g_hash_table_new_full(NULL, NULL, manager_free_first_launch, NULL);
+        manager->lookups = g_hash_table_new_full(NULL, NULL, manager_free_lookup, NULL);
         g_queue_init(&manager->operations);
         g_queue_init(&manager->held_back);
         g_queue_init(&manager->shutdown_waiters);
@@ -212,6 +213,7 @@ Manager *manager_free(Manager *manager) {
         g_queue_clear(&manager->held_back);
         g_queue_clear_full(&manager->shutdown_waiters, g_free);
         g_hash_table_unref(manager->inquiries);
+        g_hash_table_unref(manager->lookups);
         g_hash_table_unref(manager->holds);
         g_hash_table_unref(manager->instances);
         g_hash_table_unref(manager->processes);
@@ -254,6 +256,7 @@ void manager_client_gone(Manager *manager, Client *client) {
         GHashTableIter i;
         void *instance;
 
+        manager_withdraw_lookups(manager, client);
         manager_withdraw_client(manager, client);
         instances = instances_of(client);
         g_hash_table_iter_init(&i, instances);

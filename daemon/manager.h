@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/catalogue-lookup.h"
 #include "daemon/client.h"
 #include "daemon/error.h"
 #include "daemon/instance.h"
@@ -64,9 +65,14 @@ typedef struct InstallRequest {
         const char *label; /* for people: where it comes from */
         const char *user;   /* for the default user; NULL: none is made */
         bool user_given;    /* somebody asked for that name */
-        const char *suite;  /* to bootstrap; NULL: from source */
+        const char *suite;  /* to bootstrap, or NULL */
+        const char *url;    /* of an archive to transfer, or NULL */
+        const char *catalogue_name; /* that url comes from; for whoever makes the request */
+        char *const *environment; /* for transfers: see FetchOrder; NULL: lxssd's own */
         const char *sha256; /* that source must have, in lower-case hexadecimal; NULL: any */
-        int source;        /* an archive or a directory, duplicated; or negative */
+        const char *signature_url; /* of the signature, or NULL: signature, or beside the archive */
+        int keyring, signature; /* whose signature is wanted, and that itself, duplicated; or negative */
+        int source;        /* an archive or a directory, duplicated; negative where one of the above says it */
         bool make_default, detached;
         bool without_oobe, without_shortcut; /* whatever the distribution itself asks for */
 } InstallRequest;
@@ -127,6 +133,11 @@ bool manager_is_shutting_down(const Manager *manager);
 typedef void (*manager_renamed_t)(const sd_bus_error *error, void *userdata);
 int manager_rename(Manager *manager, const char *name, const char *new_name, manager_renamed_t callback, void *userdata,
                    sd_bus_error *reterr);
+
+/* Reads the catalogues of the settings for this client. The callback comes from the loop, and with
+ * an error also when the client goes. Returns 0 or negative errno with *reterr set. */
+int manager_read_catalogue(Manager *manager, const Client *client, char *const *environment, catalogue_done_t done,
+                           void *userdata, sd_bus_error *reterr);
 
 /* Changes settings of a distribution, all or none. Owned by the caller. */
 typedef struct ConfigureRequest {

@@ -25,7 +25,7 @@ static const char *const kind_names[OPERATION_KIND_MAX] = {
 };
 
 /* The worker's stages, and ours. What it says beyond these is not repeated. */
-static const char *const stages[] = { "queued",      "preparing",  "bootstrapping", "extracting",
+static const char *const stages[] = { "queued",      "preparing",  "bootstrapping", "downloading", "extracting",
                                       "configuring", "committing", "exporting",     "cloning",
                                       "moving",      "removing" };
 
@@ -77,6 +77,7 @@ Operation *operation_free(Operation *operation) {
         g_free(operation->work);
         closep(&operation->archive);
         closep(&operation->directory);
+        fetch_order_free(operation->fetch);
         g_free(operation->name);
         g_free(operation->suite);
         g_free(operation->user);
@@ -174,6 +175,9 @@ static void take_report(Operation *operation, const WorkerReport *report) {
 
         switch (report->kind) {
         case WORKER_REPORT_STAGE:
+                /* What comes as slowly as it is downloaded is not held up by being extracted. */
+                if (streq(operation->stage, "downloading") && streq(report->text, "extracting"))
+                        break;
                 /* A move that has to copy does it like a clone. */
                 operation_set_stage(operation, operation->kind == OPERATION_MOVE && streq(report->text, "cloning") ? "moving" : report->text);
                 break;
@@ -417,14 +421,13 @@ void operation_start_removal(Operation *operation) {
 /* Of which the worker will get the archive. */
 static int start_fetcher(Operation *operation) {
         static const FetcherEvents events = { .reported = on_fetch_reported, .over = on_fetch_over };
-        _cleanup_free_ char *uids = id_map_to_text(base_host_uid_map(operation->host->base));
-        _cleanup_free_ char *gids = id_map_to_text(base_host_gid_map(operation->host->base));
-        const char *argv[] = { "lxss-fetch", "directory", uids, gids, NULL };
 
-        if (!uids || !gids)
-                return -ENOMEM;
+        if (streq(operation->fetch->verb, "directory")) {
+                fetch_order_add(operation->fetch, id_map_to_text(base_host_uid_map(operation->host->base)));
+                fetch_order_add(operation->fetch, id_map_to_text(base_host_gid_map(operation->host->base)));
+        }
         operation->work->fetch_wanted = true;
-        return fetcher_start(operation->host->event, argv, operation->directory, &events, operation, &operation->archive,
+        return fetcher_start(operation->host->event, operation->fetch, &events, operation, &operation->archive,
                              &operation->work->fetcher);
 }
 
@@ -436,7 +439,7 @@ static int install(Operation *operation, sd_bus_error *reterr) {
         r = registry_make_staging(operation->host->registry, &operation->work->staging, reterr);
         if (r < 0)
                 return r;
-        if (operation->directory >= 0) {
+        if (operation->fetch) {
                 r = start_fetcher(operation);
                 if (r < 0)
                         return error_set(reterr, LXSS_ERROR_FAILED, "lxss-fetch could not be started: %s", g_strerror(-r));

@@ -7,6 +7,7 @@
 
 #include "daemon/client.h"
 #include "daemon/error.h"
+#include "daemon/fetcher.h"
 #include "daemon/registry.h"
 #include "daemon/base.h"
 #include "shared/archive-format.h"
@@ -71,7 +72,8 @@ struct Operation {
         const char *stage;          /* static */
         double progress;            /* 0 to 1; negative: not known */
 
-        int directory;              /* INSTALL: the source, or -EBADF; MOVE: where to, or -EBADF: back */
+        FetchOrder *fetch;          /* INSTALL: how lxss-fetch makes the archive; NULL: it is there, or none is needed */
+        int directory;              /* MOVE: where to, or -EBADF: back */
         int archive;                /* INSTALL: to read, or -EBADF; EXPORT: to write; CLONE, MOVE: the original's root */
         ArchiveFormat format;       /* EXPORT */
         char *suite;                /* INSTALL: to bootstrap, or NULL */

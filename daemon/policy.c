@@ -36,6 +36,7 @@ static const struct {
         { MANAGER, "Subscribe", RULE_OWNER_OR_ROOT },
         { MANAGER, "ConnectBus", RULE_OWNER_OR_ROOT },
         { MANAGER, "ListDistributions", RULE_OWNER_OR_ROOT },
+        { MANAGER, "ListOnline", RULE_OWNER_OR_ROOT },
         { MANAGER, "ListInstances", RULE_OWNER_OR_ROOT },
         { MANAGER, "ListProcesses", RULE_OWNER_OR_ROOT },
         { MANAGER, "ListOperations", RULE_OWNER_OR_ROOT },

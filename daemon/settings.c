@@ -18,6 +18,9 @@
 /* With less, /init could not run a program. */
 #define MEMORY_MIN (16u << 20)
 #define PIDS_MIN 10
+#define TRANSFER_TIMEOUT_DEFAULT 30
+/* That of WSL, in which distributions publish what they make for it. */
+#define CATALOGUE_DEFAULT "https://raw.githubusercontent.com/microsoft/WSL/master/distributions/DistributionInfo.json"
 
 typedef bool (*parser_t)(const char *value, void *ret);
 
@@ -44,6 +47,16 @@ static bool parse_seconds(const char *value, void *ret) {
         return true;
 }
 
+/* From one second to a day. */
+static bool parse_patience(const char *value, void *ret) {
+        guint64 seconds;
+
+        if (!g_ascii_string_to_unsigned(value, 10, 1, 86400, &seconds, NULL))
+                return false;
+        *(uint64_t *)ret = seconds;
+        return true;
+}
+
 /* Seconds with decimals, as microseconds. */
 static bool parse_span(const char *value, void *ret) {
         char *end;
@@ -56,6 +69,31 @@ static bool parse_span(const char *value, void *ret) {
         if (!g_ascii_isdigit(*value) || value[strspn(value, "0123456789.")] || *end || seconds > 10.0 * 365 * 86400)
                 return false;
         *(uint64_t *)ret = seconds * G_USEC_PER_SEC;
+        return true;
+}
+
+static bool is_catalogue_url(const char *word) {
+        return g_ascii_strncasecmp(word, "http://", strlen("http://")) == 0 ||
+               g_ascii_strncasecmp(word, "https://", strlen("https://")) == 0 ||
+               g_ascii_strncasecmp(word, "file:///", strlen("file:///")) == 0;
+}
+
+/* URLs with blanks between them; with "+" before them they come after those that are there. */
+static bool parse_catalogue(const char *value, void *ret) {
+        char ***urls = ret;
+        g_auto(GStrv) words = g_strsplit_set(value, " \t", -1);
+        g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+        for (size_t i = 0; words[i]; i++) {
+                if (i == 0 && strcmp(words[i], "+") == 0)
+                        g_strv_builder_addv(builder, (const char **)*urls);
+                else if (is_catalogue_url(words[i]))
+                        g_strv_builder_add(builder, words[i]);
+                else if (*words[i])
+                        return false;
+        }
+        g_strfreev(*urls);
+        *urls = g_strv_builder_end(builder);
         return true;
 }
 
@@ -215,8 +253,10 @@ typedef struct Key {
 } Key;
 
 static const Key manager_keys[] = {
+        { "manager", "catalogue", parse_catalogue, offsetof(Settings, catalogue) },
         { "manager", "default-distribution", parse_name, offsetof(Settings, default_distribution) },
         { "manager", "exit-idle", parse_span, offsetof(Settings, exit_idle_usec) },
+        { "manager", "transfer-timeout", parse_patience, offsetof(Settings, transfer_timeout) },
 };
 
 #define INSTANCE_KEY(name, parse, format, member, choices) \
@@ -353,6 +393,8 @@ Settings *settings_load(const char *user_file) {
         g_autoptr(Settings) settings = g_new0(Settings, 1);
 
         settings->exit_idle_usec = EXIT_IDLE_DEFAULT;
+        settings->catalogue = g_strsplit(CATALOGUE_DEFAULT, " ", -1);
+        settings->transfer_timeout = TRANSFER_TIMEOUT_DEFAULT;
         settings->instance.automount = true;
         load_file(SYSTEM_FILE, SETTING_SYSTEM, settings);
         if (strcmp(user_file, SYSTEM_FILE) != 0)
@@ -363,6 +405,7 @@ Settings *settings_load(const char *user_file) {
 Settings *settings_free(Settings *settings) {
         if (!settings)
                 return NULL;
+        g_strfreev(settings->catalogue);
         g_free(settings->default_distribution);
         g_free(settings);
         return NULL;

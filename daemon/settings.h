@@ -48,6 +48,8 @@ typedef struct InstanceSettings {
 typedef struct Settings {
         char *default_distribution; /* NULL: none was chosen */
         uint64_t exit_idle_usec;    /* G_MAXUINT64: never */
+        char **catalogue;           /* URLs; later ones go over earlier ones */
+        uint64_t transfer_timeout;  /* seconds without a sign of life, at least 1 */
         InstanceSettings instance; /* for all distributions */
 } Settings;
 

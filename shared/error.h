@@ -32,6 +32,10 @@
         X(ARCHIVE_DAMAGED,        "ArchiveDamaged",       EBADMSG,         125) \
         X(NOT_A_DISTRIBUTION,     "NotADistribution",     ENOTSUP,         125) \
         X(UNSUPPORTED_SOURCE,     "UnsupportedSource",    EPROTONOSUPPORT, 125) \
+        X(NO_SUCH_SOURCE,         "NoSuchSource",         ENOENT,          125) \
+        X(TRANSFER_FAILED,        "TransferFailed",       ECOMM,           125) \
+        X(CATALOGUE_DAMAGED,      "CatalogueDamaged",     EBADMSG,         125) \
+        X(BAD_SIGNATURE,          "BadSignature",         EKEYREJECTED,    125) \
         X(TOOL_MISSING,           "ToolMissing",          ENOPKG,          125) \
         X(TOOL_FAILED,            "ToolFailed",           EIO,             125) \
         X(NO_SPACE,               "NoSpace",              ENOSPC,          125) \
