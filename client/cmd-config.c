@@ -77,8 +77,9 @@ static int fail_unknown_key(Command *command, const Config *config, const Snapsh
                         candidates[n++] = snapshot->distributions[i].name;
         candidates[n] = NULL;
         meant = suggest_word(key, candidates);
-        say("There is no setting%s \"%s\".%s%s%s", config->name ? "" : " (and no distribution)", key, meant ? " Did you mean \"" : "",
-            meant ? meant : " Those that there are: lxctl config", meant ? "\"?" : "");
+        say("There is no setting%s \"%s\".%s%s%s", config->name ? "" : " (and no distribution)", key,
+            meant ? " Did you mean \"" : "", meant ? meant : " Those that there are: lxctl config",
+            meant ? "\"?" : "");
         if (command->verbose)
                 say("(%s)", lxss_error_to_name(LXSS_ERROR_INVALID_ARGUMENT));
         return EXIT_SERVICE;
@@ -94,7 +95,8 @@ static int resolve(Command *command, Config *config, const Snapshot *snapshot) {
         config->value = words[0] ? words[1] : NULL;
         if (config->unset && config->key)
                 return command_usage(command, "\"%s\" is one word too many beside --unset.", config->key);
-        config->distribution = config->name ? snapshot_find_distribution(snapshot, config->name) : find_default(snapshot);
+        config->distribution =
+                        config->name ? snapshot_find_distribution(snapshot, config->name) : find_default(snapshot);
         if (!config->distribution && config->name)
                 return command_unknown_distribution(command, snapshot, config->name);
         if (!config->distribution) {
@@ -246,10 +248,9 @@ const Verb verb_config = {
         .group = VERB_GROUP_DISTRIBUTIONS,
         .synopsis = "[-d NAME | NAME] [KEY [VALUE] | --unset KEY]",
         .summary = "Show or change a distribution's settings",
-        .details =
-                "Without KEY all of them, with where each comes from: the distribution, your own\n"
-                "lxss.conf, the system's, or the default. lxss.conf(5) says what each means. What is\n"
-                "changed counts when the instance starts again; default-user, for the next program.",
+        .details = "Without KEY all of them, with where each comes from: the distribution, your own\n"
+                   "lxss.conf, the system's, or the default. lxss.conf(5) says what each means. What is\n"
+                   "changed counts when the instance starts again; default-user, for the next program.",
         .options = option_table,
         .run = run_config,
 };

@@ -26,7 +26,7 @@ static const Option option_table[] = {
 typedef struct Move {
         const char *words[2]; /* name, directory */
         bool back, terminate;
-        char *operation;      /* object path, owned */
+        char *operation; /* object path, owned */
 } Move;
 
 static int parse(Command *command, Move *move) {
@@ -43,10 +43,12 @@ static int parse(Command *command, Move *move) {
         if (move->words[0] && !move->words[1] == move->back)
                 return 0;
         if (move->words[1])
-                command->exit_code = command_usage(command, "\"%s\" is one word too many beside --back.", move->words[1]);
+                command->exit_code =
+                                command_usage(command, "\"%s\" is one word too many beside --back.", move->words[1]);
         else
-                command->exit_code = command_usage(command, "Name the distribution and the directory that it is to go to: "
-                                                   "lxctl move NAME DIRECTORY");
+                command->exit_code =
+                                command_usage(command, "Name the distribution and the directory that it is to go to: "
+                                                       "lxctl move NAME DIRECTORY");
         return -EINVAL;
 }
 
@@ -62,7 +64,8 @@ static int open_target(const Command *command, const Move *move) {
                 return r;
         }
         if (!command->quiet && fstatvfs(fd, &fs) == 0 && (fs.f_flag & ST_NOSUID))
-                say("warning: %s is mounted with \"nosuid\": sudo and the like will not work in %s.", move->words[1], move->words[0]);
+                say("warning: %s is mounted with \"nosuid\": sudo and the like will not work in %s.", move->words[1],
+                    move->words[0]);
         return steal_fd(&fd);
 }
 
@@ -146,10 +149,9 @@ const Verb verb_move = {
         .group = VERB_GROUP_DISTRIBUTIONS,
         .synopsis = "[--terminate] NAME DIRECTORY | --back NAME",
         .summary = "Move a distribution's files to another directory or disk",
-        .details =
-                "They go into a new directory, lxss-NAME, below DIRECTORY: by a rename where that is the\n"
-                "same file system, else as a copy, after which the former files are removed. The\n"
-                "distribution must not run.",
+        .details = "They go into a new directory, lxss-NAME, below DIRECTORY: by a rename where that is the\n"
+                   "same file system, else as a copy, after which the former files are removed. The\n"
+                   "distribution must not run.",
         .options = option_table,
         .run = run_move,
 };

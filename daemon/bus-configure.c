@@ -44,14 +44,16 @@ int bus_method_configure(sd_bus_message *m, void *userdata, sd_bus_error *reterr
 }
 
 int bus_get_settings(sd_bus *connection _unused_, const char *path _unused_, const char *interface _unused_,
-                     const char *property _unused_, sd_bus_message *reply, void *userdata, sd_bus_error *reterr _unused_) {
+                     const char *property _unused_, sd_bus_message *reply, void *userdata,
+                     sd_bus_error *reterr _unused_) {
         const Distribution *d = userdata;
         int r;
 
         r = sd_bus_message_open_container(reply, 'a', "(sss)");
         if (r >= 0)
-                r = sd_bus_message_append(reply, "(sss)", "default-user", d->default_user ?: "root",
-                                          setting_origin_to_string(d->default_user ? SETTING_DISTRIBUTION : SETTING_DEFAULT));
+                r = sd_bus_message_append(
+                                reply, "(sss)", "default-user", d->default_user ?: "root",
+                                setting_origin_to_string(d->default_user ? SETTING_DISTRIBUTION : SETTING_DEFAULT));
         for (size_t i = 0; r >= 0 && settings_instance_key(i); i++) {
                 g_autofree char *value = settings_instance_value(&d->settings, i);
 

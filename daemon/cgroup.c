@@ -24,7 +24,8 @@ static char *own_path(void) {
         return NULL;
 }
 
-/* systemd says so in an attribute; a user's manager does only since version 254. Our own unit asks for it in any case. */
+/* systemd says so in an attribute; a user's manager does only since version 254. Our own unit asks for it in any case.
+ */
 static bool is_delegated(int fd, const char *path) {
         char value[8];
         ssize_t n = fgetxattr(fd, "user.delegate", value, sizeof(value));

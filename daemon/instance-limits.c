@@ -28,7 +28,8 @@ static void limit(Instance *instance, const char *what, const char *file, const 
         if (r >= 0)
                 return;
         if (r == -ENOENT)
-                why = g_strdup("lxssd was not given that controller of the kernel's. What to do about it: lxctl doctor");
+                why = g_strdup("lxssd was not given that controller of the kernel's. What to do about it: lxctl "
+                               "doctor");
         else
                 why = g_strdup_printf("%s cannot be set: %s", file, g_strerror(-r));
         warn(instance, what, why);
@@ -37,7 +38,8 @@ static void limit(Instance *instance, const char *what, const char *file, const 
 static void limit_all(Instance *instance) {
         const InstanceSettings *settings = &instance->settings;
         g_autofree char *memory = g_strdup_printf("%" G_GUINT64_FORMAT, settings->memory_bytes),
-                        *processors = g_strdup_printf("%" G_GUINT64_FORMAT " 100000", settings->processor_thousandths * 100),
+                        *processors = g_strdup_printf("%" G_GUINT64_FORMAT " 100000",
+                                                      settings->processor_thousandths * 100),
                         *pids = g_strdup_printf("%" G_GUINT64_FORMAT, settings->pids);
 
         if (settings->memory_bytes)
@@ -65,7 +67,8 @@ void instance_open_cgroup(Instance *instance) {
         if (limited && instance->cgroup_fd >= 0)
                 limit_all(instance);
         else if (limited)
-                warn(instance, "memory, processors or pids", "lxssd has no cgroup of its own here, as systemd would give it.");
+                warn(instance, "memory, processors or pids",
+                     "lxssd has no cgroup of its own here, as systemd would give it.");
 }
 
 void instance_remove_cgroup(Instance *instance) {
@@ -75,5 +78,6 @@ void instance_remove_cgroup(Instance *instance) {
                 return;
         closep(&instance->cgroup_fd);
         if (unlinkat(instance->host->cgroup_fd, name, AT_REMOVEDIR) < 0)
-                log_event(LOG_WARNING, instance->distribution->name, 0, "Cannot remove its cgroup: %s", g_strerror(errno));
+                log_event(LOG_WARNING, instance->distribution->name, 0, "Cannot remove its cgroup: %s",
+                          g_strerror(errno));
 }

@@ -21,13 +21,16 @@ static int check_user(const Distribution *d, const char *user, sd_bus_error *ret
         r = passwd_find(d->rootfs, user, &uid);
         if (r == -ENOENT || str_empty(user))
                 return error_set(reterr, LXSS_ERROR_NO_SUCH_USER,
-                                 "%s has no user \"%s\". Make it first, for instance: lxctl launch -d %s -u root -- useradd -m NAME",
+                                 "%s has no user \"%s\". Make it first, for instance: lxctl launch -d %s -u root -- "
+                                 "useradd -m NAME",
                                  d->name, safe, d->name);
         if (r < 0)
-                return error_set(reterr, LXSS_ERROR_FAILED, "The users of %s cannot be read: %s", d->name, g_strerror(-r));
+                return error_set(reterr, LXSS_ERROR_FAILED, "The users of %s cannot be read: %s", d->name,
+                                 g_strerror(-r));
         if (d->id_mode == ID_MODE_SINGLE && uid != 0)
                 return error_set(reterr, LXSS_ERROR_HOST_UNSUITABLE,
-                                 "%s has one user id only, root's, so nobody can be \"%s\". What to do about it: lxctl doctor",
+                                 "%s has one user id only, root's, so nobody can be \"%s\". What to do about it: "
+                                 "lxctl doctor",
                                  d->name, safe);
         return 0;
 }

@@ -18,7 +18,8 @@ int manager_move(Manager *manager, Client *client, const MoveRequest *request, O
         if (request->directory >= 0) {
                 directory = fcntl(request->directory, F_DUPFD_CLOEXEC, 3);
                 if (directory < 0)
-                        return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the directory over: %s", g_strerror(errno));
+                        return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the directory over: %s",
+                                         g_strerror(errno));
         }
         operation = operation_new(&manager->operation_host, ++manager->last_id, OPERATION_MOVE, d->name);
         operation->client = client;

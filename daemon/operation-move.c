@@ -48,7 +48,8 @@ bool operation_remove_next(Operation *operation) {
                 g_autofree char *claim = g_ptr_array_steal_index(work->claims, 0);
 
                 g_clear_pointer(&work->staging, g_free);
-                registry_follow_claim(operation->host->registry, claim, operation->kind != OPERATION_CLEANUP, &work->staging);
+                registry_follow_claim(operation->host->registry, claim, operation->kind != OPERATION_CLEANUP,
+                                      &work->staging);
                 if (!work->staging)
                         continue;
                 work->claim = g_steal_pointer(&claim);

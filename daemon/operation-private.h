@@ -9,20 +9,20 @@
 #include "daemon/registry-move.h"
 
 typedef struct OperationWork {
-        char *staging;       /* of which nothing may be left, unless it is committed; NULL: EXPORT, which only reads */
+        char *staging; /* of which nothing may be left, unless it is committed; NULL: EXPORT, which only reads */
         Container *container;
         int report;
         sd_event_source *report_source;
-        bool removing;       /* the worker at work is one that removes */
-        bool worker_done;    /* it said so */
-        Fetcher *fetcher;    /* INSTALL: where the archive comes from, unless the client gave it */
+        bool removing;                 /* the worker at work is one that removes */
+        bool worker_done;              /* it said so */
+        Fetcher *fetcher;              /* INSTALL: where the archive comes from, unless the client gave it */
         bool fetch_wanted, fetch_done; /* the worker's "done" is not enough; it said so */
-        bool withdrawn;      /* UNINSTALL: it is gone from the registry */
-        Move *move;          /* MOVE, until it is concluded */
-        bool moved;          /* … by a rename: it is committed */
-        GPtrArray *claims;   /* to be followed when staging is removed */
-        char *claim;         /* of what is being removed: the last one taken from there */
-        sd_bus_error error;  /* why it failed */
+        bool withdrawn;                /* UNINSTALL: it is gone from the registry */
+        Move *move;                    /* MOVE, until it is concluded */
+        bool moved;                    /* … by a rename: it is committed */
+        GPtrArray *claims;             /* to be followed when staging is removed */
+        char *claim;                   /* of what is being removed: the last one taken from there */
+        sd_bus_error error;            /* why it failed */
         sd_event_source *start_source;
 } OperationWork;
 

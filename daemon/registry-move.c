@@ -31,10 +31,10 @@
 #define DURABLY (G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE)
 
 struct Move {
-        char *place;              /* where the files are copied to */
-        char *location, *id;      /* elsewhere; NULL: back to the registry's own */
+        char *place;         /* where the files are copied to */
+        char *location, *id; /* elsewhere; NULL: back to the registry's own */
         char *new_claim, *old_claim;
-        char *staging;            /* what is to be exchanged, and then to be removed, there */
+        char *staging; /* what is to be exchanged, and then to be removed, there */
 };
 
 Move *move_free(Move *move) {
@@ -91,8 +91,8 @@ int registry_check_place(Distribution *d, sd_bus_error *reterr) {
         }
         d->state = DISTRIBUTION_UNAVAILABLE;
         error_set(reterr, LXSS_ERROR_DISTRIBUTION_UNAVAILABLE,
-                  "The files of %s are in %s, which is not there. Is the disk that it is on plugged in and mounted?", d->name,
-                  d->rootfs);
+                  "The files of %s are in %s, which is not there. Is the disk that it is on plugged in and mounted?",
+                  d->name, d->rootfs);
         return -ENODEV;
 }
 
@@ -116,7 +116,8 @@ static int copy_file(const char *from, const char *to, sd_bus_error *reterr) {
         g_autoptr(GError) error = NULL;
         gsize size;
 
-        if (g_file_get_contents(from, &data, &size, &error) && g_file_set_contents_full(to, data, size, DURABLY, 0600, &error))
+        if (g_file_get_contents(from, &data, &size, &error) &&
+            g_file_set_contents_full(to, data, size, DURABLY, 0600, &error))
                 return 0;
         return error_set(reterr, LXSS_ERROR_FAILED, "%s", error->message);
 }
@@ -137,8 +138,8 @@ static GPtrArray *files_beside(const char *directory) {
 }
 
 /* What the distribution has beside its files, in another directory, but for the place. */
-static int copy_rest(const Distribution *d, const char *directory, const char *location, const char *id, sd_bus_error *reterr) {
-        const SettingChange changes[] = { { GROUP, "location", location }, { GROUP, "location-id", id } };
+static int copy_rest(const Distribution *d, const char *directory, const Move *move, sd_bus_error *reterr) {
+        const SettingChange changes[] = { { GROUP, "location", move->location }, { GROUP, "location-id", move->id } };
         g_autofree char *conf = g_build_filename(directory, CONF_FILE, NULL);
         g_autoptr(GPtrArray) files = files_beside(d->directory);
 
@@ -153,28 +154,41 @@ static int copy_rest(const Distribution *d, const char *directory, const char *l
         return settings_store(conf, 0600, changes, G_N_ELEMENTS(changes), reterr);
 }
 
-/* The switch: `other` becomes the distribution's directory, and gets what that was. */
-static int exchange(Registry *registry, Distribution *d, const char *other, const char *location, const char *id,
-                    sd_bus_error *reterr) {
+/* Durable, or taken back, since whoever hears of a failure takes it for undone. */
+static int swap(Registry *registry, const char *ours, const char *other) {
         g_autofree char *parent = g_path_get_dirname(other);
         int r;
 
-        r = copy_rest(d, other, location, id, reterr);
+        r = durable_sync_directory(other);
         if (r < 0)
                 return r;
-        r = geteuid() == 0 && chown(other, 0, 0) < 0 ? -errno : durable_sync_directory(other);
-        if (r == 0 && renameat2(AT_FDCWD, d->directory, AT_FDCWD, other, RENAME_EXCHANGE) < 0)
-                r = -errno;
+        if (renameat2(AT_FDCWD, ours, AT_FDCWD, other, RENAME_EXCHANGE) < 0)
+                return -errno;
+        r = durable_sync_directory(registry->distributions);
+        if (r == 0)
+                r = durable_sync_directory(parent);
         if (r < 0)
-                return error_set(reterr, LXSS_ERROR_FAILED, "%s and %s cannot be exchanged: %s", d->directory, other, g_strerror(-r));
-        (void)durable_sync_directory(registry->distributions);
-        (void)durable_sync_directory(parent);
+                (void)renameat2(AT_FDCWD, ours, AT_FDCWD, other, RENAME_EXCHANGE);
+        return r;
+}
+
+/* The switch: `other` becomes the distribution's directory, and gets what that was. */
+static int exchange(Registry *registry, Distribution *d, const char *other, const Move *move, sd_bus_error *reterr) {
+        int r;
+
+        r = copy_rest(d, other, move, reterr);
+        if (r < 0)
+                return r;
+        r = geteuid() == 0 && chown(other, 0, 0) < 0 ? -errno : swap(registry, d->directory, other);
+        if (r < 0)
+                return error_set(reterr, LXSS_ERROR_FAILED, "%s and %s cannot be exchanged: %s", d->directory, other,
+                                 g_strerror(-r));
         g_free(d->rootfs);
         g_free(d->location);
         g_free(d->location_id);
-        d->rootfs = g_build_filename(location ?: d->directory, "rootfs", NULL);
-        d->location = g_strdup(location);
-        d->location_id = g_strdup(id);
+        d->rootfs = g_build_filename(move->location ?: d->directory, "rootfs", NULL);
+        d->location = g_strdup(move->location);
+        d->location_id = g_strdup(move->id);
         return 0;
 }
 
@@ -233,8 +247,8 @@ static int make_claim(Registry *registry, const char *location, const char *id, 
 }
 
 static int fail_mounted(const char *path, sd_bus_error *reterr) {
-        return error_set(reterr, LXSS_ERROR_FAILED, "Something is mounted at %s. Unmount it and try again; nothing was removed.",
-                         path);
+        return error_set(reterr, LXSS_ERROR_FAILED,
+                         "Something is mounted at %s. Unmount it and try again; nothing was removed.", path);
 }
 
 int registry_claim_place(Registry *registry, const Distribution *d, char **ret_claim, sd_bus_error *reterr) {
@@ -315,8 +329,9 @@ static int fail_unsafe(int directory, const char *target, sd_bus_error *reterr) 
         g_autofree char *safe = text_printable(path ?: target, 200);
 
         return error_set(reterr, LXSS_ERROR_ACCESS_DENIED,
-                         "%s belongs to somebody else or can be changed by others, who could then take away what is in %s.", safe,
-                         target);
+                         "%s belongs to somebody else or can be changed by others, who could then take away what is "
+                         "in %s.",
+                         safe, target);
 }
 
 /* Nobody but root and ourselves may exchange it, or one that it is in. */
@@ -328,7 +343,8 @@ static int check_owners(int directory, const char *path, sd_bus_error *reterr) {
                 int up;
 
                 if (here < 0 || fstat(here, &st) < 0)
-                        return error_set(reterr, LXSS_ERROR_FAILED, "%s cannot be looked at: %s", path, g_strerror(errno));
+                        return error_set(reterr, LXSS_ERROR_FAILED, "%s cannot be looked at: %s", path,
+                                         g_strerror(errno));
                 if ((st.st_uid != 0 && st.st_uid != geteuid()) || can_be_changed(&st))
                         return fail_unsafe(here, path, reterr);
                 up = openat(here, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -353,13 +369,15 @@ static int check_nesting(Registry *registry, const char *path, sd_bus_error *ret
 
         if (is_within(path, registry->directory))
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                 "%s is where lxssd keeps all distributions. Back to there: lxctl move --back NAME", path);
+                                 "%s is where lxssd keeps all distributions. Back to there: lxctl move --back NAME",
+                                 path);
         g_hash_table_iter_init(&i, registry->table);
         while (g_hash_table_iter_next(&i, NULL, &p)) {
                 const Distribution *d = p;
 
                 if (d->location && is_within(path, d->location))
-                        return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "%s is among the files of %s.", path, d->name);
+                        return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "%s is among the files of %s.", path,
+                                         d->name);
         }
         return 0;
 }
@@ -372,7 +390,8 @@ static int find_path(int directory, char **ret, sd_bus_error *reterr) {
         if (fstat(directory, &st) < 0 || !S_ISDIR(st.st_mode))
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "Where the files are to go is no directory.");
         if (!path || stat(path, &there) < 0 || there.st_dev != st.st_dev || there.st_ino != st.st_ino)
-                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "lxssd does not find the directory where the files are to go.");
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "lxssd does not find the directory where the files are to go.");
         if (!g_utf8_validate(path, -1, NULL))
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "The path of the directory must be UTF-8.");
         *ret = g_steal_pointer(&path);
@@ -393,7 +412,8 @@ static int check_target(Registry *registry, int directory, char **ret_path, sd_b
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "%s is mounted read-only.", path);
         if (fs.f_flag & ST_NOEXEC)
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                 "%s is mounted with \"noexec\": no program could run there. Mount it with \"exec\".", path);
+                                 "%s is mounted with \"noexec\": no program could run there. Mount it with \"exec\".",
+                                 path);
         *ret_path = g_steal_pointer(&path);
         return 0;
 }
@@ -405,14 +425,15 @@ static int check_features(const char *place, const char *directory, sd_bus_error
         struct stat st;
         bool good;
 
-        good = lstat(place, &st) == 0 && (st.st_mode & 07777) == 0700 && st.st_uid == geteuid() && symlink("x", link) == 0 &&
-               linkat(AT_FDCWD, id, AT_FDCWD, second, 0) == 0;
+        good = lstat(place, &st) == 0 && (st.st_mode & 07777) == 0700 && st.st_uid == geteuid() &&
+               symlink("x", link) == 0 && linkat(AT_FDCWD, id, AT_FDCWD, second, 0) == 0;
         (void)unlink(link);
         (void)unlink(second);
         if (good)
                 return 0;
         return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                         "The file system of %s does not keep owners, modes and links, as a distribution needs them; ext4, "
+                         "The file system of %s does not keep owners, modes and links, as a distribution needs them; "
+                         "ext4, "
                          "btrfs and xfs do.",
                          directory);
 }
@@ -423,12 +444,17 @@ static int make_place(const Move *move, const char *directory, sd_bus_error *ret
         int r;
 
         if (mkdir(move->place, 0700) < 0)
-                return error_set(reterr, errno == ENOSPC ? LXSS_ERROR_NO_SPACE : errno == EACCES ? LXSS_ERROR_ACCESS_DENIED : LXSS_ERROR_FAILED,
+                return error_set(reterr,
+                                 errno == ENOSPC   ? LXSS_ERROR_NO_SPACE
+                                 : errno == EACCES ? LXSS_ERROR_ACCESS_DENIED
+                                                   : LXSS_ERROR_FAILED,
                                  "Cannot make a directory in %s: %s", directory, g_strerror(errno));
-        if ((r = write_id(move->place, move->id, reterr)) < 0 || (r = check_features(move->place, directory, reterr)) < 0)
+        if ((r = write_id(move->place, move->id, reterr)) < 0 ||
+            (r = check_features(move->place, directory, reterr)) < 0)
                 return r;
         r = registry_hand_over(move->place);
-        return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "Cannot hand %s over: %s", move->place, g_strerror(-r)) : 0;
+        return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "Cannot hand %s over: %s", move->place, g_strerror(-r))
+                     : 0;
 }
 
 static void choose_id(Move *move) {
@@ -448,8 +474,8 @@ static int begin_outside(Registry *registry, const Distribution *d, int director
                 return r;
         move->location = g_build_filename(path, name, NULL);
         if (g_file_test(move->location, G_FILE_TEST_EXISTS))
-                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "There is %s already. Choose another directory, or remove it first.",
-                                 move->location);
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "There is %s already. Choose another directory, or remove it first.", move->location);
         choose_id(move);
         move->place = hidden_name(move->location, move->id);
         r = make_claim(registry, move->location, move->id, &move->new_claim, reterr);
@@ -476,8 +502,8 @@ int registry_begin_move(Registry *registry, Distribution *d, int directory, Move
                 return fail_mounted(mounted, reterr);
         r = registry_check_place(d, reterr);
         if (r >= 0)
-                r = directory < 0 ? registry_make_staging(registry, &move->staging, reterr) :
-                                    begin_outside(registry, d, directory, move, reterr);
+                r = directory < 0 ? registry_make_staging(registry, &move->staging, reterr)
+                                  : begin_outside(registry, d, directory, move, reterr);
         if (r < 0)
                 return r;
         if (directory < 0)
@@ -517,7 +543,7 @@ static int exchange_with_outside(Registry *registry, Distribution *d, Move *move
         int r;
 
         if ((r = write_id(d->directory, move->id, reterr)) < 0 || (r = reveal(move, reterr)) < 0 ||
-            (r = exchange(registry, d, move->location, move->location, move->id, reterr)) < 0)
+            (r = exchange(registry, d, move->location, move, reterr)) < 0)
                 return r;
         files = files_beside(move->location);
         for (guint i = 0; i < files->len; i++)
@@ -527,14 +553,14 @@ static int exchange_with_outside(Registry *registry, Distribution *d, Move *move
 }
 
 /* What was outside, with the files, is now the distribution's directory; where that was is claimed by its id. */
-static int exchange_back(Registry *registry, Distribution *d, sd_bus_error *reterr) {
+static int exchange_back(Registry *registry, Distribution *d, const Move *move, sd_bus_error *reterr) {
         g_autofree char *location = g_strdup(d->location);
         int r;
 
         if (!can_rename(d->directory, location))
                 return 0;
         if ((r = write_id(d->directory, d->location_id, reterr)) < 0 ||
-            (r = exchange(registry, d, location, NULL, NULL, reterr)) < 0)
+            (r = exchange(registry, d, location, move, reterr)) < 0)
                 return r;
         remove_file(d->directory, ID_FILE);
         return 1;
@@ -542,7 +568,7 @@ static int exchange_back(Registry *registry, Distribution *d, sd_bus_error *rete
 
 int registry_move_at_once(Registry *registry, Distribution *d, Move *move, sd_bus_error *reterr) {
         if (!move->location)
-                return exchange_back(registry, d, reterr);
+                return exchange_back(registry, d, move, reterr);
         /* From one place outside to another it would be two steps. */
         if (d->location || !can_rename(d->directory, move->place))
                 return 0;
@@ -555,7 +581,7 @@ int registry_commit_move(Registry *registry, Distribution *d, Move *move, sd_bus
         if (move->location && (r = reveal(move, reterr)) >= 0)
                 r = registry_make_staging(registry, &move->staging, reterr);
         if (r >= 0)
-                r = exchange(registry, d, move->staging, move->location, move->id, reterr);
+                r = exchange(registry, d, move->staging, move, reterr);
         if (move->staging)
                 (void)registry_hand_over(move->staging); /* to the worker that removes it */
         return r;

@@ -16,14 +16,16 @@
 typedef struct Move Move;
 
 /* Makes an empty directory for the files below `directory`, or, where that is negative,
- * for their way back. 0 or negative errno with *reterr set; where there is a move then, it is to be ended all the same. */
-int registry_begin_move(Registry *registry, Distribution *distribution, int directory, Move **ret, sd_bus_error *reterr);
+ * for their way back. 0 or negative errno with *reterr set; where there is a move then, it is to be ended all the
+ * same. */
+int registry_begin_move(Registry *registry, Distribution *distribution, int directory, Move **ret,
+                        sd_bus_error *reterr);
 
 /* Where "rootfs" is to be made. Borrowed. */
 const char *move_place(const Move *move);
 
-/* Moves the files by a rename, all at once. 1: done, as if committed. 0: they have to be copied to move_place(), since that is
- * another file system. Negative errno with *reterr set. */
+/* Moves the files by a rename, all at once. 1: done, as if committed. 0: they have to be copied to move_place(), since
+ * that is another file system. Negative errno with *reterr set. */
 int registry_move_at_once(Registry *registry, Distribution *distribution, Move *move, sd_bus_error *reterr);
 
 /* The copy at move_place() is complete: from here on it is the distribution's. */
@@ -42,7 +44,8 @@ int registry_claim_place(Registry *registry, const Distribution *distribution, c
 /* Whether what was left in staging is a claim. */
 bool claim_is_one(const char *path);
 
-/* Follows a claim, which this lxssd made or an earlier one: *ret_place is the directory to remove (g_free() it), after which claim_drop() is due; NULL: there
- * is nothing to do, and the claim has gone or will be looked at at the next start. */
+/* Follows a claim, which this lxssd made or an earlier one: *ret_place is the directory to remove (g_free() it), after
+ * which claim_drop() is due; NULL: there is nothing to do, and the claim has gone or will be looked at at the next
+ * start. */
 void registry_follow_claim(Registry *registry, const char *claim, bool ours, char **ret_place);
 void claim_drop(const char *claim);

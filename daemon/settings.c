@@ -339,9 +339,9 @@ static void file_read(File *file) {
                 file->keys = g_steal_pointer(&keys);
 }
 
-/* Sets what the group has. Returns the key that it was, or NULL where it is unknown or its value wrong. */
-static const Key *apply_key(const File *file, const Key *keys, size_t n_keys, const char *name, void *settings,
-                            const char *group) {
+/* Sets what the group of these keys has. Returns the key that it was, or NULL where it is unknown or its value wrong. */
+static const Key *apply_key(const File *file, const Key *keys, size_t n_keys, const char *name, void *settings) {
+        const char *group = keys[0].group;
         g_autofree char *value = g_key_file_get_string(file->keys, group, name, NULL);
         const Key *key = find_key(keys, n_keys, group, name);
         unsigned line;
@@ -360,14 +360,14 @@ static void apply_manager(const File *file, Settings *settings) {
         g_auto(GStrv) names = g_key_file_get_keys(file->keys, "manager", NULL, NULL);
 
         for (char **name = names; name && *name; name++)
-                (void)apply_key(file, manager_keys, G_N_ELEMENTS(manager_keys), *name, settings, "manager");
+                (void)apply_key(file, manager_keys, G_N_ELEMENTS(manager_keys), *name, settings);
 }
 
 static void apply_instance(const File *file, InstanceSettings *settings) {
         g_auto(GStrv) names = g_key_file_get_keys(file->keys, "instance", NULL, NULL);
 
         for (char **name = names; name && *name; name++) {
-                const Key *key = apply_key(file, instance_keys, G_N_ELEMENTS(instance_keys), *name, settings, "instance");
+                const Key *key = apply_key(file, instance_keys, G_N_ELEMENTS(instance_keys), *name, settings);
 
                 if (key)
                         settings->origins[key - instance_keys] = file->origin;

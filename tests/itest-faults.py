@@ -8,6 +8,8 @@ the same ones; with LXSS_TEST_SWEEP=1 (make check-faults) through every one."""
 
 import json
 import os
+import shutil
+import tempfile
 
 from lxss_test import (
     SOURCE, Command, Failure, Skip, descendants, equal, everywhere, expect, listens, main, program, read, sentence, show, tiny_tar,
@@ -132,6 +134,52 @@ class Export:
         return swept.archive_is_there()
 
 
+class Move:
+    """To a directory on the same file system; Elsewhere, on another."""
+
+    parent = lambda swept: swept.world.work
+    words = lambda swept: ["move", "it", swept.target]
+
+    @classmethod
+    def prepare(cls, swept):
+        if not hasattr(swept, "target"):
+            swept.target = tempfile.mkdtemp(prefix="lxss-test-", dir=cls.parent(swept))
+        elif os.listdir(swept.target):
+            swept.world.lxctl("move", "--back", "it").good()
+
+    def done(swept):
+        (it,) = swept.world.lxctl("--json", "list").json()
+        wait_for("nothing is staged", lambda: not swept.world.staged())
+        moved = it["root"] != swept.world.rootfs("it")
+        equal(it["root"], os.path.join(swept.target, "lxss-it", "rootfs") if moved else swept.world.rootfs("it"), "where it is")
+        found = snapshot(it["root"])
+        wrong = {path for path in {*found, *swept.whole_root} if found.get(path) != swept.whole_root.get(path)}
+        expect(not wrong, f"it is not whole: {sorted(wrong)[:5]} of {len(wrong)}")
+        equal(os.listdir(swept.target), ["lxss-it"] if moved else [], "what is there")
+        equal(os.path.exists(swept.world.rootfs("it")), not moved, "whether files are in the usual place")
+        swept.world.lxctl("launch", "-d", "it", "--", "true").good()
+        return moved
+
+
+class MoveElsewhere(Move):
+    parent = lambda swept: "/dev/shm"
+
+
+class MoveBack(Move):
+    parent = lambda swept: "/dev/shm"
+    words = lambda swept: ["move", "--back", "it"]
+
+    @classmethod
+    def prepare(cls, swept):
+        if not hasattr(swept, "target"):
+            swept.target = tempfile.mkdtemp(prefix="lxss-test-", dir=cls.parent(swept))
+        if not os.listdir(swept.target):
+            swept.world.lxctl("move", "it", swept.target).good()
+
+    def done(swept):
+        return not Move.done(swept)
+
+
 def one_point(swept, operation, role, fault, number):
     operation.prepare(swept)
     swept.end()
@@ -158,6 +206,15 @@ def points(role, fault, total):
 def sweep(world, operation, fault="SIGKILL", *needles):
     """needles: what the sentence says of the fault, one of them."""
     swept = Swept(world)
+    try:
+        sweep_all(swept, operation, fault, needles)
+    finally:
+        if hasattr(swept, "target"):
+            swept.world.lxctl("uninstall", "it")
+            shutil.rmtree(swept.target, ignore_errors=True)
+
+
+def sweep_all(swept, operation, fault, needles):
     _, calls, _ = one_point(swept, operation, "none", fault, 0)
     hit = tried = 0
     for role in ROLES[fault]:
@@ -189,6 +246,18 @@ def test_a_clone_killed_at_any_system_call_is_there_whole_or_not_at_all(fresh):
 
 def test_an_export_killed_at_any_system_call_leaves_a_whole_archive_or_none(fresh):
     sweep(fresh, Export)
+
+
+def test_a_move_killed_at_any_system_call_leaves_it_whole_in_one_place(fresh):
+    sweep(fresh, Move)
+
+
+def test_a_move_to_another_disk_killed_at_any_system_call_leaves_it_whole_in_one_place(fresh):
+    sweep(fresh, MoveElsewhere)
+
+
+def test_a_move_back_killed_at_any_system_call_leaves_it_whole_in_one_place(fresh):
+    sweep(fresh, MoveBack)
 
 
 # ------------------------------------------------------------------ disks
@@ -244,6 +313,11 @@ def test_an_export_of_a_disk_that_fails_at_any_call_says_so_and_leaves_nothing(f
 def test_an_uninstall_on_a_disk_that_fails_at_any_call_leaves_all_or_nothing(fresh):
     only_where_calls_can_fail()
     sweep(fresh, Uninstall, "EIO")
+
+
+def test_a_move_to_a_disk_that_becomes_full_at_any_call_says_so_and_leaves_it_where_it_was(fresh):
+    only_where_calls_can_fail()
+    sweep(fresh, MoveElsewhere, "ENOSPC", "No space left")
 
 
 if __name__ == "__main__":

@@ -47,6 +47,10 @@ START_TEST(a_link_leads_nowhere_but_into_the_root) {
         uint32_t uid;
 
         ck_assert_int_eq(g_mkdir_with_parents(etc, 0755), 0);
+        if (passwd_find(root, "anna", &uid) == -ENOSYS) { /* valgrind does not know openat2(2) */
+                remove_directory(directory);
+                return;
+        }
         ck_assert_int_eq(passwd_find(root, "anna", &uid), -ENODATA);
         write_file(directory, "passwd", TABLE);
         ck_assert_int_eq(symlink("../../passwd", passwd), 0);

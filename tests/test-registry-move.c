@@ -121,9 +121,12 @@ START_TEST(on_one_file_system_the_files_go_there_and_back_at_once) {
 
         set_up();
         location = g_build_filename(outside, "lxss-debian", NULL);
+        write_file(distribution->directory, "icon.png", "i");
         move = begin(false);
         ck_assert_int_eq(registry_move_at_once(registry, distribution, move, &error), 1);
         assert_whole_in(location);
+        ck_assert(exists(distribution->directory, "icon.png"));
+        ck_assert(!exists(location, "icon.png"));
         end(move);
         assert_nothing_left();
         reopen();
@@ -134,6 +137,7 @@ START_TEST(on_one_file_system_the_files_go_there_and_back_at_once) {
         end(move);
         assert_nothing_left();
         reopen();
+        ck_assert(exists(distribution->directory, "icon.png"));
         assert_whole_in(distribution->directory);
         assert_nothing_outside();
         tear_down();
@@ -146,6 +150,7 @@ START_TEST(a_copy_counts_from_its_commit_on) {
 
         set_up();
         location = g_build_filename(outside, "lxss-debian", NULL);
+        write_file(distribution->directory, "icon.png", "i");
         move = begin(false);
         fill(move_place(move));
         assert_whole_in(distribution->directory);
@@ -154,6 +159,7 @@ START_TEST(a_copy_counts_from_its_commit_on) {
         end(move);
         reopen();
         assert_whole_in(location);
+        ck_assert(exists(distribution->directory, "icon.png"));
         assert_nothing_left();
         move = begin(true);
         fill(move_place(move));
