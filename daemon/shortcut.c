@@ -56,12 +56,22 @@ int shortcut_write(const char *name, const char *release, const char *icon) {
         return 1;
 }
 
+/* After a power cut, too, there is no entry for what is gone. */
+static void sync_directory_of(const char *path) {
+        g_autofree char *directory = g_path_get_dirname(path);
+        _cleanup_close_ int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd >= 0)
+                (void)fsync(fd);
+}
+
 int shortcut_remove(const char *name) {
         g_autofree char *path = entry_path(name);
 
         if (!path)
                 return 0;
-        if (unlink(path) == 0)
-                return 1;
-        return errno == ENOENT ? 0 : -errno;
+        if (unlink(path) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        sync_directory_of(path);
+        return 1;
 }
