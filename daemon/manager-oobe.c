@@ -38,7 +38,8 @@ void manager_free_first_launch(void *p) {
 }
 
 static void set_state(Manager *manager, Distribution *d, OobeState state) {
-        log_event(LOG_INFO, d->name, 0, "First launch: %s → %s", oobe_state_to_string(d->oobe), oobe_state_to_string(state));
+        log_event(LOG_INFO, d->name, 0, "First launch: %s → %s", oobe_state_to_string(d->oobe),
+                  oobe_state_to_string(state));
         d->oobe = state;
         manager->events.distribution_changed(d, manager->userdata);
 }
@@ -235,8 +236,8 @@ int manager_launch_unready(Manager *manager, Distribution *distribution, Process
         }
         if (process->request->no_wait)
                 return error_set(reterr, LXSS_ERROR_OPERATION_PENDING,
-                                 "%s is being set up in another terminal. To get in all the same, name a user: lxctl launch "
-                                 "-d %s -u root",
+                                 "%s is being set up in another terminal. To get in all the same, name a user: "
+                                 "lxctl launch -d %s -u root",
                                  distribution->name, distribution->name);
         g_queue_push_tail(&manager->held_back, process);
         return 1;

@@ -137,6 +137,11 @@ static void conclude_removal(Operation *operation) {
         operation_finish(operation);
 }
 
+static void replace(char **string, const char *text) {
+        g_free(*string);
+        *string = g_strdup(text);
+}
+
 /* One that has become known only now, and may be taken: then the rest of the work is in vain. */
 static void take_name(Operation *operation, const char *name) {
         OperationWork *work = operation->work;
@@ -153,9 +158,18 @@ static void take_name(Operation *operation, const char *name) {
         operation->naming = OPERATION_NAMED;
         if (streq(before, name))
                 return;
-        g_free(operation->name);
-        operation->name = g_strdup(name);
+        replace(&operation->name, name);
         operation->host->events.renamed(operation, before, operation->host->userdata);
+}
+
+static void take_error(Operation *operation, const WorkerReport *report) {
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+
+        error_set(&error, report->error, "%s", report->text);
+        if (operation->work->removing)
+                log_warning("%s: %s", operation->work->staging, report->text);
+        else
+                operation_keep_error(operation, &error);
 }
 
 static void take_shortcut(Operation *operation, const char *icon) {
@@ -170,7 +184,6 @@ static void take_shortcut(Operation *operation, const char *icon) {
 
 static void take_report(Operation *operation, const WorkerReport *report) {
         OperationWork *work = operation->work;
-        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
         Distribution *d = operation->distribution;
 
         switch (report->kind) {
@@ -186,16 +199,12 @@ static void take_report(Operation *operation, const WorkerReport *report) {
                 operation->host->events.changed(operation, operation->host->userdata);
                 break;
         case WORKER_REPORT_USER:
-                if (d && !work->removing) {
-                        g_free(d->default_user);
-                        d->default_user = g_strdup(report->text);
-                }
+                if (d && !work->removing)
+                        replace(&d->default_user, report->text);
                 break;
         case WORKER_REPORT_RELEASE:
-                if (d && !work->removing) {
-                        g_free(d->release);
-                        d->release = g_strdup(report->text);
-                }
+                if (d && !work->removing)
+                        replace(&d->release, report->text);
                 break;
         case WORKER_REPORT_NAME:
                 take_name(operation, report->text);
@@ -212,11 +221,7 @@ static void take_report(Operation *operation, const WorkerReport *report) {
                 operation->host->events.warned(operation, report->text, operation->host->userdata);
                 break;
         case WORKER_REPORT_ERROR:
-                error_set(&error, report->error, "%s", report->text);
-                if (work->removing)
-                        log_warning("%s: %s", work->staging, report->text);
-                else
-                        operation_keep_error(operation, &error);
+                take_error(operation, report);
                 break;
         case WORKER_REPORT_DONE:
                 work->worker_done = true;

@@ -31,7 +31,8 @@ static bool read_wishes(const WorkerConfigure *configure, WslDistribution *wishe
         for (char **w = wishes->warnings; w && *w; w++)
                 warn(configure, "%s", *w);
         if (r == -EFBIG)
-                warn(configure, WSL_DISTRIBUTION_PATH " is ignored: it has more than %u KiB.", WSL_DISTRIBUTION_MAX >> 10);
+                warn(configure, WSL_DISTRIBUTION_PATH " is ignored: it has more than %u KiB.",
+                     WSL_DISTRIBUTION_MAX >> 10);
         else if (r < 0 && r != -ENOENT)
                 warn(configure, WSL_DISTRIBUTION_PATH " is ignored: %s", strerror(-r));
         return r == 0;
@@ -44,8 +45,7 @@ static bool find_wished_user(const WorkerConfigure *configure, int64_t uid, char
         if (worker_user_find((unsigned)uid, ret_name) == 0)
                 return true;
         if (uid != WORKER_DEFAULT_UID)
-                warn(configure, WSL_DISTRIBUTION_PATH ": There is no user with the id %lld, who was to be the default user.",
-                     (long long)uid);
+                warn(configure, WSL_DISTRIBUTION_PATH ": There is no user with the id %lld, the default one's.", (long long)uid);
         return false;
 }
 
