@@ -312,13 +312,15 @@ class Bench:
         started = self.start_peers(operations.PEERS) if not self.quick else []
         try:
             contestants = operations.installing(world, "tar", self.machine.archive)[:1]
-            times = self.machine.stopwatch(contestants + [p.contestant() for p in started], self.rounds(5), 1) if started else {}
+            contestants += [peer.contestant() for peer in started]
+            times = self.machine.stopwatch(contestants, self.rounds(5), 1) if started else {}
         finally:
             for peer in started:
                 peer.stop()
         if times:
             self.note_times("install beside root's", times)
-            self.charts.append(("An archive of 180 MB becomes a distribution", [(n, median(t)) for n, t in times.items()]))
+            bars = [(name, median(values)) for name, values in times.items()]
+            self.charts.append(("An archive of 180 MB becomes a distribution", bars))
         for peer in started:
             self.target(f"install .tar / {peer.name}", paired(times["lxctl install .tar"], times[peer.name]), 1.0)
         world.close()

@@ -114,7 +114,8 @@ class PodmanImport(peers.Podman):
         settle = f"{' '.join(self.words)} rmi -f localhost/lxss-bench; sync -f {self.directory}"
         sync = f"{' '.join(self.command())} && sync -f {self.directory}"
         environment = [f"{k}={v}" for k, v in self.environment.items() if k in ("PATH", "HOME", "CONTAINERS_CONF")]
-        return {"name": self.name, "environment": environment, "command": ["sh", "-c", sync], "prepare": ["sh", "-c", settle]}
+        words = {"command": ["sh", "-c", sync], "prepare": ["sh", "-c", settle]}
+        return {"name": self.name, "environment": environment, **words}
 
     def stop(self):
         peers.quietly(*self.words, "rmi", "-a", "-f", check=False, env=self.environment)
@@ -127,7 +128,8 @@ class PodmanLoad(PodmanImport):
     def prepare_image(self):
         self.image = f"{self.directory}/image.tar"
         peers.quietly(*super().command(), env=self.environment)
-        peers.quietly(*self.words, "save", "-q", "--format", "docker-archive", "-o", self.image, "localhost/lxss-bench", env=self.environment)
+        save = ["save", "-q", "--format", "docker-archive", "-o", self.image, "localhost/lxss-bench"]
+        peers.quietly(*self.words, *save, env=self.environment)
 
     def command(self):
         return [*self.words, "load", "-q", "-i", self.image]

@@ -102,7 +102,8 @@ static void set_option(struct archive *writer, ArchiveFormat format) {
         if (!filters[format].module)
                 return;
         if (value && streq(value, THREADS)) {
-                (void)snprintf(count, sizeof(count), "%d", sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1);
+                (void)snprintf(count, sizeof(count), "%d",
+                               sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1);
                 value = count;
         }
         (void)archive_write_set_filter_option(writer, filters[format].module, filters[format].key, value);

@@ -49,16 +49,20 @@ bool worker_decoder_is_xz(const WorkerSource *source) {
         return size >= sizeof(magic) && memcmp(bytes, magic, sizeof(magic)) == 0;
 }
 
+static int fail(Xz *xz, int error, const char *trouble) {
+        return (int)worker_decoder_fail(&xz->decoder, error, trouble);
+}
+
 static int fail_with(Xz *xz, lzma_ret r) {
         if (r == LZMA_MEM_ERROR)
-                return (int)worker_decoder_fail(&xz->decoder, -ENOMEM, strerror(ENOMEM));
+                return fail(xz, -ENOMEM, strerror(ENOMEM));
         if (r == LZMA_OPTIONS_ERROR || r == LZMA_UNSUPPORTED_CHECK)
-                return (int)worker_decoder_fail(&xz->decoder, -EBADMSG, "the xz data want what liblzma here does not know");
-        return (int)worker_decoder_fail(&xz->decoder, -EBADMSG, "the xz data are damaged");
+                return fail(xz, -EBADMSG, "the xz data want what liblzma here does not know");
+        return fail(xz, -EBADMSG, "the xz data are damaged");
 }
 
 static int cut_short(Xz *xz) {
-        return (int)worker_decoder_fail(&xz->decoder, -EBADMSG, "the xz data end too early");
+        return fail(xz, -EBADMSG, "the xz data end too early");
 }
 
 /* More input, unless there is some. Returns 0 at its end. */
@@ -69,7 +73,7 @@ static ssize_t refill(Xz *xz) {
                 return 1;
         n = worker_source_read(xz->source, xz->input, sizeof(xz->input));
         if (n < 0)
-                return worker_decoder_fail(&xz->decoder, (int)n, strerror((int)-n));
+                return fail(xz, (int)n, strerror((int)-n));
         xz->at = 0;
         xz->filled = (size_t)n;
         return n;
@@ -139,7 +143,7 @@ static int begin_block(Xz *xz) {
         if (xz->memory == UINT64_MAX)
                 return fail_with(xz, LZMA_OPTIONS_ERROR);
         if (xz->memory > MEMORY_MAX)
-                return (int)worker_decoder_fail(&xz->decoder, -EBADMSG, "the xz data want a dictionary of more than 128 MB");
+                return fail(xz, -EBADMSG, "the xz data want a dictionary of more than 128 MB");
         xz->next = XZ_PLACE;
         return 1;
 }
@@ -277,7 +281,9 @@ static ssize_t read_team(Xz *xz, void *buffer, size_t size) {
 
         if (n > 0)
                 return (ssize_t)n;
-        return end.result == LZMA_STREAM_END ? note_block(xz, end.unpadded, end.uncompressed) : fail_with(xz, end.result);
+        if (end.result != LZMA_STREAM_END)
+                return fail_with(xz, end.result);
+        return note_block(xz, end.unpadded, end.uncompressed);
 }
 
 /* One step that needs nothing decoded before. Returns 0 where there is none. */

@@ -173,7 +173,8 @@ static int remember_directory(WorkerDisk *disk, struct archive_entry *entry, con
         return 0;
 }
 
-/* In the archive's order: of two members with one name the later counts. One that another member has replaced is gone. */
+/* In the archive's order: of two members with one name the later counts. One that another
+ * member has replaced is gone. */
 int worker_disk_finish(WorkerDisk *disk) {
         int r = 0;
 
@@ -321,7 +322,8 @@ static void set_xattrs(const WorkerDisk *disk, struct archive_entry *entry, cons
                 if (!key || (strncmp(key, "user.", 5) != 0 && !streq(key, "security.capability")))
                         continue;
                 /* By its name, it is what was just made: nobody else is in this tree. */
-                (void)(disk->file >= 0 ? fsetxattr(disk->file, key, value, size, 0) : lsetxattr(name, key, value, size, 0));
+                (void)(disk->file >= 0 ? fsetxattr(disk->file, key, value, size, 0)
+                                       : lsetxattr(name, key, value, size, 0));
         }
 }
 

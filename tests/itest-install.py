@@ -17,8 +17,8 @@ import subprocess
 import tarfile
 
 from lxss_test import (
-    Skip, contains, descendants, equal, everywhere, expect, main, mode, modes, needs_network, program_of,
-    read, run, sentence, tiny_tar, wait_for,
+    Skip, contains, descendants, equal, everywhere, expect, main, mode, modes, needs_network, program,
+    program_of, read, run, sentence, tiny_tar, wait_for,
 )  # fmt: skip
 
 COMPRESSIONS = {
@@ -469,6 +469,35 @@ def test_a_broken_distribution_is_listed_and_can_be_uninstalled(fresh):
     for name in ("broken", "rootless"):
         fresh.lxctl("uninstall", name).good()
     equal(fresh.installed(), ["fine"])
+
+
+def blocks_of_xz():
+    """An archive of 90 MB in four blocks as xz -T makes them, each badly compressible in part, so that
+    decoding two of them side by side takes what it can take."""
+    noise = random.Random(4).randbytes(5 << 20)
+
+    def large(add, first):
+        for number in range(4):
+            add(f"var/{number}", noise + bytes([number]) * (18 << 20), mode=0o644)
+
+    return tiny_tar(change=large, compress=["xz", "-c", "-T2", "-6"])
+
+
+@modes("rootless")
+def test_unpacking_takes_little_memory(fresh):
+    if b"__asan_init" in read(program("lxss-worker")):
+        raise Skip("the sanitizers need memory of their own")
+    data = blocks_of_xz()
+    command = fresh.start("install", "-", "--name", "large", stdin=subprocess.PIPE)
+    command.stdin.write(data[:-16])  # it takes what comes, then it waits for the rest, with all that it ever had in its books
+    command.stdin.flush()
+    [staged] = fresh.staged()
+    last = os.path.join(fresh.data, "staging", staged, "rootfs/var/3")
+    wait_for("all but the end is unpacked", lambda: os.path.exists(last) and os.path.getsize(last) > 22 << 20)
+    [worker] = [pid for pid in descendants() if program_of(pid) == "lxss-worker"]
+    peak = int(read(f"/proc/{worker}/status", "r").split("VmHWM:")[1].split()[0]) // 1024
+    expect(8 < peak <= 64, f"lxss-worker had {peak} MB resident")
+    command.finish(data[-16:]).good()
 
 
 # ----------------------------------------------------- pending, queued, cancelled
