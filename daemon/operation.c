@@ -303,6 +303,9 @@ static void on_fetch_reported(const WorkerReport *report, void *userdata) {
         case WORKER_REPORT_DONE:
                 operation->work->fetch_done = true;
                 break;
+        case WORKER_REPORT_STAGE:
+                operation_set_stage(operation, report->text);
+                break;
         case WORKER_REPORT_ERROR:
                 /* More to the point than what the worker thinks of half an archive. */
                 sd_bus_error_free(&operation->work->error);
@@ -431,6 +434,9 @@ static int start_fetcher(Operation *operation) {
                 fetch_order_add(operation->fetch, id_map_to_text(base_host_uid_map(operation->host->base)));
                 fetch_order_add(operation->fetch, id_map_to_text(base_host_gid_map(operation->host->base)));
         }
+        /* From now on, whichever of the two programs gets to say something first. */
+        if (streq(operation->fetch->verb, "transfer"))
+                operation_set_stage(operation, "downloading");
         operation->work->fetch_wanted = true;
         return fetcher_start(operation->host->event, operation->fetch, &events, operation, &operation->archive,
                              &operation->work->fetcher);

@@ -37,6 +37,7 @@ def test_a_debian_is_installed_from_a_web_server(fresh):
         said = install(fresh, server.url("/images/debian.tar?token=secret"))
         contains(said.good().text, "debian")
         contains(said.said, "Downloading")
+        expect("Extracting" not in said.said, f"it says that it extracts while it downloads: {said.said}")
         equal(server.requests[0][1]["user-agent"].partition("/")[0], "lxss")
         equal([path for path, _ in server.requests], ["/images/debian.tar?token=secret"])
     contains(fresh.lxctl("launch", "-d", "debian", "--", "cat", "/etc/os-release").good().text, "bookworm")
@@ -48,7 +49,7 @@ def test_a_debian_is_installed_from_a_web_server(fresh):
 def test_the_name_and_the_digest_are_those_that_were_asked_for(fresh):
     data = tiny_tar(compress=["gzip"])
     digest = hashlib.sha256(data).hexdigest()
-    with Server({"/tiny.tar.gz": data}) as server:
+    with Server({"/tiny.tar.gz": data, "/": data}) as server:
         install(fresh, server.url("/tiny.tar.gz"), "--sha256", digest).good()
         install(fresh, server.url("/tiny.tar.gz"), "--name", "other", "--sha256", digest.upper()).good()
         equal(fresh.installed(), ["other", "tiny"])
