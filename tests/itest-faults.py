@@ -12,7 +12,7 @@ import shutil
 import tempfile
 
 from lxss_test import (
-    SOURCE, Command, Failure, Skip, descendants, equal, everywhere, expect, listens, main, program, read, sentence, show, tiny_tar,
+    SOURCE, Command, Failure, Skip, descendants, equal, everywhere, expect, listens, main, modes, program, read, sentence, show, tiny_tar,
     wait_for,
 )  # fmt: skip
 from tree import snapshot
@@ -211,6 +211,7 @@ def sweep(world, operation, fault="SIGKILL", *needles):
     finally:
         if hasattr(swept, "target"):
             swept.world.lxctl("uninstall", "it")
+            swept.end()
             shutil.rmtree(swept.target, ignore_errors=True)
 
 
@@ -248,14 +249,17 @@ def test_an_export_killed_at_any_system_call_leaves_a_whole_archive_or_none(fres
     sweep(fresh, Export)
 
 
+@modes("rootless")
 def test_a_move_killed_at_any_system_call_leaves_it_whole_in_one_place(fresh):
     sweep(fresh, Move)
 
 
+@modes("rootless")
 def test_a_move_to_another_disk_killed_at_any_system_call_leaves_it_whole_in_one_place(fresh):
     sweep(fresh, MoveElsewhere)
 
 
+@modes("rootless")
 def test_a_move_back_killed_at_any_system_call_leaves_it_whole_in_one_place(fresh):
     sweep(fresh, MoveBack)
 
@@ -315,6 +319,7 @@ def test_an_uninstall_on_a_disk_that_fails_at_any_call_leaves_all_or_nothing(fre
     sweep(fresh, Uninstall, "EIO")
 
 
+@modes("rootless")
 def test_a_move_to_a_disk_that_becomes_full_at_any_call_says_so_and_leaves_it_where_it_was(fresh):
     only_where_calls_can_fail()
     sweep(fresh, MoveElsewhere, "ENOSPC", "No space left")
