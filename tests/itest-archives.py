@@ -63,7 +63,6 @@ def test_names_that_no_file_system_takes_are_refused(fresh):
         nothing_stays(fresh, fresh.install(path, "bad"), "member")
 
 
-@everywhere
 def test_what_pax_headers_claim_is_believed_only_as_far_as_it_is_true(fresh):
     canary = os.path.join(fresh.dir, "data", "canary")
     os.mkdir(canary)

@@ -18,8 +18,8 @@ from lxss_test import (
 from tree import snapshot
 
 SWEEP = bool(os.environ.get("LXSS_TEST_SWEEP"))
-POINTS = {"lxssd": 24, "child": 12, "worker": 30}  # of each operation, where not all are wanted
-FEWER = {"lxssd": 12, "child": 0, "worker": 16}  # where it is not the process that dies
+POINTS = {"lxssd": 16, "child": 8, "worker": 20}  # of each operation, where not all are wanted
+FEWER = {"lxssd": 12, "child": 0, "worker": 12}  # where it is not the process that dies
 ROLES = {"SIGKILL": ("lxssd", "child", "worker"), "ENOSPC": ("lxssd", "worker"), "EDQUOT": ("worker",), "EIO": ("lxssd", "worker")}
 
 
@@ -274,17 +274,18 @@ def test_an_install_on_a_disk_that_becomes_full_at_any_call_says_so_and_leaves_n
     sweep(fresh, Install, "ENOSPC", "No space left")
 
 
-@everywhere
 def test_an_install_beyond_a_quota_says_so_and_leaves_nothing(fresh):
     only_where_calls_can_fail()
     sweep(fresh, Install, "EDQUOT", "quota")
 
 
+@modes("rootless")
 def test_a_clone_on_a_disk_that_becomes_full_at_any_call_says_so_and_leaves_nothing(fresh):
     only_where_calls_can_fail()
     sweep(fresh, Clone, "ENOSPC", "No space left")
 
 
+@modes("rootless")
 def test_an_export_to_a_disk_that_becomes_full_at_any_call_says_so_and_leaves_nothing(fresh):
     only_where_calls_can_fail()
     sweep(fresh, Export, "ENOSPC", "No space left")
@@ -300,11 +301,13 @@ def test_an_install_on_a_disk_that_fails_at_any_call_says_so_and_leaves_nothing(
     sweep(fresh, Install, "EIO")
 
 
+@modes("rootless")
 def test_a_clone_of_a_disk_that_fails_at_any_call_says_so_and_leaves_nothing(fresh):
     only_where_calls_can_fail()
     sweep(fresh, Clone, "EIO")
 
 
+@modes("rootless")
 def test_an_export_of_a_disk_that_fails_at_any_call_says_so_and_leaves_nothing(fresh):
     only_where_calls_can_fail()
     sweep(fresh, Export, "EIO")
