@@ -22,6 +22,7 @@ enum {
         INSTALL_KEYRING,
         INSTALL_SIGNATURE,
         INSTALL_LEGACY,
+        INSTALL_MAX_SIZE,
         INSTALL_DEFAULT,
         INSTALL_NO_OOBE,
         INSTALL_NO_SHORTCUT,
@@ -34,6 +35,7 @@ static const Option option_table[] = {
         { INSTALL_KEYRING, 0, "keyring", "FILE", false, "only if one of these keys has signed the archive" },
         { INSTALL_SIGNATURE, 0, "signature", "FILE|URL", false, "where the signature is (beside the archive)" },
         { INSTALL_LEGACY,  0, "legacy",  NULL,   false, "NAME is one of the catalogue's older section" },
+        { INSTALL_MAX_SIZE, 0, "max-size", "SIZE", false, "at most so much, unpacked (200 times the archive)" },
         { INSTALL_DEFAULT, 0, "default", NULL,   false, "make it the default distribution" },
         { INSTALL_NO_OOBE, 0, "no-oobe", NULL,   false, "never run its command for the first launch" },
         { INSTALL_NO_SHORTCUT, 0, "no-shortcut", NULL, false, "no entry in the desktop's menus" },
@@ -41,7 +43,8 @@ static const Option option_table[] = {
 };
 
 typedef struct Install {
-        const char *source, *name, *user, *sha256, *keyring, *signed_by;
+        const char *source, *name, *user, *sha256, *keyring, *signed_by, *max_size_text;
+        uint64_t max_size;  /* 0: not given */
         Signature signature;
         bool make_default, no_oobe, no_shortcut, legacy, is_uri;
         char *uri;          /* of a name in the catalogue, owned; NULL: source is what it is */
@@ -54,6 +57,38 @@ static void install_finish(Install *install) {
         free(install->uri);
         free(install->operation);
         free(install->distribution);
+}
+
+/* A number of bytes, KiB (K), MiB (M), GiB (G) or TiB (T). */
+static int parse_size(const char *text, uint64_t *ret) {
+        static const char units[] = "KMGT";
+        size_t digits = strspn(text, "0123456789");
+        const char *unit = text[digits] ? strchr(units, text[digits]) : NULL;
+        unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+        uint64_t n;
+
+        if (digits == 0 || digits > 19 || (text[digits] && (!unit || text[digits + 1])))
+                return -EINVAL;
+        n = strtoull(text, NULL, 10);
+        if (n == 0 || n > UINT64_MAX >> shift)
+                return -ERANGE;
+        *ret = n << shift;
+        return 0;
+}
+
+/* 0, or -EINVAL having said what is wrong. */
+static int check(Command *command, Install *install) {
+        if (install->name && !*install->name)
+                command->exit_code = command_usage(command, "A distribution's name cannot be empty.");
+        else if (install->max_size_text && parse_size(install->max_size_text, &install->max_size) < 0)
+                command->exit_code = command_usage(command, "\"%s\" is no size, such as 500M, 20G or a number of bytes.",
+                                                   install->max_size_text);
+        else if (!install->source)
+                command->exit_code = command_usage(command, "What is to be installed? Name an archive, for instance "
+                                                   "debian.tar.xz, or what the catalogue has (lxctl list --online).");
+        else
+                return 0;
+        return -EINVAL;
 }
 
 static int parse(Command *command, Install *install) {
@@ -76,6 +111,8 @@ static int parse(Command *command, Install *install) {
                         install->signed_by = command->parser.argument;
                 else if (id == INSTALL_LEGACY)
                         install->legacy = true;
+                else if (id == INSTALL_MAX_SIZE)
+                        install->max_size_text = command->parser.argument;
                 else if (id == INSTALL_DEFAULT)
                         install->make_default = true;
                 else if (id == INSTALL_NO_OOBE)
@@ -83,15 +120,7 @@ static int parse(Command *command, Install *install) {
                 else if (id == INSTALL_NO_SHORTCUT)
                         install->no_shortcut = true;
         }
-        if (install->name && !*install->name) {
-                command->exit_code = command_usage(command, "A distribution's name cannot be empty.");
-                return -EINVAL;
-        }
-        if (install->source)
-                return 0;
-        command->exit_code = command_usage(command, "What is to be installed? Name an archive, for instance debian.tar.xz, "
-                                           "or what the catalogue has (lxctl list --online).");
-        return -EINVAL;
+        return check(command, install);
 }
 
 /* Returns the descriptor, or negative errno having said why; -EBADF: it is a name of the catalogue. */
@@ -137,6 +166,8 @@ static void write_call(DbusWriter *w, const Install *install, int fd, const char
                 remote_put_option(w, "user", "s", install->user);
         if (install->sha256)
                 remote_put_option(w, "sha256", "s", install->sha256);
+        if (install->max_size > 0)
+                remote_put_option(w, "max-size", "t", install->max_size);
         if (install->make_default)
                 remote_put_option(w, "default", "b", true);
         if (install->legacy)

@@ -27,6 +27,7 @@ typedef struct OperationOptions {
         int keyring, signature;
         char **environment;
         int directory;
+        uint64_t max_size;
         bool make_default, detach, terminate, without_oobe, without_shortcut, legacy;
 } OperationOptions;
 
@@ -47,6 +48,7 @@ static const Option install_options[] = {
         { "user", "s", option_string, offsetof(OperationOptions, user) },
         { "sha256", "s", option_string, offsetof(OperationOptions, sha256) },
         { "environment", "as", option_transfer_variables, offsetof(OperationOptions, environment) },
+        { "max-size", "t", option_u64, offsetof(OperationOptions, max_size) },
         { "fallback-name", "s", option_string, offsetof(OperationOptions, fallback_name) },
         { "oobe", "b", option_not_bool, offsetof(OperationOptions, without_oobe) },
         { "shortcut", "b", option_not_bool, offsetof(OperationOptions, without_shortcut) },
@@ -190,6 +192,7 @@ static int install(sd_bus_message *m, Bus *bus, InstallRequest *request, const C
                       (r = apply_entry(request, &options, entry, reterr)) < 0))
                 return r;
         request->label = label = source_public_url(request->url ?: request->label);
+        request->max_size = options.max_size;
         request->user = options.user ?: default_user_name();
         request->user_given = options.user;
         request->fallback_name = options.fallback_name ?: request->fallback_name;

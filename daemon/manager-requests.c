@@ -150,6 +150,7 @@ int manager_install(Manager *manager, Client *client, const InstallRequest *requ
         operation->without_oobe = request->without_oobe;
         operation->without_shortcut = request->without_shortcut;
         operation->sha256 = g_strdup(request->sha256);
+        operation->max_size = request->max_size;
         operation->make_default = request->make_default;
         r = take_source(manager, operation, request, reterr);
         if (r < 0) {

@@ -72,6 +72,7 @@ typedef struct InstallRequest {
         const char *sha256; /* that source must have, in lower-case hexadecimal; NULL: any */
         const char *signature_url; /* of the signature, or NULL: signature, or beside the archive */
         int keyring, signature; /* whose signature is wanted, and that itself, duplicated; or negative */
+        uint64_t max_size;  /* bytes that the archive may unpack to; 0: what is sensible */
         int source;        /* an archive or a directory, duplicated; negative where one of the above says it */
         bool make_default, detached;
         bool without_oobe, without_shortcut; /* whatever the distribution itself asks for */

@@ -7,6 +7,7 @@
 
 #include "daemon/operation.h"
 
+#include <inttypes.h>
 #include <sys/socket.h>
 
 #include "daemon/log.h"
@@ -443,7 +444,8 @@ static int start_fetcher(Operation *operation) {
 }
 
 static int install(Operation *operation, sd_bus_error *reterr) {
-        const char *argv[9] = { "lxss-worker" };
+        g_autofree char *max_size = g_strdup_printf("%" PRIu64, operation->max_size);
+        const char *argv[11] = { "lxss-worker" };
         size_t n = 1;
         int r;
 
@@ -467,6 +469,10 @@ static int install(Operation *operation, sd_bus_error *reterr) {
         if (operation->sha256) {
                 argv[n++] = "--sha256";
                 argv[n++] = operation->sha256;
+        }
+        if (operation->max_size > 0) {
+                argv[n++] = "--max-size";
+                argv[n++] = max_size;
         }
         r = start_worker(operation, argv);
         /* Of the pipe only the worker may have this end, or its writer would not learn of the worker's. */

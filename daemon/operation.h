@@ -82,6 +82,7 @@ struct Operation {
         bool user_given;            /* … and somebody asked for it */
         bool without_oobe, without_shortcut; /* INSTALL: what the distribution itself asks for is not done */
         char *sha256;               /* INSTALL: of the archive, or NULL */
+        uint64_t max_size;          /* INSTALL: bytes that the archive may unpack to, or 0 */
         bool make_default, terminate;
 
         struct OperationWork *work;

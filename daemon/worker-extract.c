@@ -16,15 +16,9 @@
 #include <sys/stat.h>
 
 #include "daemon/worker-disk.h"
+#include "daemon/worker-limit.h"
 #include "daemon/worker-stream.h"
 #include "shared/text.h"
-
-/* Bounds for archives that were made to hurt. Real root file systems have less
- * than a million members and shrink tenfold at most; the ratio is looked at
- * only past a size that even a sparse file's zeros rarely reach. */
-#define MEMBERS_MAX UINT64_C(10000000)
-#define RATIO_MAX 200
-#define RATIO_FREE_BYTES (UINT64_C(4) << 30)
 
 typedef struct Extraction {
         WorkerStream *stream;
@@ -33,7 +27,7 @@ typedef struct Extraction {
         const IdMap *uids, *gids;
         WorkerProgress *progress;
         uint64_t source_size; /* 0: not known */
-        uint64_t n_members, n_bytes;
+        uint64_t max_size, n_members, n_bytes;
         WorkerReport *reterr;
 } Extraction;
 
@@ -253,11 +247,13 @@ static int prepare_member(Extraction *x, struct archive_entry *entry, char **ret
 
 static int note_progress(Extraction *x) {
         uint64_t consumed = worker_stream_consumed(x->stream);
+        const WorkerAmount amount = { .members = x->n_members, .bytes = x->n_bytes, .consumed = consumed };
+        char what[100];
 
-        if (x->n_members > MEMBERS_MAX ||
-            (x->n_bytes > RATIO_FREE_BYTES && consumed > 0 && x->n_bytes / RATIO_MAX > consumed))
+        if (worker_limit_check(x->max_size, &amount, what, sizeof(what)) < 0)
                 return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
-                                          "The archive unpacks to far more than any distribution has: refused.");
+                                          "The archive %s: refused. If it is to be trusted, install it with a larger "
+                                          "--max-size.", what);
         if (consumed > 0)
                 worker_progress_update_part(x->progress, consumed, x->source_size);
         return 0;
@@ -334,9 +330,10 @@ static int verify(Extraction *x, const char *wanted) {
                                   found, wanted);
 }
 
-int worker_extract(int source, const char *sha256, const IdMap *uids, const IdMap *gids, WorkerProgress *progress,
+int worker_extract(const ArchiveSource *source, const IdMap *uids, const IdMap *gids, WorkerProgress *progress,
                    WorkerReport *reterr) {
         _cleanup_(extraction_done) Extraction x = {
+                .max_size = source->max_size,
                 .uids = uids,
                 .gids = gids,
                 .progress = progress,
@@ -344,7 +341,7 @@ int worker_extract(int source, const char *sha256, const IdMap *uids, const IdMa
         };
         int r;
 
-        r = open_reader(&x, source, sha256);
+        r = open_reader(&x, source->fd, source->sha256);
         if (r < 0)
                 return r;
         r = worker_disk_new(&x.disk);
@@ -356,7 +353,7 @@ int worker_extract(int source, const char *sha256, const IdMap *uids, const IdMa
         if (r == 0)
                 r = drain(&x);
         if (r == 0)
-                r = verify(&x, sha256);
+                r = verify(&x, source->sha256);
         if (r < 0)
                 return r;
         r = worker_disk_finish(x.disk);

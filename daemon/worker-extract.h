@@ -4,10 +4,15 @@
 #include "daemon/worker-ids.h"
 #include "daemon/worker-report.h"
 
-/* Unpacks the tar or cpio archive that is read from `source` into the root directory
- * of this process: call it after worker_enter_root(), so that nothing in the
- * archive can name a place outside. sha256: what the source must be, in lower-case
- * hexadecimal; NULL: anything. Reports progress where the archive's size is known.
+typedef struct ArchiveSource {
+        int fd;
+        const char *sha256; /* what it must be, in lower-case hexadecimal; NULL: anything */
+        uint64_t max_size;  /* see worker_limit_check() */
+} ArchiveSource;
+
+/* Unpacks a tar or cpio archive into the root directory of this process: call it
+ * after worker_enter_root(), so that nothing in the archive can name a place
+ * outside. Reports progress where the archive's size is known.
  * Returns 0 or negative errno with the reason in *reterr. */
-int worker_extract(int source, const char *sha256, const IdMap *uids, const IdMap *gids, WorkerProgress *progress,
+int worker_extract(const ArchiveSource *source, const IdMap *uids, const IdMap *gids, WorkerProgress *progress,
                    WorkerReport *reterr);

@@ -32,7 +32,7 @@
 typedef struct Worker {
         const char *suite;    /* bootstrap */
         WorkerConfigure configure;
-        const char *sha256;   /* --sha256; NULL: anything will do */
+        ArchiveSource source; /* extract */
         ArchiveFormat format; /* export */
         IdMap uids, gids;
         WorkerProgress progress;
@@ -108,7 +108,7 @@ static int run_extract(Worker *worker) {
         if (r == 0)
                 r = worker_enter_root(ROOT, worker->reterr);
         if (r == 0)
-                r = worker_extract(SOURCE_FD, worker->sha256, &worker->uids, &worker->gids, &worker->progress, worker->reterr);
+                r = worker_extract(&worker->source, &worker->uids, &worker->gids, &worker->progress, worker->reterr);
         return r < 0 ? r : finish(worker);
 }
 
@@ -177,7 +177,7 @@ static int run_export(Worker *worker) {
 
 static const struct {
         const char *name;
-        bool takes_suite, takes_format, takes_user, takes_sha256;
+        bool takes_suite, takes_format, takes_user, takes_source;
         int (*run)(Worker *worker);
 } verbs[] = {
         { "extract", false, false, true, true, run_extract },
@@ -201,7 +201,20 @@ static char **take_configuration(WorkerConfigure *ret, char **argv) {
         return argv;
 }
 
-/* VERB [SUITE | FORMAT] [configuration] [--sha256 DIGITS]. Only lxssd writes this line, so there is no getopt here. */
+/* [--sha256 DIGITS] [--max-size BYTES]; returns what is left. */
+static char **take_source(ArchiveSource *ret, char **argv) {
+        if (argv[0] && streq(argv[0], "--sha256") && argv[1]) {
+                ret->sha256 = argv[1];
+                argv += 2;
+        }
+        if (argv[0] && streq(argv[0], "--max-size") && argv[1]) {
+                ret->max_size = strtoull(argv[1], NULL, 10);
+                argv += 2;
+        }
+        return argv;
+}
+
+/* VERB [SUITE | FORMAT] [configuration] [source]. Only lxssd writes this line, so there is no getopt here. */
 static int run(Worker *worker, char **argv) {
         const char *name = argv[0] ? *argv++ : "";
 
@@ -215,22 +228,22 @@ static int run(Worker *worker, char **argv) {
                         worker->format = archive_format_from_string(*argv++);
                 if (verbs[i].takes_user)
                         argv = take_configuration(&worker->configure, argv);
-                if (verbs[i].takes_sha256 && argv[0] && streq(argv[0], "--sha256") && argv[1]) {
-                        worker->sha256 = argv[1];
-                        argv += 2;
-                }
+                if (verbs[i].takes_source)
+                        argv = take_source(&worker->source, argv);
                 if (*argv || (verbs[i].takes_suite && !worker->suite) || (verbs[i].takes_format && worker->format < 0))
                         break;
                 return verbs[i].run(worker);
         }
         return worker_report_fail(worker->reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                  "lxss-worker is started by lxssd: extract [--user NAME] [--without-oobe] [--sha256 DIGITS], "
+                                  "lxss-worker is started by lxssd: extract [--user NAME] [--without-oobe] [--sha256 DIGITS] "
+                                  "[--max-size BYTES], "
                                   "bootstrap SUITE [--user NAME], clone, export FORMAT, or remove.");
 }
 
 int main(int argc, char **argv) {
         WorkerReport report = { .kind = WORKER_REPORT_DONE };
-        Worker worker = { .progress = { .fd = REPORT_FD }, .configure = { .directory = -EBADF }, .reterr = &report };
+        Worker worker = { .progress = { .fd = REPORT_FD }, .configure = { .directory = -EBADF },
+                          .source = { .fd = SOURCE_FD }, .reterr = &report };
         int r;
 
         (void)prctl(PR_SET_NAME, "lxss-worker"); /* executed by descriptor, it has none that says anything */

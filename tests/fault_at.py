@@ -16,8 +16,9 @@ want room on a disk; the call fails with that error. EIO: those that use a disk.
 lxssd's only those count that concern what is below the data directory, LXSS_TEST_DISK.
 NUMBER 0: nothing goes wrong.
 
-To FILE goes {"calls": {role: how many were counted}, "hit": role or null}, once
-everything that was traced has ended.
+To FILE goes {"calls": {role: how many were counted}, "hit": role or null, "order": [[role,
+name], …] of the calls that write to disk or rename}, once everything that was traced has
+ended.
 
 This is ptrace(2) from the first process on, and not strace(1), for three reasons: who
 is meant can only be told by what a process has become, since a worker is forked twice
@@ -62,6 +63,7 @@ USE = {
     84: "rmdir", 87: "unlink", 263: "unlinkat", 90: "chmod", 268: "fchmodat", 92: "chown", 94: "lchown", 260: "fchownat",
     280: "utimensat", 262: "newfstatat",
 }  # fmt: skip
+ORDERED = {74: "fsync", 75: "fdatasync", 306: "syncfs", 82: "rename", 316: "renameat2"}
 DISK = os.environ.get("LXSS_TEST_DISK", "/") + "/"
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -150,6 +152,7 @@ class Tracer:
         self.role, self.fault, self.number = role, fault, number
         self.calls = {"lxssd": 0, "child": 0, "worker": 0}
         self.hit = self.failing = None  # role, pid
+        self.order = []
         self.roles = {}  # pid → role
         self.early = set()  # children that stopped before their parents' events came
 
@@ -167,6 +170,8 @@ class Tracer:
     def at_system_call(self, pid):
         role = self.roles[pid]
         what, number, arguments = system_call(pid)
+        if what == ENTRY and number in ORDERED:
+            self.order.append((role, ORDERED[number]))
         if pid == self.failing and what == EXIT:
             ptrace(POKEUSER, pid, RAX, 2**64 - getattr(errno, self.fault))
             self.failing = None
@@ -239,7 +244,7 @@ def main():
     tracer = Tracer(role, fault, int(number))
     tracer.run(words)
     with open(file + ".part", "w") as stream:
-        json.dump({"calls": tracer.calls, "hit": tracer.hit}, stream)
+        json.dump({"calls": tracer.calls, "hit": tracer.hit, "order": tracer.order}, stream)
     os.rename(file + ".part", file)
 
 

@@ -12,14 +12,14 @@ import shutil
 import tempfile
 
 from lxss_test import (
-    SOURCE, Command, Failure, Skip, descendants, equal, everywhere, expect, listens, main, modes, program, read, sentence, show, tiny_tar,
+    SOURCE, Command, Failure, Skip, descendants, equal, everywhere, expect, listens, main, modes, program, read, run, sentence, show, tiny_tar,
     wait_for,
 )  # fmt: skip
 from tree import snapshot
 
 SWEEP = bool(os.environ.get("LXSS_TEST_SWEEP"))
-POINTS = {"lxssd": 24, "child": 12, "worker": 30}  # of each operation, where not all are wanted
-FEWER = {"lxssd": 12, "child": 0, "worker": 16}  # where it is not the process that dies
+POINTS = {"lxssd": 16, "child": 8, "worker": 20}  # of each operation, where not all are wanted
+FEWER = {"lxssd": 12, "child": 0, "worker": 12}  # where it is not the process that dies
 ROLES = {"SIGKILL": ("lxssd", "child", "worker"), "ENOSPC": ("lxssd", "worker"), "EDQUOT": ("worker",), "EIO": ("lxssd", "worker")}
 
 
@@ -278,17 +278,18 @@ def test_an_install_on_a_disk_that_becomes_full_at_any_call_says_so_and_leaves_n
     sweep(fresh, Install, "ENOSPC", "No space left")
 
 
-@everywhere
 def test_an_install_beyond_a_quota_says_so_and_leaves_nothing(fresh):
     only_where_calls_can_fail()
     sweep(fresh, Install, "EDQUOT", "quota")
 
 
+@modes("rootless")
 def test_a_clone_on_a_disk_that_becomes_full_at_any_call_says_so_and_leaves_nothing(fresh):
     only_where_calls_can_fail()
     sweep(fresh, Clone, "ENOSPC", "No space left")
 
 
+@modes("rootless")
 def test_an_export_to_a_disk_that_becomes_full_at_any_call_says_so_and_leaves_nothing(fresh):
     only_where_calls_can_fail()
     sweep(fresh, Export, "ENOSPC", "No space left")
@@ -304,11 +305,13 @@ def test_an_install_on_a_disk_that_fails_at_any_call_says_so_and_leaves_nothing(
     sweep(fresh, Install, "EIO")
 
 
+@modes("rootless")
 def test_a_clone_of_a_disk_that_fails_at_any_call_says_so_and_leaves_nothing(fresh):
     only_where_calls_can_fail()
     sweep(fresh, Clone, "EIO")
 
 
+@modes("rootless")
 def test_an_export_of_a_disk_that_fails_at_any_call_says_so_and_leaves_nothing(fresh):
     only_where_calls_can_fail()
     sweep(fresh, Export, "EIO")
@@ -323,6 +326,76 @@ def test_an_uninstall_on_a_disk_that_fails_at_any_call_leaves_all_or_nothing(fre
 def test_a_move_to_a_disk_that_becomes_full_at_any_call_says_so_and_leaves_it_where_it_was(fresh):
     only_where_calls_can_fail()
     sweep(fresh, MoveElsewhere, "ENOSPC", "No space left")
+
+
+def order_of(swept, operation):
+    operation.prepare(swept)
+    swept.end()
+    result, report = swept.traced("none", "SIGKILL", 0, operation.words(swept))
+    result.good()
+    return [f"{role} {call}" for role, call in report["order"]]
+
+
+@everywhere
+def test_a_power_cut_finds_it_whole_or_not_at_all(fresh):
+    """What is in the files is on disk before the name is, and the name before anybody is told."""
+    only_where_calls_can_fail()
+    swept = Swept(fresh)
+    for operation in (Install, Clone):
+        order = order_of(swept, operation)
+        name = order.index("lxssd renameat2")
+        expect("worker syncfs" in order[:name], f"{operation.__name__}: the files are not synced before the rename: {order}")
+        written = len(order[:name]) - 1 - order[:name][::-1].index("worker syncfs")
+        between = order[written + 1 : name]
+        equal(between[:2], ["lxssd fsync", "lxssd rename"], f"{operation.__name__}: how distribution.conf is written")
+        equal(between[2:][-1:], ["lxssd fsync"], f"{operation.__name__}: what comes between distribution.conf and the rename")
+        equal(order[name + 1 :], ["lxssd fsync", "lxssd fsync"], f"{operation.__name__}: what follows the rename, for both directories")
+    order = order_of(swept, Uninstall)
+    equal(order[:3], ["lxssd renameat2", "lxssd fsync", "lxssd fsync"], "how an uninstall begins")
+
+
+@modes("root")
+def test_on_a_small_disk_that_is_really_full_the_others_work_and_room_can_be_made(fresh):
+    image = os.path.join(fresh.work, "disk")
+    with open(image, "wb") as file:
+        file.truncate(24 << 20)
+    os.makedirs(fresh.data, mode=0o700, exist_ok=True)
+    for words in (["mkfs.ext4", "-q", "-m", "0", image], ["mount", "-o", "loop", image, fresh.data]):
+        if not shutil.which(words[0]) or run(*words).code != 0:
+            raise Skip(f"{words[0]} does not work here")
+    try:
+        os.chmod(fresh.data, 0o700)
+        source = os.path.join(fresh.work, "source.tar")
+        tiny_tar(source)
+        fresh.install(source, "one").good()
+        big = os.path.join(fresh.work, "big.tar")
+        tiny_tar(big, change=lambda add, without: add("big", bytes(range(256)) * (30 << 12)))
+        for words in (["install", big, "--name", "two"], ["export", "one", os.path.join(fresh.data, "it.tar")]):
+            with open(os.path.join(fresh.data, "filler"), "wb") as filler:
+                if words[0] == "export":
+                    fill(filler)
+            sentence(fresh.lxctl(*words), "No space left", code=125)
+            wait_for("nothing is staged", lambda: not fresh.staged())
+            equal(fresh.installed(), ["one"], "what is installed")
+            expect("it.tar" not in os.listdir(fresh.data), "a part of the archive was left")
+            equal(fresh.lxctl("launch", "-d", "one", "--", "cat", "/etc/marker").good().text, "tiny")
+        fresh.lxctl("uninstall", "one").good()
+        equal(fresh.installed(), [], "what is installed")
+        wait_for("nothing is staged", lambda: not fresh.staged())
+        fresh.lxctl("shutdown").good()
+        wait_for("lxssd is gone", lambda: not descendants())
+    finally:
+        run("umount", fresh.data)
+
+
+def fill(file):
+    """Until the disk takes not one byte more."""
+    for size in (1 << 20, 1 << 12, 1):
+        try:
+            while True:
+                os.write(file.fileno(), b"x" * size)
+        except OSError:
+            pass
 
 
 if __name__ == "__main__":

@@ -66,6 +66,7 @@ def test_ten_thousand_levels_go(fresh):
     gone(fresh)
 
 
+@modes("rootless")
 def test_very_many_files_go(fresh):
     install(fresh)
     top = own_folder(fresh)

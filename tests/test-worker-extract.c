@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "daemon/worker-extract.h"
+#include "daemon/worker-limit.h"
 #include "daemon/worker-remove.h"
 #include "daemon/worker-root.h"
 
@@ -35,6 +36,7 @@ static int base_fd = -EBADF;
 static Outcome *outcome; /* shared with the child that extracts */
 static bool possible = true;
 static const char *wanted_sha256; /* NULL: none */
+static uint64_t max_size;         /* 0: none */
 
 static void set_up(void) {
         strcpy(base, "/tmp/test-worker-extract.XXXXXX");
@@ -109,6 +111,7 @@ static int enter_user_namespace(void) {
 
 /* In the child, which must not return into the test's machinery. */
 static void extract_and_exit(int source) {
+        const ArchiveSource archive = { .fd = source, .sha256 = wanted_sha256, .max_size = max_size };
         WorkerProgress progress = { .fd = -EBADF };
         IdMap uids, gids;
         char root[sizeof(base) + 16];
@@ -117,7 +120,7 @@ static void extract_and_exit(int source) {
         if (enter_user_namespace() < 0 || id_map_read("/proc/self/uid_map", &uids) < 0 ||
             id_map_read("/proc/self/gid_map", &gids) < 0 || worker_enter_root(root, &outcome->report) < 0)
                 _exit(77);
-        outcome->result = worker_extract(source, wanted_sha256, &uids, &gids, &progress, &outcome->report);
+        outcome->result = worker_extract(&archive, &uids, &gids, &progress, &outcome->report);
         _exit(0);
 }
 
@@ -470,6 +473,52 @@ START_TEST(a_directory_as_source_is_an_error_of_reading) {
 }
 END_TEST
 
+START_TEST(more_than_may_be_unpacked_is_refused) {
+        static const Member members[] = {
+                { .path = "a", .mode = S_IFREG | 0644, .data = "12345678" },
+                { .path = "b", .mode = S_IFREG | 0644, .data = "12345678" },
+        };
+
+        max_size = 16;
+        extract_members(members, ELEMENTSOF(members));
+        assert_extracted();
+        max_size = 15;
+        extract_members(members, ELEMENTSOF(members));
+        assert_failed(LXSS_ERROR_ARCHIVE_DAMAGED, "unpacks to more than 15 bytes");
+        assert_failed(LXSS_ERROR_ARCHIVE_DAMAGED, "--max-size");
+        max_size = 0;
+}
+END_TEST
+
+START_TEST(without_a_limit_only_what_no_honest_archive_has_is_refused) {
+        static const uint64_t g = UINT64_C(1) << 30;
+        static const struct {
+                uint64_t max_size;
+                WorkerAmount amount;
+                const char *refused;
+        } cases[] = {
+                { 0, { 1000000, 60 * g, 6 * g }, NULL },
+                { 0, { 1, 4 * g, 1 }, NULL },
+                { 0, { 1, 4 * g + 1, g }, NULL },
+                { 0, { 1, 4 * g + 1, 1000000 }, "200 times" },
+                { 0, { 1, 400 * g, g }, "200 times" },
+                { 0, { 10000001, 0, g }, "10000000 members" },
+                { 500 * g, { 1, 400 * g, g }, NULL },
+                { 500 * g, { 20000000, 0, g }, NULL },
+                { 1024, { 10000001, 0, g }, "10000000 members" },
+                { g, { 1, g + 1, g }, "1073741824 bytes" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                char text[100] = "";
+                int r = worker_limit_check(cases[i].max_size, &cases[i].amount, text, sizeof(text));
+
+                ck_assert_msg(r == (cases[i].refused ? -EFBIG : 0), "case %zu", i);
+                ck_assert_msg(!cases[i].refused || strstr(text, cases[i].refused), "%s", text);
+        }
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("worker-extract");
         TCase *tcase = tcase_create("archives");
@@ -497,6 +546,8 @@ int main(void) {
         tcase_add_test(tcase, what_is_no_archive_is_said_to_be_none);
         tcase_add_test(tcase, an_archive_cut_anywhere_is_damaged_unless_no_data_is_missing);
         tcase_add_test(tcase, a_directory_as_source_is_an_error_of_reading);
+        tcase_add_test(tcase, more_than_may_be_unpacked_is_refused);
+        tcase_add_test(tcase, without_a_limit_only_what_no_honest_archive_has_is_refused);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);
