@@ -30,12 +30,16 @@ static const Option option_table[] = {
 
 typedef struct Install {
         const char *source, *name, *user, *sha256;
+        const char *format; /* of an image; NULL: the source is none */
+        const char *image;  /* its name, may be empty */
+        char *path;         /* of the source, where it is not the source itself; owned */
         bool make_default;
         char *operation;    /* object path, owned */
         char *distribution; /* its name, owned; NULL: not known */
 } Install;
 
 static void install_finish(Install *install) {
+        free(install->path);
         free(install->operation);
         free(install->distribution);
 }
@@ -78,6 +82,18 @@ static int open_path(const char *path) {
         return steal_fd(&fd);
 }
 
+static int open_image(Install *install, const char *format) {
+        install->format = format;
+        install->path = source_split_image(install->source, &install->image);
+        if (!install->path)
+                return -ENOMEM;
+        if (!*install->path) {
+                say("Which one? Name it, for instance %s:PATH", format);
+                return -EINVAL;
+        }
+        return open_path(install->path);
+}
+
 static int open_stdin(Command *command, const Install *install) {
         if (!install->name) {
                 say("An archive on the standard input has no name. Say how to call it: --name NAME");
@@ -108,14 +124,22 @@ static void write_call(DbusWriter *w, const Install *install, int fd, const char
                 remote_put_option(w, "sha256", "s", install->sha256);
         if (install->make_default)
                 remote_put_option(w, "default", "b", true);
+        if (install->format)
+                remote_put_option(w, "format", "s", install->format);
+        if (!str_empty(install->image))
+                remote_put_option(w, "image", "s", install->image);
         dbus_close_array(w, options);
 }
 
 /* "." is called what it is called from above. */
-static char *derive_name(const char *path) {
+static char *derive_name(const Install *install) {
+        const char *path = install->path ? install->path : install->source;
         _cleanup_free_ char *whole = NULL;
         struct stat st;
 
+        /* A layout's images have tags alone. */
+        if (!str_empty(install->image) && streq(install->format, "docker-archive"))
+                return source_image_name(install->image);
         if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
                 whole = realpath(path, NULL);
         return source_default_name(whole ? whole : path);
@@ -128,7 +152,7 @@ static int begin(Connection *connection, Install *install, int fd, Failure *rete
         int r;
 
         if (!name && fd >= 0) {
-                name = derived = derive_name(install->source);
+                name = derived = derive_name(install);
                 if (!derived)
                         return -ENOMEM;
         }
@@ -219,6 +243,12 @@ static int run_install(Command *command) {
         case SOURCE_PATH:
                 fd = open_path(install.source);
                 break;
+        case SOURCE_LAYOUT:
+                fd = open_image(&install, "oci");
+                break;
+        case SOURCE_DOCKER_ARCHIVE:
+                fd = open_image(&install, "docker-archive");
+                break;
         case SOURCE_STDIN:
                 fd = open_stdin(command, &install);
                 break;
@@ -236,7 +266,9 @@ const Verb verb_install = {
         .details =
                 "SOURCE is an archive of a root file system (tar or cpio, however it is compressed,\n"
                 "or a .wsl file), - for one on the standard input, a directory, or bootstrap:SUITE,\n"
-                "which makes a Debian from your own package sources, for instance bootstrap:bookworm.",
+                "which makes a Debian from your own package sources, for instance bootstrap:bookworm.\n"
+                "An image comes from a registry with docker://[HOST/]NAME[:TAG], from an OCI image\n"
+                "layout with oci:DIRECTORY[:TAG], from what docker save wrote with docker-archive:FILE.",
         .options = option_table,
         .run = run_install,
 };

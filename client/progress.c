@@ -28,6 +28,7 @@ static const char *describe(const char *stage) {
                 { "queued",        "Waiting for another operation" },
                 { "preparing",     "Preparing" },
                 { "bootstrapping", "Bootstrapping" },
+                { "pulling",       "Fetching" },
                 { "extracting",    "Extracting" },
                 { "configuring",   "Configuring" },
                 { "committing",    "Writing to disk" },

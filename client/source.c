@@ -8,6 +8,10 @@
 
 #include "shared/util.h"
 
+static bool has_scheme(const char *source, const char *scheme) {
+        return strncmp(source, scheme, strlen(scheme)) == 0;
+}
+
 SourceKind source_classify(const char *source) {
         const char *c = source;
 
@@ -18,7 +22,25 @@ SourceKind source_classify(const char *source) {
                 return SOURCE_PATH;
         while (isalnum((unsigned char)*c) || (*c && strchr("+-.", *c)))
                 c++;
-        return *c == ':' ? SOURCE_URI : SOURCE_PATH;
+        if (*c != ':')
+                return SOURCE_PATH;
+        return has_scheme(source, "oci:")            ? SOURCE_LAYOUT :
+               has_scheme(source, "docker-archive:") ? SOURCE_DOCKER_ARCHIVE :
+                                                       SOURCE_URI;
+}
+
+char *source_split_image(const char *source, const char **ret_image) {
+        const char *path = strchr(source, ':') + 1;
+        size_t n = strcspn(path, ":");
+
+        *ret_image = path[n] ? path + n + 1 : "";
+        return strndup(path, n);
+}
+
+char *source_image_name(const char *image) {
+        const char *slash = strrchr(image, '/'), *last = slash ? slash + 1 : image;
+
+        return strndup(last, strcspn(last, ":@"));
 }
 
 static bool strip(char *name, const char *ending) {

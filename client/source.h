@@ -6,10 +6,21 @@
 typedef enum SourceKind {
         SOURCE_PATH,
         SOURCE_STDIN, /* - */
+        SOURCE_LAYOUT,         /* oci:DIRECTORY[:TAG] */
+        SOURCE_DOCKER_ARCHIVE, /* docker-archive:FILE[:NAME[:TAG]] */
         SOURCE_URI,   /* scheme:…, lxssd knows which it can */
 } SourceKind;
 
 SourceKind source_classify(const char *source);
+
+/* Both parts of what follows the scheme of a SOURCE_LAYOUT or SOURCE_DOCKER_ARCHIVE:
+ * up to the first colon a path, and after it the name of an image, which may be
+ * empty. The path is the caller's, NULL on out of memory; *ret_image is borrowed from source. */
+char *source_split_image(const char *source, const char **ret_image);
+
+/* A distribution's name from that of an image: its last part, without its tag.
+ * Owned by the caller; NULL on out of memory. */
+char *source_image_name(const char *image);
 
 /* A distribution's name from an archive's: without directories and the endings
  * of archives. Owned by the caller; NULL on out of memory. May be empty or not a

@@ -12,6 +12,10 @@
 #include "daemon/text.h"
 #include "shared/util.h"
 
+#define BOOTSTRAP_SCHEME "bootstrap:"
+#define REGISTRY_SCHEME "docker://"
+#define IMAGE_NAME_MAX 512
+
 /* Nobody is the default user of root's distributions, since nobody inside is root outside. */
 static const char *default_user_name(void) {
         const struct passwd *pw = geteuid() == 0 ? NULL : getpwuid(geteuid());
@@ -20,7 +24,7 @@ static const char *default_user_name(void) {
 }
 
 typedef struct OperationOptions {
-        char *user, *format, *sha256;
+        char *user, *format, *sha256, *image;
         bool make_default, detach, terminate;
 } OperationOptions;
 
@@ -28,11 +32,14 @@ static void operation_options_clear(OperationOptions *options) {
         free(options->user);
         free(options->format);
         free(options->sha256);
+        free(options->image);
 }
 
 static const Option install_options[] = {
         { "user", "s", option_string, offsetof(OperationOptions, user) },
         { "sha256", "s", option_string, offsetof(OperationOptions, sha256) },
+        { "format", "s", option_string, offsetof(OperationOptions, format) },
+        { "image", "s", option_string, offsetof(OperationOptions, image) },
         { "default", "b", option_bool, offsetof(OperationOptions, make_default) },
         { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
 };
@@ -55,11 +62,14 @@ static int reply_operation(sd_bus_message *m, const Operation *operation) {
 }
 
 /* Makes the digits lower-case. */
-static int check_sha256(char *digits, bool has_archive, sd_bus_error *reterr) {
+static int check_sha256(char *digits, const InstallRequest *request, sd_bus_error *reterr) {
         g_autofree char *safe = NULL;
         size_t n = strspn(digits, "0123456789abcdefABCDEF");
 
-        if (!has_archive)
+        if (request->transport)
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "An image is verified by the digests in it. To get a certain one, name it by its own: NAME@sha256:DIGITS.");
+        if (request->suite)
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
                                  "There is no archive whose SHA-256 could be compared: packages are verified by their own signatures.");
         for (char *c = digits; *c; c++)
@@ -68,6 +78,38 @@ static int check_sha256(char *digits, bool has_archive, sd_bus_error *reterr) {
                 return 0;
         safe = text_printable(digits, 80);
         return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "\"%s\" is no SHA-256, which has 64 hexadecimal digits.", safe);
+}
+
+/* What skopeo takes as a name, and nothing that would look like something else. */
+static int check_image(const char *image, sd_bus_error *reterr) {
+        g_autofree char *safe = NULL;
+        size_t n = strspn(image, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+@/:[]");
+
+        if (!image[n] && n <= IMAGE_NAME_MAX)
+                return 0;
+        safe = text_printable(image, 200);
+        return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                         "\"%s\" is no name of an image, which looks like registry.example.org/debian:bookworm.", safe);
+}
+
+/* The formats of a source that is not simply an archive or a directory. */
+static int take_format(const OperationOptions *options, InstallRequest *request, sd_bus_error *reterr) {
+        static const char *const formats[] = { "oci", "docker-archive" };
+        g_autofree char *safe = NULL;
+
+        if (!options->format && !options->image)
+                return 0;
+        for (size_t i = 0; options->format && i < ELEMENTSOF(formats); i++)
+                if (streq(formats[i], options->format))
+                        request->transport = formats[i];
+        if (request->source < 0 || !request->transport) {
+                safe = text_printable(options->format ?: "", 40);
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "\"%s\" is no format of a source. There are oci and docker-archive.", safe);
+        }
+        request->image = options->image ?: "";
+        request->label = request->transport;
+        return check_image(request->image, reterr);
 }
 
 /* The rest of the message: options, then the call. */
@@ -80,11 +122,10 @@ static int install(sd_bus_message *m, Bus *bus, InstallRequest *request, sd_bus_
         r = options_read(m, install_options, ELEMENTSOF(install_options), &options, reterr);
         if (r < 0)
                 return r;
-        r = bus_find_peer(bus, m, &peer, reterr);
-        if (r < 0)
+        if ((r = take_format(&options, request, reterr)) < 0 || (r = bus_find_peer(bus, m, &peer, reterr)) < 0)
                 return r;
         if (options.sha256) {
-                r = check_sha256(options.sha256, !request->suite, reterr);
+                r = check_sha256(options.sha256, request, reterr);
                 if (r < 0)
                         return r;
         }
@@ -104,25 +145,48 @@ int bus_method_install(sd_bus_message *m, void *userdata, sd_bus_error *reterr) 
         return r < 0 ? r : install(m, userdata, &request, reterr);
 }
 
+/* The last part of an image's name, without tag and digest. */
+static char *image_default_name(const char *image) {
+        const char *slash = strrchr(image, '/'), *last = slash ? slash + 1 : image;
+
+        return g_strndup(last, strcspn(last, ":@"));
+}
+
+static int take_uri(const char *uri, InstallRequest *request, char **ret_name, sd_bus_error *reterr) {
+        g_autofree char *safe = NULL;
+
+        if (g_str_has_prefix(uri, BOOTSTRAP_SCHEME)) {
+                request->suite = uri + strlen(BOOTSTRAP_SCHEME);
+                *ret_name = g_strdup(request->suite);
+                return 0;
+        }
+        if (g_str_has_prefix(uri, REGISTRY_SCHEME)) {
+                request->transport = "docker";
+                request->image = uri + strlen(REGISTRY_SCHEME);
+                *ret_name = image_default_name(request->image);
+                return check_image(request->image, reterr);
+        }
+        safe = text_printable(uri, 200);
+        return error_set(reterr, LXSS_ERROR_UNSUPPORTED_SOURCE,
+                         "\"%s\" is no source that lxssd knows. It takes archives, images of registries "
+                         "(docker://HOST/NAME:TAG), and bootstrap:SUITE, for instance bootstrap:bookworm.",
+                         safe);
+}
+
 int bus_method_install_from(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         InstallRequest request = { .source = -EBADF };
-        g_autofree char *safe = NULL;
+        g_autofree char *name = NULL;
         const char *uri;
         int r;
 
         r = sd_bus_message_read(m, "ss", &uri, &request.name);
+        if (r >= 0)
+                r = take_uri(uri, &request, &name, reterr);
         if (r < 0)
                 return r;
-        safe = text_printable(uri, 200);
-        if (!g_str_has_prefix(uri, "bootstrap:"))
-                return error_set(reterr, LXSS_ERROR_UNSUPPORTED_SOURCE,
-                                 "\"%s\" is no source that lxssd knows. It takes archives, and bootstrap:SUITE, for "
-                                 "instance bootstrap:bookworm.",
-                                 safe);
-        request.suite = uri + strlen("bootstrap:");
         request.label = uri;
         if (str_empty(request.name))
-                request.name = request.suite;
+                request.name = name;
         return install(m, userdata, &request, reterr);
 }
 

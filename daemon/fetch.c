@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "daemon/fetch-directory.h"
+#include "daemon/fetch-image.h"
 #include "daemon/fetch.h"
 #include "daemon/parent-death.h"
 #include "daemon/worker-report.h"
@@ -26,12 +27,19 @@ static int run_directory(const char *const *words, WorkerProgress *progress, Wor
         return fetch_directory(FETCH_DIRECTORY_FD, &owners, FETCH_ARCHIVE_FD, progress, reterr);
 }
 
+/* image TRANSPORT REFERENCE: see fetch-image.h. Nothing goes into the pipe. */
+static int run_image(const char *const *words, WorkerProgress *progress, WorkerReport *reterr) {
+        (void)worker_report_text(progress->fd, WORKER_REPORT_STAGE, "pulling");
+        return fetch_image(words[0], words[1], FETCH_DIRECTORY_FD, FETCH_STAGING_FD, reterr);
+}
+
 static const struct {
         const char *name;
         int n_words;
         int (*run)(const char *const *words, WorkerProgress *progress, WorkerReport *reterr);
 } verbs[] = {
         { "directory", 2, run_directory },
+        { "image", 2, run_image },
 };
 
 static int run(int argc, const char *const *argv, WorkerReport *reterr) {
@@ -41,7 +49,7 @@ static int run(int argc, const char *const *argv, WorkerReport *reterr) {
                 if (streq(argv[1], verbs[i].name) && argc == 2 + verbs[i].n_words)
                         return verbs[i].run(argv + 2, &progress, reterr);
         return worker_report_fail(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                  "lxss-fetch is started by lxssd: directory UID-MAP GID-MAP.");
+                                  "lxss-fetch is started by lxssd: directory UID-MAP GID-MAP, or image TRANSPORT REFERENCE.");
 }
 
 /* Then it is not for us to say what the trouble is. */

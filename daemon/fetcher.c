@@ -63,7 +63,7 @@ bool fetcher_drain(Fetcher *fetcher) {
         return fetcher->child == 0 && WIFSIGNALED(fetcher->status);
 }
 
-static int start(sd_event *event, Fetcher *fetcher, const char *const *argv, int archive, int directory) {
+static int start(sd_event *event, Fetcher *fetcher, const char *const *argv, int archive, FetcherFds fds) {
         _cleanup_close_ int theirs = -EBADF;
         int pair[2], r;
 
@@ -76,10 +76,11 @@ static int start(sd_event *event, Fetcher *fetcher, const char *const *argv, int
         r = sd_event_add_io(event, &fetcher->report_source, fetcher->report, EPOLLIN, on_report, fetcher);
         if (r < 0)
                 return r;
-        return spawn_program("lxss-fetch", argv, (int[]){ theirs, archive, directory }, 3, &fetcher->child);
+        return spawn_program("lxss-fetch", argv, (int[]){ theirs, archive, fds.directory, fds.staging }, 4,
+                             &fetcher->child);
 }
 
-int fetcher_start(sd_event *event, const char *const *argv, int directory, const FetcherEvents *events, void *userdata,
+int fetcher_start(sd_event *event, const char *const *argv, FetcherFds fds, const FetcherEvents *events, void *userdata,
                   int *ret_archive, Fetcher **ret) {
         _cleanup_close_ int archive = -EBADF, theirs = -EBADF;
         Fetcher *fetcher;
@@ -91,7 +92,7 @@ int fetcher_start(sd_event *event, const char *const *argv, int directory, const
         theirs = pair[1];
         fetcher = g_new(Fetcher, 1);
         *fetcher = (Fetcher){ .report = -EBADF, .events = events, .userdata = userdata };
-        r = start(event, fetcher, argv, theirs, directory);
+        r = start(event, fetcher, argv, theirs, fds);
         if (r < 0) {
                 fetcher_free(fetcher);
                 return r;

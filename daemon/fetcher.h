@@ -15,9 +15,14 @@ typedef struct FetcherEvents {
         void (*over)(void *userdata);
 } FetcherEvents;
 
-/* argv[0] is "lxss-fetch"; directory: see fetch.h, or negative. *ret_archive is
- * the end of the pipe to read, the caller's. Returns 0 or negative errno. */
-int fetcher_start(sd_event *event, const char *const *argv, int directory, const FetcherEvents *events, void *userdata,
+/* Of fetch.h, borrowed; negative: none. */
+typedef struct FetcherFds {
+        int directory, staging;
+} FetcherFds;
+
+/* argv[0] is "lxss-fetch". *ret_archive is the end of the pipe to read, the
+ * caller's. Returns 0 or negative errno. */
+int fetcher_start(sd_event *event, const char *const *argv, FetcherFds fds, const FetcherEvents *events, void *userdata,
                   int *ret_archive, Fetcher **ret);
 
 /* Reports at once what it has said so far. Returns whether a signal has ended it. */

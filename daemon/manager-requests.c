@@ -45,6 +45,15 @@ static int check_directory(Manager *manager, int directory, const InstallRequest
         return 0;
 }
 
+/* skopeo opens it again, by its number: a pipe would be empty then. */
+static int check_image_source(const char *transport, const struct stat *st, sd_bus_error *reterr) {
+        if (streq(transport, "oci") && !S_ISDIR(st->st_mode))
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "An OCI image layout is a directory, and this is none.");
+        if (streq(transport, "docker-archive") && !S_ISREG(st->st_mode))
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "A docker archive is a file, and this is none.");
+        return 0;
+}
+
 static int take_source(Manager *manager, Operation *operation, const InstallRequest *request, sd_bus_error *reterr) {
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
@@ -55,6 +64,10 @@ static int take_source(Manager *manager, Operation *operation, const InstallRequ
         fd = fcntl(request->source, F_DUPFD_CLOEXEC, 3);
         if (fd < 0 || fstat(fd, &st) < 0)
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the archive over: %s", g_strerror(errno));
+        if (request->transport) {
+                operation->directory = steal_fd(&fd);
+                return check_image_source(request->transport, &st, reterr);
+        }
         if (!S_ISDIR(st.st_mode)) {
                 operation->archive = steal_fd(&fd);
                 return 0;
@@ -80,6 +93,8 @@ int manager_install(Manager *manager, Client *client, const InstallRequest *requ
         operation->detached = request->detached;
         operation->distribution = d;
         operation->suite = g_strdup(request->suite);
+        operation->transport = request->transport;
+        operation->image = g_strdup(request->image);
         operation->user = g_strdup(request->user);
         operation->sha256 = g_strdup(request->sha256);
         operation->make_default = request->make_default;

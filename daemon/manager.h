@@ -63,6 +63,8 @@ typedef struct InstallRequest {
         const char *user;   /* for the default user; NULL: the caller's own name */
         const char *suite;  /* to bootstrap; NULL: from source */
         const char *sha256; /* that source must have, in lower-case hexadecimal; NULL: any */
+        const char *transport; /* of an image (static; fetch-skopeo.h); NULL: source is none */
+        const char *image;  /* its name there, may be empty */
         int source;        /* an archive or a directory, duplicated; or negative */
         bool make_default, detached;
 } InstallRequest;

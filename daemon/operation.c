@@ -39,7 +39,7 @@ static const char *const kind_names[OPERATION_KIND_MAX] = {
 };
 
 /* The worker's stages, and ours. What it says beyond these is not repeated. */
-static const char *const stages[] = { "queued",      "preparing",  "bootstrapping", "extracting",
+static const char *const stages[] = { "queued",      "preparing",  "bootstrapping", "pulling", "extracting",
                                       "configuring", "committing", "exporting",     "cloning",
                                       "removing" };
 
@@ -89,6 +89,7 @@ Operation *operation_free(Operation *operation) {
         closep(&operation->directory);
         g_free(operation->name);
         g_free(operation->suite);
+        g_free(operation->image);
         g_free(operation->user);
         g_free(operation->sha256);
         g_free(operation);
@@ -261,12 +262,17 @@ static void on_fetch_reported(const WorkerReport *report, void *userdata) {
         }
 }
 
+static int unpack(Operation *operation);
+
 static void on_fetch_over(void *userdata) {
         Operation *operation = userdata;
         OperationWork *work = operation->work;
 
         judge_fetcher(operation);
         work->fetcher = fetcher_free(work->fetcher);
+        if (operation->transport && work->fetch_done && !operation->canceled && !sd_bus_error_is_set(&work->error) &&
+            unpack(operation) >= 0)
+                return;
         if (work->container && !work->fetch_done)
                 container_kill(work->container);
         if (work->container)
@@ -360,34 +366,39 @@ static void start_removal(Operation *operation) {
         conclude_removal(operation);
 }
 
-/* Of which the worker will get the archive. */
+static int start_image_fetcher(Operation *operation, const FetcherEvents *events) {
+        const char *argv[] = { "lxss-fetch", "image", operation->transport, operation->image, NULL };
+        _cleanup_close_ int staging = open(operation->work->staging, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        const FetcherFds fds = { .directory = operation->directory, .staging = staging };
+
+        if (staging < 0)
+                return -errno;
+        return fetcher_start(operation->host->event, argv, fds, events, operation, &operation->archive, &operation->work->fetcher);
+}
+
+/* Of which the worker will get the archive, or after which it unpacks the image. */
 static int start_fetcher(Operation *operation) {
         static const FetcherEvents events = { .reported = on_fetch_reported, .over = on_fetch_over };
         _cleanup_free_ char *uids = id_map_to_text(base_host_uid_map(operation->host->base));
         _cleanup_free_ char *gids = id_map_to_text(base_host_gid_map(operation->host->base));
         const char *argv[] = { "lxss-fetch", "directory", uids, gids, NULL };
+        const FetcherFds fds = { .directory = operation->directory, .staging = -EBADF };
 
         if (!uids || !gids)
                 return -ENOMEM;
         operation->work->fetch_wanted = true;
-        return fetcher_start(operation->host->event, argv, operation->directory, &events, operation, &operation->archive,
+        if (operation->transport)
+                return start_image_fetcher(operation, &events);
+        return fetcher_start(operation->host->event, argv, fds, &events, operation, &operation->archive,
                              &operation->work->fetcher);
 }
 
-static int install(Operation *operation, sd_bus_error *reterr) {
+static int start_unpacking(Operation *operation) {
         const char *argv[8] = { "lxss-worker" };
         size_t n = 1;
         int r;
 
-        r = registry_make_staging(operation->host->registry, &operation->work->staging, reterr);
-        if (r < 0)
-                return r;
-        if (operation->directory >= 0) {
-                r = start_fetcher(operation);
-                if (r < 0)
-                        return error_set(reterr, LXSS_ERROR_FAILED, "lxss-fetch could not be started: %s", g_strerror(-r));
-        }
-        argv[n++] = operation->suite ? "bootstrap" : "extract";
+        argv[n++] = operation->suite ? "bootstrap" : operation->transport ? "image" : "extract";
         if (operation->suite)
                 argv[n++] = operation->suite;
         if (operation->user) {
@@ -398,11 +409,46 @@ static int install(Operation *operation, sd_bus_error *reterr) {
                 argv[n++] = "--sha256";
                 argv[n++] = operation->sha256;
         }
+        if (operation->transport)
+                closep(&operation->archive); /* nothing has come through it */
         r = start_worker(operation, argv);
         /* Of the pipe only the worker may have this end, or its writer would not learn of the worker's. */
         if (operation->work->fetch_wanted)
                 closep(&operation->archive);
-        return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "A worker could not be started: %s", g_strerror(-r)) : 0;
+        return r;
+}
+
+static int worker_not_started(int r, sd_bus_error *reterr) {
+        return error_set(reterr, LXSS_ERROR_FAILED, "A worker could not be started: %s", g_strerror(-r));
+}
+
+/* The image is there. Negative errno: it goes no further, and the reason is kept. */
+static int unpack(Operation *operation) {
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+        int r = start_unpacking(operation);
+
+        if (r >= 0)
+                return 0;
+        worker_not_started(r, &error);
+        keep_error(operation, &error);
+        return r;
+}
+
+static int install(Operation *operation, sd_bus_error *reterr) {
+        int r;
+
+        r = registry_make_staging(operation->host->registry, &operation->work->staging, reterr);
+        if (r < 0)
+                return r;
+        if (operation->directory >= 0 || operation->transport) {
+                r = start_fetcher(operation);
+                if (r < 0)
+                        return error_set(reterr, LXSS_ERROR_FAILED, "lxss-fetch could not be started: %s", g_strerror(-r));
+        }
+        if (operation->transport)
+                return 0; /* on_fetch_over() goes on */
+        r = start_unpacking(operation);
+        return r < 0 ? worker_not_started(r, reterr) : 0;
 }
 
 static int uninstall(Operation *operation, sd_bus_error *reterr) {
@@ -436,14 +482,14 @@ static int clone_held(Operation *operation, sd_bus_error *reterr) {
         if (r < 0)
                 return r;
         r = start_worker(operation, argv);
-        return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "A worker could not be started: %s", g_strerror(-r)) : 0;
+        return r < 0 ? worker_not_started(r, reterr) : 0;
 }
 
 static int export(Operation *operation, sd_bus_error *reterr) {
         const char *argv[] = { "lxss-worker", "export", archive_format_to_string(operation->format), NULL };
         int r = start_worker(operation, argv);
 
-        return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "A worker could not be started: %s", g_strerror(-r)) : 0;
+        return r < 0 ? worker_not_started(r, reterr) : 0;
 }
 
 static void on_base(Base *base _unused_, const sd_bus_error *error, void *userdata) {

@@ -17,6 +17,7 @@
 #include <sys/xattr.h>
 
 #include "daemon/worker-stream.h"
+#include "daemon/worker-whiteout.h"
 #include "shared/text.h"
 
 /* Bounds for archives that were made to hurt. Real root file systems have less
@@ -40,6 +41,13 @@ typedef struct Extraction {
         const IdMap *uids, *gids;
         WorkerProgress *progress;
         uint64_t source_size; /* 0: not known */
+        uint64_t n_before;    /* bytes that were read of the layers before this one */
+        enum {
+                PASS_ARCHIVE,
+                PASS_WHITEOUTS, /* of a layer: what it takes away from those below, whatever the order of its members */
+                PASS_LAYER,     /* of a layer: all the rest */
+        } pass;
+        bool padded;
         uint64_t n_members, n_bytes;
         unsigned n_directories; /* of this writer */
         WorkerReport *reterr;
@@ -105,10 +113,24 @@ static bool was_read(int r) {
         return r == ARCHIVE_OK || r == ARCHIVE_WARN;
 }
 
+/* umoci leaves out what stands behind the last file's last byte: the rest of its
+ * block, and the archive's end. Whether a layer is whole is told by its digest, not by these. */
+static la_ssize_t pad_layer(Extraction *x, const void **ret) {
+        static const char zeros[3 * 512];
+
+        if (x->pass == PASS_ARCHIVE || x->padded)
+                return 0;
+        x->padded = true;
+        *ret = zeros;
+        return sizeof(zeros);
+}
+
 static la_ssize_t on_read(struct archive *reader, void *userdata, const void **ret) {
         Extraction *x = userdata;
-        ssize_t n = worker_stream_read(x->stream, ret);
+        ssize_t n = x->padded ? 0 : worker_stream_read(x->stream, ret);
 
+        if (n == 0)
+                return pad_layer(x, ret);
         if (n < 0)
                 archive_set_error(reader, -(int)n, "%s", worker_stream_trouble(x->stream));
         return n;
@@ -125,7 +147,7 @@ static int open_reader(Extraction *x, int source, bool hashed) {
         if (!x->reader || archive_read_support_format_tar(x->reader) != ARCHIVE_OK ||
             archive_read_support_format_cpio(x->reader) != ARCHIVE_OK)
                 return out_of_memory(x);
-        if (fstat(source, &st) == 0 && S_ISREG(st.st_mode))
+        if (x->pass == PASS_ARCHIVE && fstat(source, &st) == 0 && S_ISREG(st.st_mode))
                 x->source_size = (uint64_t)st.st_size;
         if (archive_read_open(x->reader, x, NULL, on_read, NULL) != ARCHIVE_OK)
                 return reading_failed(x);
@@ -196,7 +218,11 @@ static int normalize_path(Extraction *x, const char *path, char **ret) {
                         break;
         }
         *ret = strdup(p);
-        return *ret ? 0 : out_of_memory(x);
+        if (!*ret)
+                return out_of_memory(x);
+        for (size_t n = strlen(*ret); n > 0 && (*ret)[n - 1] == '/'; n--)
+                (*ret)[n - 1] = '\0'; /* as tar(1) writes directories */
+        return 0;
 }
 
 static int set_owner(Extraction *x, struct archive_entry *entry, const char *name) {
@@ -274,13 +300,13 @@ static int prepare_member(Extraction *x, struct archive_entry *entry, char **ret
 }
 
 static int note_progress(Extraction *x) {
-        uint64_t consumed = worker_stream_consumed(x->stream);
+        uint64_t consumed = x->n_before + worker_stream_consumed(x->stream);
 
         if (x->n_members > MEMBERS_MAX ||
             (x->n_bytes > RATIO_FREE_BYTES && consumed > 0 && x->n_bytes / RATIO_MAX > consumed))
                 return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
                                           "The archive unpacks to far more than any distribution has: refused.");
-        if (consumed > 0)
+        if (consumed > 0 && x->pass != PASS_WHITEOUTS)
                 worker_progress_update_part(x->progress, consumed, x->source_size);
         return 0;
 }
@@ -341,9 +367,37 @@ static int write_member(Extraction *x, struct archive_entry *entry, const char *
         return r < 0 ? r : open_writer(x);
 }
 
+/* Before the layer's files come: what its whiteouts hide, and directories of which it makes something else. */
+static int clear_way(Extraction *x, struct archive_entry *entry) {
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        r = normalize_path(x, archive_entry_pathname(entry), &name);
+        if (r < 0 || str_empty(name))
+                return r;
+        if (whiteout_kind(name) == WHITEOUT_INVALID)
+                return damaged(x, name, "hides nothing that could have a name");
+        if (whiteout_kind(name) != WHITEOUT_NONE)
+                return whiteout_apply(name, x->reterr);
+        if (archive_entry_filetype(entry) == AE_IFDIR && !archive_entry_hardlink(entry))
+                return 0;
+        return whiteout_directory(name, x->reterr);
+}
+
+static int take_member(Extraction *x, struct archive_entry *entry) {
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        if (x->pass == PASS_WHITEOUTS)
+                return clear_way(x, entry);
+        r = prepare_member(x, entry, &name);
+        if (r <= 0 || (x->pass == PASS_LAYER && whiteout_kind(name) != WHITEOUT_NONE))
+                return r;
+        return write_member(x, entry, name);
+}
+
 /* Returns 1 after a member, 0 at the end of the archive, or negative errno. */
 static int extract_member(Extraction *x) {
-        _cleanup_free_ char *name = NULL;
         struct archive_entry *entry;
         int r;
 
@@ -353,9 +407,7 @@ static int extract_member(Extraction *x) {
         if (!was_read(r))
                 return reading_failed(x);
         x->n_members++;
-        r = prepare_member(x, entry, &name);
-        if (r > 0)
-                r = write_member(x, entry, name);
+        r = take_member(x, entry);
         if (r >= 0)
                 r = note_progress(x);
         return r < 0 ? r : 1;
@@ -375,6 +427,25 @@ static int verify(Extraction *x, const char *wanted) {
                                   found, wanted);
 }
 
+/* All that there is to say of one source. */
+static int extract_source(Extraction *x, int source, const char *sha256) {
+        int r;
+
+        r = open_reader(x, source, sha256);
+        if (r == 0)
+                r = open_writer(x);
+        if (r < 0)
+                return r;
+        do
+                r = extract_member(x);
+        while (r > 0);
+        if (r == 0)
+                r = drain(x);
+        if (r == 0)
+                r = verify(x, sha256);
+        return r < 0 ? r : close_writer(x);
+}
+
 int worker_extract(int source, const char *sha256, const IdMap *uids, const IdMap *gids, WorkerProgress *progress,
                    WorkerReport *reterr) {
         _cleanup_(extraction_done) Extraction x = {
@@ -383,19 +454,54 @@ int worker_extract(int source, const char *sha256, const IdMap *uids, const IdMa
                 .progress = progress,
                 .reterr = reterr,
         };
+
+        return extract_source(&x, source, sha256);
+}
+
+static void close_source(Extraction *x) {
+        if (x->pass == PASS_LAYER)
+                x->n_before += worker_stream_consumed(x->stream);
+        x->padded = false;
+        (void)archive_read_free(x->reader);
+        x->reader = NULL;
+        x->stream = worker_stream_free(x->stream);
+}
+
+static int extract_layer(Extraction *x, int blobs, const char *digest, bool lowest) {
+        _cleanup_close_ int blob = openat(blobs, digest, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         int r;
 
-        r = open_reader(&x, source, sha256);
-        if (r == 0)
-                r = open_writer(&x);
-        if (r < 0)
-                return r;
-        do
-                r = extract_member(&x);
-        while (r > 0);
-        if (r == 0)
-                r = drain(&x);
-        if (r == 0)
-                r = verify(&x, sha256);
-        return r < 0 ? r : close_writer(&x);
+        if (blob < 0)
+                return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED, "The image's layer %s cannot be read: %s.",
+                                          digest, strerror(errno));
+        if (!lowest) {
+                x->pass = PASS_WHITEOUTS;
+                r = extract_source(x, blob, digest);
+                close_source(x);
+                if (r < 0)
+                        return r;
+                if (lseek(blob, 0, SEEK_SET) < 0)
+                        return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "The image's layer %s cannot be read: %s.",
+                                                  digest, strerror(errno));
+        }
+        x->pass = PASS_LAYER;
+        r = extract_source(x, blob, digest);
+        close_source(x);
+        return r;
+}
+
+int worker_extract_layers(const ImageLayers *layers, const IdMap *uids, const IdMap *gids, WorkerProgress *progress,
+                          WorkerReport *reterr) {
+        _cleanup_(extraction_done) Extraction x = {
+                .uids = uids,
+                .gids = gids,
+                .progress = progress,
+                .source_size = layers->n_bytes,
+                .reterr = reterr,
+        };
+        int r = 0;
+
+        for (unsigned i = 0; r == 0 && i < layers->digests->len; i++)
+                r = extract_layer(&x, layers->blobs, g_ptr_array_index(layers->digests, i), i == 0);
+        return r;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/worker-ids.h"
+#include "daemon/worker-layout.h"
 #include "daemon/worker-report.h"
 
 /* Unpacks the tar or cpio archive that is read from `source` into the root directory
@@ -11,3 +12,8 @@
  * Returns 0 or negative errno with the reason in *reterr. */
 int worker_extract(int source, const char *sha256, const IdMap *uids, const IdMap *gids, WorkerProgress *progress,
                    WorkerReport *reterr);
+
+/* The same with the layers of an image, one over the other; each must have the
+ * SHA-256 that is its name. */
+int worker_extract_layers(const ImageLayers *layers, const IdMap *uids, const IdMap *gids, WorkerProgress *progress,
+                          WorkerReport *reterr);

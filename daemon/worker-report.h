@@ -24,6 +24,10 @@
 
 #define WORKER_USER_NAME_MAX 32
 
+/* Where in the staging directory lxss-fetch leaves an image for the worker: as an OCI image layout. */
+#define IMAGE_DIRECTORY "image"
+#define IMAGE_LAYOUT "layout"
+
 typedef enum WorkerReportKind {
         WORKER_REPORT_STAGE,
         WORKER_REPORT_PROGRESS,

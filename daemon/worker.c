@@ -16,6 +16,7 @@
 #include "daemon/worker-copy.h"
 #include "daemon/worker-extract.h"
 #include "daemon/worker-ids.h"
+#include "daemon/worker-layout.h"
 #include "daemon/worker-remove.h"
 #include "daemon/worker-report.h"
 #include "daemon/worker-root.h"
@@ -28,6 +29,7 @@
 #define STAGING "/mnt"
 #define ROOT STAGING "/rootfs"
 #define TEMPORARY STAGING "/tmp"
+#define IMAGE STAGING "/" IMAGE_DIRECTORY "/" IMAGE_LAYOUT /* where fetch-image.c put it */
 
 typedef struct Worker {
         const char *suite;    /* bootstrap */
@@ -108,6 +110,31 @@ static int run_extract(Worker *worker) {
         return r < 0 ? r : finish(worker);
 }
 
+static void image_layers_donep(ImageLayers *layers) {
+        if (layers->digests)
+                image_layers_done(layers);
+}
+
+static int run_image(Worker *worker) {
+        _cleanup_close_ int staging = open(STAGING, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_(image_layers_donep) ImageLayers layers = { .blobs = -EBADF };
+        int r;
+
+        announce("extracting");
+        r = read_ids(worker);
+        if (r == 0)
+                r = worker_layout_open(IMAGE, &layers, worker->reterr);
+        if (r == 0)
+                r = make_directory(worker, ROOT, 0755);
+        if (r == 0)
+                r = worker_enter_root(ROOT, worker->reterr);
+        if (r == 0)
+                r = worker_extract_layers(&layers, &worker->uids, &worker->gids, &worker->progress, worker->reterr);
+        if (r == 0)
+                r = worker_remove_directory(staging, IMAGE_DIRECTORY, worker->reterr);
+        return r < 0 ? r : finish(worker);
+}
+
 static int remove_temporary(Worker *worker) {
         _cleanup_close_ int staging = open(STAGING, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -175,6 +202,7 @@ static const struct {
         int (*run)(Worker *worker);
 } verbs[] = {
         { "extract", false, false, true, true, run_extract },
+        { "image", false, false, true, false, run_image },
         { "bootstrap", true, false, true, false, run_bootstrap },
         { "clone", false, false, false, false, run_clone },
         { "export", false, true, false, false, run_export },
@@ -207,7 +235,7 @@ static int run(Worker *worker, char **argv) {
         }
         return worker_report_fail(worker->reterr, LXSS_ERROR_INVALID_ARGUMENT,
                                   "lxss-worker is started by lxssd: extract [--user NAME] [--sha256 DIGITS], "
-                                  "bootstrap SUITE [--user NAME], clone, export FORMAT, or remove.");
+                                  "image [--user NAME], bootstrap SUITE [--user NAME], clone, export FORMAT, or remove.");
 }
 
 int main(int argc, char **argv) {

@@ -34,6 +34,7 @@ static int base_fd = -EBADF;
 static Outcome *outcome; /* shared with the child that extracts */
 static bool possible = true;
 static const char *wanted_sha256; /* NULL: none */
+static const ImageLayers *layers; /* instead of a source; NULL: none */
 
 static void set_up(void) {
         strcpy(base, "/tmp/test-worker-extract.XXXXXX");
@@ -114,7 +115,10 @@ static void extract_and_exit(int source) {
         if (enter_user_namespace() < 0 || id_map_read("/proc/self/uid_map", &uids) < 0 ||
             id_map_read("/proc/self/gid_map", &gids) < 0 || worker_enter_root(root, &outcome->report) < 0)
                 _exit(77);
-        outcome->result = worker_extract(source, wanted_sha256, &uids, &gids, &progress, &outcome->report);
+        if (layers)
+                outcome->result = worker_extract_layers(layers, &uids, &gids, &progress, &outcome->report);
+        else
+                outcome->result = worker_extract(source, wanted_sha256, &uids, &gids, &progress, &outcome->report);
         _exit(0);
 }
 
@@ -330,6 +334,35 @@ START_TEST(a_directory_as_source_is_an_error_of_reading) {
 }
 END_TEST
 
+static void assert_layer(const char *name, LxssError error) {
+        static const Member members[] = { { .path = "file", .mode = S_IFREG | 0644, .data = "contents" } };
+        _cleanup_close_ int archive = make_archive(members, ELEMENTSOF(members)), copy = -EBADF;
+        ImageLayers one = { .blobs = base_fd, .digests = g_ptr_array_new() };
+        char bytes[4096];
+        ssize_t n = read_up_to(archive, bytes, sizeof(bytes));
+        g_autofree char *digest = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)bytes, n);
+
+        if (!name)
+                name = digest;
+        copy = openat(base_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        ck_assert_int_eq(write_all(copy, bytes, n), 0);
+        g_ptr_array_add(one.digests, (char *)name);
+        layers = &one;
+        extract(-1);
+        layers = NULL;
+        g_ptr_array_unref(one.digests);
+        if (error < 0)
+                assert_extracted();
+        else
+                assert_failed(error, "SHA-256");
+}
+
+START_TEST(a_layer_must_have_the_digest_that_names_it) {
+        assert_layer(NULL, LXSS_ERROR_INVALID);
+        assert_layer("0000000000000000000000000000000000000000000000000000000000000000", LXSS_ERROR_ARCHIVE_DAMAGED);
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("worker-extract");
         TCase *tcase = tcase_create("archives");
@@ -348,6 +381,7 @@ int main(void) {
         tcase_add_test(tcase, what_is_no_archive_is_said_to_be_none);
         tcase_add_test(tcase, an_archive_cut_anywhere_is_damaged_unless_no_data_is_missing);
         tcase_add_test(tcase, a_directory_as_source_is_an_error_of_reading);
+        tcase_add_test(tcase, a_layer_must_have_the_digest_that_names_it);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);
