@@ -9,6 +9,7 @@
 
 #include "daemon/bus-objects.h"
 #include "daemon/bus-options.h"
+#include "daemon/image-target.h"
 #include "daemon/text.h"
 #include "shared/util.h"
 
@@ -24,7 +25,7 @@ static const char *default_user_name(void) {
 }
 
 typedef struct OperationOptions {
-        char *user, *format, *sha256, *image;
+        char *user, *format, *sha256, *image, *tag;
         bool make_default, detach, terminate;
 } OperationOptions;
 
@@ -33,6 +34,7 @@ static void operation_options_clear(OperationOptions *options) {
         free(options->format);
         free(options->sha256);
         free(options->image);
+        free(options->tag);
 }
 
 static const Option install_options[] = {
@@ -51,6 +53,7 @@ static const Option terminating_options[] = {
 
 static const Option export_options[] = {
         { "format", "s", option_string, offsetof(OperationOptions, format) },
+        { "tag", "s", option_string, offsetof(OperationOptions, tag) },
         { "terminate", "b", option_bool, offsetof(OperationOptions, terminate) },
         { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
 };
@@ -206,6 +209,28 @@ int bus_method_uninstall(sd_bus_message *m, void *userdata, sd_bus_error *reterr
         return r < 0 ? r : reply_operation(m, operation);
 }
 
+static int take_export_format(const OperationOptions *options, ExportRequest *request, sd_bus_error *reterr) {
+        const char *format = options->format ?: "tar";
+        g_autofree char *safe = NULL;
+
+        if (streq(format, "oci")) {
+                request->tag = options->tag ?: "latest";
+                if (image_tag_is_valid(request->tag))
+                        return 0;
+                safe = text_printable(request->tag, 130);
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "\"%s\" is no tag of an image, which has letters, digits, '.', '_' and '-'.", safe);
+        }
+        if (options->tag)
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "Only an image has a tag; an archive has none.");
+        request->format = archive_format_from_string(format);
+        if (request->format >= 0)
+                return 0;
+        safe = text_printable(format, 40);
+        return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                         "\"%s\" is no format of an archive. There are: " ARCHIVE_FORMAT_NAMES "; and oci.", safe);
+}
+
 int bus_method_export(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         _cleanup_(operation_options_clear) OperationOptions options = { 0 };
         ExportRequest request = { .format = ARCHIVE_FORMAT_PLAIN_TAR };
@@ -217,14 +242,9 @@ int bus_method_export(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
             (r = options_read(m, export_options, ELEMENTSOF(export_options), &options, reterr)) < 0 ||
             (r = bus_find_peer(userdata, m, &peer, reterr)) < 0)
                 return r;
-        if (options.format)
-                request.format = archive_format_from_string(options.format);
-        if (request.format < 0) {
-                g_autofree char *safe = text_printable(options.format, 40);
-
-                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                 "\"%s\" is no format of an archive. There are: " ARCHIVE_FORMAT_NAMES ".", safe);
-        }
+        r = take_export_format(&options, &request, reterr);
+        if (r < 0)
+                return r;
         request.terminate = options.terminate;
         request.detached = options.detach;
         r = manager_export(bus_manager(userdata), peer->client, &request, &operation, reterr);

@@ -182,7 +182,11 @@ int manager_export(Manager *manager, Client *client, const ExportRequest *reques
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the archive over: %s", g_strerror(errno));
         operation = operation_new(&manager->operation_host, ++manager->last_id, OPERATION_EXPORT, d->name);
         operation->client = client;
-        operation->archive = steal_fd(&target);
+        if (request->tag)
+                operation->directory = steal_fd(&target);
+        else
+                operation->archive = steal_fd(&target);
+        operation->image = g_strdup(request->tag);
         operation->detached = request->detached;
         operation->format = request->format;
         operation->terminate = request->terminate;

@@ -87,6 +87,7 @@ typedef struct ExportRequest {
         const char *name;
         int target; /* duplicated */
         ArchiveFormat format;
+        const char *tag; /* target is an empty directory, to be an image layout with this tag; NULL: an archive */
         bool terminate; /* end its instance first */
         bool detached;
 } ExportRequest;

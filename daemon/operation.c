@@ -11,6 +11,7 @@
 
 #include "daemon/container.h"
 #include "daemon/fetcher.h"
+#include "daemon/image-target.h"
 #include "daemon/log.h"
 #include "daemon/worker-report.h"
 #include "shared/fd-socket.h"
@@ -25,6 +26,7 @@ typedef struct OperationWork {
         bool worker_done;    /* it said so */
         Fetcher *fetcher;    /* INSTALL: where the archive comes from, unless the client gave it */
         bool fetch_wanted, fetch_done; /* the worker's "done" is not enough; it said so */
+        ImageTarget *image;  /* EXPORT: NULL: an archive */
         bool withdrawn;      /* UNINSTALL: it is gone from the registry */
         sd_bus_error error;  /* why it failed */
         sd_event_source *start_source;
@@ -83,6 +85,7 @@ Operation *operation_free(Operation *operation) {
         stop_worker(operation->work);
         sd_event_source_disable_unref(operation->work->start_source);
         sd_bus_error_free(&operation->work->error);
+        image_target_free(operation->work->image);
         g_free(operation->work->staging);
         g_free(operation->work);
         closep(&operation->archive);
@@ -111,20 +114,31 @@ static void keep_error(Operation *operation, const sd_bus_error *error) {
 
 static void start_removal(Operation *operation);
 
+static void commit(Operation *operation) {
+        OperationWork *work = operation->work;
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+        int r = 0;
+
+        if (operation_makes(operation)) {
+                set_stage(operation, "committing");
+                operation->distribution->id_mode = base_mode(operation->host->base);
+                r = registry_commit(operation->host->registry, operation->distribution, operation->held, work->staging, &error);
+        } else if (work->image)
+                r = image_target_commit(work->image, &error);
+        if (r < 0)
+                keep_error(operation, &error);
+}
+
 /* The work is over, well or not. */
 static void conclude(Operation *operation) {
         OperationWork *work = operation->work;
-        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
 
         if (operation->canceled && !sd_bus_error_is_set(&work->error))
                 error_set(&work->error, LXSS_ERROR_CANCELED, "The %s of %s was canceled.",
                           operation_kind_to_string(operation->kind), operation->name);
-        if (operation_makes(operation) && !sd_bus_error_is_set(&work->error)) {
-                set_stage(operation, "committing");
-                operation->distribution->id_mode = base_mode(operation->host->base);
-                if (registry_commit(operation->host->registry, operation->distribution, operation->held, work->staging, &error) < 0)
-                        keep_error(operation, &error);
-        }
+        if (!sd_bus_error_is_set(&work->error))
+                commit(operation);
+        work->image = image_target_free(work->image);
         if (operation_makes(operation) && sd_bus_error_is_set(&work->error) && work->staging)
                 start_removal(operation);
         else
@@ -164,6 +178,10 @@ static void take_report(Operation *operation, const WorkerReport *report) {
                         g_free(d->release);
                         d->release = g_strdup(report->text);
                 }
+                break;
+        case WORKER_REPORT_LAYER:
+                if (work->image)
+                        (void)image_target_take_layer(work->image, report->text);
                 break;
         case WORKER_REPORT_ERROR:
                 error_set(&error, report->error, "%s", report->text);
@@ -486,9 +504,16 @@ static int clone_held(Operation *operation, sd_bus_error *reterr) {
 }
 
 static int export(Operation *operation, sd_bus_error *reterr) {
-        const char *argv[] = { "lxss-worker", "export", archive_format_to_string(operation->format), NULL };
-        int r = start_worker(operation, argv);
+        const char *archive[] = { "lxss-worker", "export", archive_format_to_string(operation->format), NULL };
+        const char *layer[] = { "lxss-worker", "layer", NULL };
+        int r;
 
+        if (operation->image) {
+                r = image_target_new(operation->directory, operation->image, &operation->work->image, &operation->archive, reterr);
+                if (r < 0)
+                        return r;
+        }
+        r = start_worker(operation, operation->image ? layer : archive);
         return r < 0 ? worker_not_started(r, reterr) : 0;
 }
 

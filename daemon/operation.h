@@ -59,12 +59,12 @@ struct Operation {
         const char *stage;          /* static */
         double progress;            /* 0 to 1; negative: not known */
 
-        int directory;              /* INSTALL: the source, or what has the image; or -EBADF */
+        int directory;              /* INSTALL: the source, or what has the image; EXPORT: to be an image; or -EBADF */
         int archive;                /* INSTALL: to read, or -EBADF; EXPORT: to write; CLONE: the original's root */
         ArchiveFormat format;       /* EXPORT */
         char *suite;                /* INSTALL: to bootstrap, or NULL */
         const char *transport;      /* INSTALL: of an image (static; fetch-skopeo.h), or NULL */
-        char *image;                /* INSTALL: its name there, may be empty */
+        char *image;                /* INSTALL: its name there, may be empty; EXPORT: its tag, or NULL: an archive */
         char *user;                 /* INSTALL: the name for the default user */
         char *sha256;               /* INSTALL: of the archive, or NULL */
         bool make_default, terminate;

@@ -17,7 +17,8 @@
 static const char *const kind_names[WORKER_REPORT_MAX] = {
         [WORKER_REPORT_STAGE] = "stage",     [WORKER_REPORT_PROGRESS] = "progress",
         [WORKER_REPORT_USER] = "user",       [WORKER_REPORT_RELEASE] = "release",
-        [WORKER_REPORT_ERROR] = "error",     [WORKER_REPORT_DONE] = "done",
+        [WORKER_REPORT_LAYER] = "layer",     [WORKER_REPORT_ERROR] = "error",
+        [WORKER_REPORT_DONE] = "done",
 };
 
 bool worker_user_name_is_valid(const char *name) {
@@ -46,6 +47,7 @@ static bool report_is_valid(const WorkerReport *report) {
         case WORKER_REPORT_USER:
                 return worker_user_name_is_valid(report->text);
         case WORKER_REPORT_RELEASE:
+        case WORKER_REPORT_LAYER:
                 return n > 0;
         case WORKER_REPORT_ERROR:
                 return n > 0 && lxss_error_to_name(report->error);

@@ -8,6 +8,8 @@
  *   progress PERMILLE           0 to 1000 of the whole operation
  *   user NAME                   the distribution's default user
  *   release TEXT                PRETTY_NAME of os-release(5)
+ *   layer SIZE DIGEST DIFF-ID SHELL   of what was written: bytes, SHA-256 in hexadecimal, the same before
+ *                               it was compressed, and the path of root's shell
  *   error NAME\nSENTENCE        the operation failed: a name of shared/error.h, and what to do
  *   done                        the operation succeeded
  *
@@ -33,6 +35,7 @@ typedef enum WorkerReportKind {
         WORKER_REPORT_PROGRESS,
         WORKER_REPORT_USER,
         WORKER_REPORT_RELEASE,
+        WORKER_REPORT_LAYER,
         WORKER_REPORT_ERROR,
         WORKER_REPORT_DONE,
         WORKER_REPORT_MAX,
@@ -43,7 +46,7 @@ typedef struct WorkerReport {
         WorkerReportKind kind;
         unsigned permille;                     /* PROGRESS */
         LxssError error;                       /* ERROR */
-        char text[WORKER_REPORT_TEXT_MAX + 1]; /* STAGE, USER, RELEASE, ERROR: printable UTF-8 */
+        char text[WORKER_REPORT_TEXT_MAX + 1]; /* STAGE, USER, RELEASE, LAYER, ERROR: printable UTF-8 */
 } WorkerReport;
 
 /* Progress that is sent when it has changed and at most 20 times a second. */

@@ -7,6 +7,7 @@
  * goes to descriptor 3, an archive (or the directory of an original) comes from descriptor 4, or goes there. It may be killed at any moment: what it leaves in /mnt is
  * worth nothing until lxssd, having read "done", gives it a name. */
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -196,6 +197,36 @@ static int run_export(Worker *worker) {
         return r < 0 ? r : worker_archive(TARGET_FD, worker->format, NULL, &worker->progress, worker->reterr);
 }
 
+static void layer_writer_freep(LayerWriter **writer) {
+        layer_writer_free(*writer);
+}
+
+/* The default of the image's own user, who is root. */
+static const char *find_shell(void) {
+        struct stat st;
+
+        return stat("/bin/bash", &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111) ? "/bin/bash" : "/bin/sh";
+}
+
+static int run_layer(Worker *worker) {
+        _cleanup_(layer_writer_freep) LayerWriter *writer = layer_writer_new(TARGET_FD);
+        char text[256];
+        int r;
+
+        if (!writer)
+                return worker_report_fail(worker->reterr, LXSS_ERROR_FAILED, "Out of memory.");
+        announce("exporting");
+        r = worker_enter_root(STAGING, worker->reterr);
+        if (r == 0)
+                r = worker_archive_layer(TARGET_FD, writer, &worker->progress, worker->reterr);
+        if (r < 0)
+                return r;
+        (void)snprintf(text, sizeof(text), "%" PRIu64 " %s %s %s", layer_writer_size(writer), layer_writer_digest(writer),
+                       layer_writer_diff_id(writer), find_shell());
+        (void)worker_report_text(REPORT_FD, WORKER_REPORT_LAYER, text);
+        return 0;
+}
+
 static const struct {
         const char *name;
         bool takes_suite, takes_format, takes_user, takes_sha256;
@@ -206,6 +237,7 @@ static const struct {
         { "bootstrap", true, false, true, false, run_bootstrap },
         { "clone", false, false, false, false, run_clone },
         { "export", false, true, false, false, run_export },
+        { "layer", false, false, false, false, run_layer },
         { "remove", false, false, false, false, run_remove },
 };
 
@@ -235,7 +267,7 @@ static int run(Worker *worker, char **argv) {
         }
         return worker_report_fail(worker->reterr, LXSS_ERROR_INVALID_ARGUMENT,
                                   "lxss-worker is started by lxssd: extract [--user NAME] [--sha256 DIGITS], "
-                                  "image [--user NAME], bootstrap SUITE [--user NAME], clone, export FORMAT, or remove.");
+                                  "image [--user NAME], bootstrap SUITE [--user NAME], clone, export FORMAT, layer, or remove.");
 }
 
 int main(int argc, char **argv) {

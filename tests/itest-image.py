@@ -3,7 +3,7 @@
 """Images as the source of a distribution: OCI layouts, docker archives and
 registries; how layers lie upon each other, and what hostile ones come to."""
 
-import gzip
+import hashlib
 import http.server
 import json
 import os
@@ -11,13 +11,15 @@ import shutil
 import signal
 import subprocess
 import tarfile
+import tempfile
 import threading
 
 from lxss_test import (
-    I_MANAGER, MANAGER, Command, contains, descendants, equal, everywhere, expect, main, modes, program_of, run, sentence, tiny_tar,
-    wait_for,
+    I_MANAGER, MANAGER, Skip, contains, debian_tar, descendants, equal, everywhere, expect, main, modes, program_of, read, run, sentence,
+    tiny_tar, wait_for,
 )  # fmt: skip
 from oci import MACHINE, Layout, copy, free_port, layer, push, registry, tiny_layout, tools
+from tree import ODD, listing, same, small
 
 FILE, LINK = {}, {"type": tarfile.SYMTYPE}
 
@@ -405,6 +407,164 @@ def test_kill_9_of_any_program_during_a_pull_leaves_nothing(fresh):
         wait_for("nothing is left", lambda: not descendants())
         fresh.lxctl("list").good()
         clean(fresh)
+
+
+# -------------------------------------------------------------------------- export
+
+
+def exported(world, name, *options):
+    path = os.path.join(world.work, "exported")
+    world.lxctl("export", "--terminate", name, f"oci:{path}:v1", *options).good()
+    return path
+
+
+def beside(world):
+    return sorted(os.listdir(world.work))
+
+
+@everywhere
+def test_an_exported_image_is_a_valid_layout_of_the_user(fresh):
+    tools("skopeo")
+    small(fresh)
+    path = exported(fresh, "tiny")
+    equal(sorted(os.listdir(path)), ["blobs", "index.json", "oci-layout"])
+    for folder, folders, files in os.walk(path):
+        for entry in folders + files:
+            st = os.stat(os.path.join(folder, entry))
+            equal((st.st_uid, st.st_mode & 0o777), (os.getuid(), 0o755 if entry in folders else 0o644), entry)
+    for name in os.listdir(os.path.join(path, "blobs", "sha256")):
+        equal(hashlib.sha256(read(os.path.join(path, "blobs", "sha256", name))).hexdigest(), name, "a blob's digest")
+    config = json.loads(run("skopeo", "inspect", "--config", f"oci:{path}:v1").good().out)
+    equal((config["architecture"], config["os"], config["config"]["Cmd"]), (MACHINE, "linux", ["/bin/sh"]))
+    contains(config["config"]["Env"][0], "PATH=", "/usr/bin")
+    equal(beside(fresh), ["exported", "source.tar"], "what is in the directory")
+
+
+@modes("root", "rootless")
+def test_a_debian_comes_back_from_an_image_as_it_was(fresh):
+    fresh.install(debian_tar(), "first").good()
+    fresh.lxctl("launch", "-d", "first", "-u", "root", "--", "sh", "-c", ODD).good()
+    before = listing(fresh, "first")
+    path = exported(fresh, "first")
+    fresh.lxctl("install", f"oci:{path}:v1", "--name", "second", seconds=300).good()
+    same(listing(fresh, "second"), before, "the second Debian")
+    config = json.loads(run("skopeo", "inspect", "--config", f"oci:{path}:v1").good().out)
+    equal(config["config"]["Cmd"], ["/bin/bash"])
+
+
+RUNC = {
+    "ociVersion": "1.0.2", "hostname": "c",
+    "process": {"user": {"uid": 0, "gid": 0}, "cwd": "/", "args": [], "env": []},
+    "linux": {"namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts", "network")]},
+    "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
+    "root": {"path": "rootfs"},
+}  # fmt: skip
+
+
+PODMAN = """[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+runtime = "runc"
+"""
+
+
+@modes("root")
+def test_runc_runs_what_umoci_unpacks_of_an_exported_image(fresh):
+    tools("umoci", "runc")
+    small(fresh)
+    path, bundle = exported(fresh, "tiny"), os.path.join(fresh.work, "bundle")
+    run("umoci", "unpack", "--image", f"{path}:v1", bundle).good()
+    with open(os.path.join(bundle, "config.json")) as file:
+        args = json.load(file)["process"]["args"]
+    equal(args, ["/bin/sh"], "what the image runs")
+    config = json.loads(json.dumps(RUNC))
+    config["process"]["args"] = [*args, "-c", "cat /etc/marker"]
+    with open(os.path.join(bundle, "config.json"), "w") as file:
+        json.dump(config, file)
+    result = run("runc", "--root", os.path.join(fresh.work, "runc"), "run", "--bundle", bundle, f"lxss-test-{os.getpid()}")
+    if result.code and b"cgroup" in result.err:
+        raise Skip("runc refuses this machine: " + result.said.strip().splitlines()[-1])
+    equal(result.good().text, "tiny")
+
+
+@modes("root")
+def test_podman_runs_an_exported_image(fresh):
+    tools("podman", "runc")
+    small(fresh)
+    path = exported(fresh, "tiny")
+    with open(os.path.join(fresh.work, "containers.conf"), "w") as file:
+        file.write(PODMAN)
+    environment = fresh.environment({"CONTAINERS_CONF": os.path.join(fresh.work, "containers.conf")})
+    storage = os.path.join(fresh.work, "storage")
+    run_root = tempfile.mkdtemp(prefix="lxss-podman-", dir="/tmp")  # podman wants a short one
+    podman = ["podman", "--root", storage, "--runroot", run_root, "--storage-driver", "vfs"]
+    try:
+        image = run(*podman, "pull", "--quiet", f"oci:{path}:v1", env=environment).good().text
+        result = run(*podman, "run", "--rm", "--network", "none", image, "/bin/cat", "/etc/marker", env=environment)
+        if result.code and (b"cgroup" in result.err or b"netavark" in result.err):
+            raise Skip("podman refuses this machine: " + result.said.strip().splitlines()[-1])
+        equal(result.good().text, "tiny")
+    finally:
+        run(*podman, "rmi", "--all", "--force", env=environment)
+        shutil.rmtree(run_root)
+
+
+@everywhere
+def test_an_exported_image_is_there_whole_or_not_at_all(fresh):
+    client = small(fresh).client()
+    target = os.path.join(fresh.work, "exported")
+    sentence(fresh.lxctl("export", "tiny", f"oci:{target}"), "running", "--terminate", code=125)
+    equal(beside(fresh), ["source.tar"], "what is in the directory")
+    client.kill()
+    client.ended()
+    fresh.lxctl("launch", "-d", "tiny", "-u", "root", "--", "sh", "-c", "for i in 1 2 3 4; do cat /bin/* >>/root/large; cat /root/large >/root/other; cat /root/other >>/root/large; done").good()
+    fresh.lxctl("terminate", "tiny").good()
+    for number in (signal.SIGINT, signal.SIGKILL):
+        command = fresh.start("export", "tiny", f"oci:{target}")
+        wait_for("the layer grows", lambda: command.poll() is not None or [p for p in descendants() if program_of(p) == "lxss-worker"])
+        command.send_signal(number)
+        equal(command.ended(), -number, "how lxctl ended")
+        wait_for("no worker is left", lambda: not [p for p in descendants() if program_of(p) == "lxss-worker"])
+        expect("exported" not in beside(fresh), "half an image is there")
+    wait_for("what was written is gone", lambda: all(not os.listdir(os.path.join(fresh.work, n)) for n in beside(fresh) if n.startswith(".exported")))
+    fresh.lxctl("export", "tiny", f"oci:{target}").good()
+    before = sorted(os.listdir(os.path.join(target, "blobs", "sha256")))
+    sentence(fresh.lxctl("export", "tiny", f"oci:{target}"), "is there already", code=125)
+    equal(sorted(os.listdir(os.path.join(target, "blobs", "sha256"))), before, "the blobs of the first image")
+    os.mkdir(os.path.join(fresh.work, "empty"))
+    fresh.lxctl("export", "tiny", "oci:empty/").good()
+    equal(sorted(os.listdir(os.path.join(fresh.work, "empty"))), ["blobs", "index.json", "oci-layout"])
+
+
+@everywhere
+def test_an_image_that_cannot_be_written_is_refused(fresh):
+    small(fresh)
+    file = os.path.join(fresh.work, "file")
+    with open(file, "w") as stream:
+        stream.write("x")
+    for arguments, needles in (
+        (("tiny", "oci:"), ("directory",)),
+        (("tiny", "oci::tag"), ("directory",)),
+        (("tiny", "oci:file"), ("file",)),
+        (("tiny", "oci:nowhere/image"), ("nowhere/image", "No such file")),
+        (("tiny", "oci:image:a b"), ("a b", "tag")),
+        (("tiny", "oci:image:-x"), ("-x", "tag")),
+        (("tiny", "oci:image", "--format", "tar"), ("--format",)),
+        (("nosuch", "oci:image"), ("nosuch",)),
+    ):
+        sentence(fresh.lxctl("export", *arguments), *needles, code=125)
+    equal(beside(fresh), ["file", "source.tar"], "what is in the directory")
+    bus = fresh.awake()
+    d = bus.dbus
+    with open(file, "r+b") as stream:
+        operation = bus.manager("Export", "sha{sv}", "tiny", d.types.UnixFd(stream), d.Dictionary({"format": "oci"}, "sv"))
+        result, _, text = bus.signal("Finished", str(operation))
+        expect(str(result) != "done" and "directory" in str(text), f"it ended with {result}, {text}")
+        options = d.Dictionary({"format": "tar", "tag": "x"}, "sv")
+        contains(bus.fails("InvalidArgument", MANAGER, I_MANAGER, "Export", "sha{sv}", "tiny", d.types.UnixFd(stream), options), "tag")
+    bus.close()
 
 
 if __name__ == "__main__":
