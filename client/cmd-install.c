@@ -265,8 +265,9 @@ const Verb verb_install = {
         .summary = "Install a distribution",
         .details =
                 "SOURCE is an archive of a root file system (tar or cpio, however it is compressed,\n"
-                "or a .wsl file), - for one on the standard input, a directory, or bootstrap:SUITE,\n"
-                "which makes a Debian from your own package sources, for instance bootstrap:bookworm.\n"
+                "or a .wsl file), - for one on the standard input, a squashfs or ext4 file system in a\n"
+                "file, a directory, or bootstrap:SUITE, which makes a Debian from your own package\n"
+                "sources, for instance bootstrap:bookworm.\n"
                 "An image comes from a registry with docker://[HOST/]NAME[:TAG], from an OCI image\n"
                 "layout with oci:DIRECTORY[:TAG], from what docker save wrote with docker-archive:FILE.",
         .options = option_table,

@@ -54,7 +54,8 @@ static bool strip(char *name, const char *ending) {
 
 char *source_default_name(const char *path) {
         static const char *const compressions[] = { ".gz", ".xz", ".bz2", ".zst", ".lzma", ".lz4", ".lz", ".Z" };
-        static const char *const archives[] = { ".tar", ".cpio", ".tgz", ".txz", ".tbz2", ".tbz", ".tzst", ".tlz", ".wsl" };
+        static const char *const archives[] = { ".tar", ".cpio", ".tgz", ".txz", ".tbz2", ".tbz", ".tzst", ".tlz", ".wsl",
+                                                ".squashfs", ".sqfs", ".ext4", ".ext3", ".ext2", ".img" };
         size_t length = strlen(path);
         const char *slash;
         char *name;

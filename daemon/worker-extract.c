@@ -13,7 +13,6 @@
 #include <archive_entry.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include "daemon/worker-stream.h"
@@ -42,6 +41,7 @@ typedef struct Extraction {
         WorkerProgress *progress;
         uint64_t source_size; /* 0: not known */
         uint64_t n_before;    /* bytes that were read of the layers before this one */
+        uint64_t n_packed;    /* of a file system, what it takes where it comes from; 0: it is none */
         enum {
                 PASS_ARCHIVE,
                 PASS_WHITEOUTS, /* of a layer: what it takes away from those below, whatever the order of its members */
@@ -136,22 +136,20 @@ static la_ssize_t on_read(struct archive *reader, void *userdata, const void **r
         return n;
 }
 
-static int open_reader(Extraction *x, int source, bool hashed) {
-        struct stat st;
-        int r;
+static int open_stream(int source, bool hashed, WorkerStream **ret, WorkerReport *reterr) {
+        int r = worker_stream_open(source, hashed, ret);
 
-        r = worker_stream_open(source, hashed, &x->stream);
-        if (r < 0)
-                return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.", strerror(-r));
+        return r < 0 ? worker_report_fail(reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.", strerror(-r)) : 0;
+}
+
+static int open_reader(Extraction *x) {
         x->reader = archive_read_new();
         if (!x->reader || archive_read_support_format_tar(x->reader) != ARCHIVE_OK ||
             archive_read_support_format_cpio(x->reader) != ARCHIVE_OK)
                 return out_of_memory(x);
-        if (x->pass == PASS_ARCHIVE && fstat(source, &st) == 0 && S_ISREG(st.st_mode))
-                x->source_size = (uint64_t)st.st_size;
-        if (archive_read_open(x->reader, x, NULL, on_read, NULL) != ARCHIVE_OK)
-                return reading_failed(x);
-        return 0;
+        if (x->pass == PASS_ARCHIVE)
+                x->source_size = worker_stream_size(x->stream);
+        return archive_read_open(x->reader, x, NULL, on_read, NULL) == ARCHIVE_OK ? 0 : reading_failed(x);
 }
 
 /* To the end of the source, where compressed data have their last checksums. */
@@ -171,7 +169,9 @@ static int drain(Extraction *x) {
 static int open_writer(Extraction *x) {
         x->writer = archive_write_disk_new();
         x->n_directories = 0;
-        if (!x->writer || archive_write_disk_set_options(x->writer, WRITE_FLAGS) != ARCHIVE_OK)
+        /* sqfs2tar writes holes as zeros. */
+        if (!x->writer || archive_write_disk_set_options(x->writer, WRITE_FLAGS | (x->n_packed ? ARCHIVE_EXTRACT_SPARSE : 0)) !=
+                                  ARCHIVE_OK)
                 return out_of_memory(x);
         return 0;
 }
@@ -300,13 +300,13 @@ static int prepare_member(Extraction *x, struct archive_entry *entry, char **ret
 }
 
 static int note_progress(Extraction *x) {
-        uint64_t consumed = x->n_before + worker_stream_consumed(x->stream);
+        uint64_t consumed = x->n_packed ?: x->n_before + worker_stream_consumed(x->stream);
 
         if (x->n_members > MEMBERS_MAX ||
             (x->n_bytes > RATIO_FREE_BYTES && consumed > 0 && x->n_bytes / RATIO_MAX > consumed))
                 return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
                                           "The archive unpacks to far more than any distribution has: refused.");
-        if (consumed > 0 && x->pass != PASS_WHITEOUTS)
+        if (consumed > 0 && !x->n_packed && x->pass != PASS_WHITEOUTS)
                 worker_progress_update_part(x->progress, consumed, x->source_size);
         return 0;
 }
@@ -413,25 +413,24 @@ static int extract_member(Extraction *x) {
         return r < 0 ? r : 1;
 }
 
-/* The very bytes that were unpacked are looked at; nothing of them shows before this. */
-static int verify(Extraction *x, const char *wanted) {
-        const char *found = wanted ? worker_stream_sha256(x->stream) : NULL;
+int worker_verify_sha256(WorkerStream *stream, const char *wanted, WorkerReport *reterr) {
+        const char *found = wanted ? worker_stream_sha256(stream) : NULL;
 
         if (!wanted || (found && streq(found, wanted)))
                 return 0;
         if (!found)
-                return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.",
-                                          worker_stream_trouble(x->stream));
-        return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
+                return worker_report_fail(reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.",
+                                          worker_stream_trouble(stream));
+        return worker_report_fail(reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
                                   "The archive's SHA-256 is %s, and not %s: it was damaged on its way, or is another one.",
                                   found, wanted);
 }
 
-/* All that there is to say of one source. */
-static int extract_source(Extraction *x, int source, const char *sha256) {
+/* All that there is to say of one source. The very bytes that were unpacked are verified; nothing shows before. */
+static int extract_stream(Extraction *x, const char *sha256) {
         int r;
 
-        r = open_reader(x, source, sha256);
+        r = open_reader(x);
         if (r == 0)
                 r = open_writer(x);
         if (r < 0)
@@ -442,24 +441,44 @@ static int extract_source(Extraction *x, int source, const char *sha256) {
         if (r == 0)
                 r = drain(x);
         if (r == 0)
-                r = verify(x, sha256);
+                r = worker_verify_sha256(x->stream, sha256, x->reterr);
         return r < 0 ? r : close_writer(x);
 }
 
-int worker_extract(int source, const char *sha256, const IdMap *uids, const IdMap *gids, WorkerProgress *progress,
-                   WorkerReport *reterr) {
+int worker_extract(WorkerStream *source, const char *sha256, const IdMap *uids, const IdMap *gids,
+                   WorkerProgress *progress, WorkerReport *reterr) {
         _cleanup_(extraction_done) Extraction x = {
+                .stream = source,
                 .uids = uids,
                 .gids = gids,
                 .progress = progress,
                 .reterr = reterr,
         };
 
-        return extract_source(&x, source, sha256);
+        return extract_stream(&x, sha256);
+}
+
+int worker_extract_filesystem(WorkerStream *tar, uint64_t n_packed, const IdMap *uids, const IdMap *gids,
+                              WorkerReport *reterr) {
+        _cleanup_(extraction_done) Extraction x = {
+                .stream = tar,
+                .n_packed = n_packed + 1, /* not 0 */
+                .uids = uids,
+                .gids = gids,
+                .reterr = reterr,
+        };
+
+        return extract_stream(&x, NULL);
+}
+
+static int extract_blob(Extraction *x, int blob, const char *digest) {
+        int r = open_stream(blob, true, &x->stream, x->reterr);
+
+        return r < 0 ? r : extract_stream(x, digest);
 }
 
 static void close_source(Extraction *x) {
-        if (x->pass == PASS_LAYER)
+        if (x->pass == PASS_LAYER && x->stream)
                 x->n_before += worker_stream_consumed(x->stream);
         x->padded = false;
         (void)archive_read_free(x->reader);
@@ -476,7 +495,7 @@ static int extract_layer(Extraction *x, int blobs, const char *digest, bool lowe
                                           digest, strerror(errno));
         if (!lowest) {
                 x->pass = PASS_WHITEOUTS;
-                r = extract_source(x, blob, digest);
+                r = extract_blob(x, blob, digest);
                 close_source(x);
                 if (r < 0)
                         return r;
@@ -485,7 +504,7 @@ static int extract_layer(Extraction *x, int blobs, const char *digest, bool lowe
                                                   digest, strerror(errno));
         }
         x->pass = PASS_LAYER;
-        r = extract_source(x, blob, digest);
+        r = extract_blob(x, blob, digest);
         close_source(x);
         return r;
 }

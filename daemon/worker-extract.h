@@ -4,14 +4,23 @@
 #include "daemon/worker-ids.h"
 #include "daemon/worker-layout.h"
 #include "daemon/worker-report.h"
+#include "daemon/worker-stream.h"
 
-/* Unpacks the tar or cpio archive that is read from `source` into the root directory
+/* Unpacks the tar or cpio archive that is read from `source` (taken over) into the root directory
  * of this process: call it after worker_enter_root(), so that nothing in the
  * archive can name a place outside. sha256: what the source must be, in lower-case
  * hexadecimal; NULL: anything. Reports progress where the archive's size is known.
  * Returns 0 or negative errno with the reason in *reterr. */
-int worker_extract(int source, const char *sha256, const IdMap *uids, const IdMap *gids, WorkerProgress *progress,
-                   WorkerReport *reterr);
+int worker_extract(WorkerStream *source, const char *sha256, const IdMap *uids, const IdMap *gids,
+                   WorkerProgress *progress, WorkerReport *reterr);
+
+/* The same for a tar that was made of a file system on its way here, of which nothing
+ * is known but how many bytes that takes. Zeros become holes. */
+int worker_extract_filesystem(WorkerStream *tar, uint64_t n_packed, const IdMap *uids, const IdMap *gids,
+                              WorkerReport *reterr);
+
+/* To the end of a hashed stream. NULL: anything will do. */
+int worker_verify_sha256(WorkerStream *stream, const char *wanted, WorkerReport *reterr);
 
 /* The same with the layers of an image, one over the other; each must have the
  * SHA-256 that is its name. */

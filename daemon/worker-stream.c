@@ -11,6 +11,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <glib.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include "shared/util.h"
@@ -26,6 +27,7 @@ struct WorkerStream {
         bool first;           /* input holds the beginning, which nobody has taken yet */
         size_t n_input;
         bool empty;
+        StreamImage image;
         struct archive *raw;  /* NULL: gzip */
         z_stream inflater;
         bool member_ended;    /* gzip: a file may have several */
@@ -117,6 +119,40 @@ static int open_raw(WorkerStream *stream) {
         return 0;
 }
 
+static bool has(const void *bytes, size_t n, size_t offset, const char *magic, size_t size) {
+        return n >= offset + size && memcmp((const char *)bytes + offset, magic, size) == 0;
+}
+
+/* The table of an MBR: four entries, of which each is active (0x80) or not, and one has a type. */
+static bool has_partitions(const uint8_t *bytes, size_t n) {
+        bool typed = false;
+
+        if (!has(bytes, n, 510, "\x55\xaa", 2))
+                return false;
+        for (size_t at = 446; at < 510; at += 16) {
+                if (bytes[at] & 0x7f)
+                        return false;
+                typed = typed || bytes[at + 4];
+        }
+        return typed;
+}
+
+StreamImage stream_image_recognise(const void *bytes, size_t n) {
+        if (has(bytes, n, 0, "hsqs", 4))
+                return STREAM_IMAGE_SQUASHFS;
+        if (has(bytes, n, 257, "ustar", 5))
+                return STREAM_IMAGE_NONE;
+        if (has(bytes, n, 0, "QFI\xfb", 4) || has(bytes, n, 0, "vhdxfile", 8) || has(bytes, n, 0, "KDMV", 4))
+                return STREAM_IMAGE_VIRTUAL;
+        if (has_partitions(bytes, n) || has(bytes, n, 512, "EFI PART", 8))
+                return STREAM_IMAGE_PARTITIONS;
+        /* Of the superblock at 1024: the magic number, and a state and a way with errors that there are. */
+        if (has(bytes, n, 1080, "\x53\xef", 2) && n >= 1086 && ((const uint8_t *)bytes)[1082] <= 7 &&
+            ((const uint8_t *)bytes)[1084] <= 3)
+                return STREAM_IMAGE_EXT;
+        return STREAM_IMAGE_NONE;
+}
+
 int worker_stream_open(int source, bool hashed, WorkerStream **ret) {
         _cleanup_(worker_stream_freep) WorkerStream *stream = calloc(1, sizeof(*stream));
         int r;
@@ -127,7 +163,8 @@ int worker_stream_open(int source, bool hashed, WorkerStream **ret) {
         stream->sum = hashed ? g_checksum_new(G_CHECKSUM_SHA256) : NULL;
         r = read_beginning(stream);
         stream->empty = stream->n_input == 0;
-        if (r == 0 && !stream->empty && !is_gzip(stream))
+        stream->image = stream_image_recognise(stream->input, stream->n_input);
+        if (r == 0 && !stream->empty && !is_gzip(stream) && !stream->image)
                 r = open_raw(stream);
         else if (r == 0 && inflateInit2(&stream->inflater, GZIP_WINDOW) != Z_OK)
                 r = -ENOMEM;
@@ -203,7 +240,21 @@ static ssize_t read_gzip(WorkerStream *stream, const void **ret) {
 ssize_t worker_stream_read(WorkerStream *stream, const void **ret) {
         if (stream->empty) /* libarchive calls that an unknown format */
                 return 0;
+        if (stream->image) {
+                *ret = stream->input;
+                return read_source(stream);
+        }
         return stream->raw ? read_raw(stream, ret) : read_gzip(stream, ret);
+}
+
+StreamImage worker_stream_image(const WorkerStream *stream) {
+        return stream->image;
+}
+
+uint64_t worker_stream_size(const WorkerStream *stream) {
+        struct stat st;
+
+        return fstat(stream->source, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 }
 
 const char *worker_stream_trouble(const WorkerStream *stream) {

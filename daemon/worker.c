@@ -16,6 +16,7 @@
 #include "daemon/worker-bootstrap.h"
 #include "daemon/worker-copy.h"
 #include "daemon/worker-extract.h"
+#include "daemon/worker-filesystem.h"
 #include "daemon/worker-ids.h"
 #include "daemon/worker-layout.h"
 #include "daemon/worker-remove.h"
@@ -30,6 +31,7 @@
 #define STAGING "/mnt"
 #define ROOT STAGING "/rootfs"
 #define TEMPORARY STAGING "/tmp"
+#define FILESYSTEM STAGING "/filesystem"
 #define IMAGE STAGING "/" IMAGE_DIRECTORY "/" IMAGE_LAYOUT /* where fetch-image.c put it */
 
 typedef struct Worker {
@@ -97,17 +99,66 @@ static int finish(Worker *worker) {
         return worker_sync_root(worker->reterr);
 }
 
+static int enter_new_root(Worker *worker) {
+        int r = make_directory(worker, ROOT, 0755);
+
+        return r < 0 ? r : worker_enter_root(ROOT, worker->reterr);
+}
+
+/* n_packed: of the image. */
+static int extract_from(Worker *worker, int tar, uint64_t n_packed) {
+        WorkerStream *stream;
+        int r = worker_stream_open(tar, false, &stream);
+
+        if (r < 0)
+                return worker_report_fail(worker->reterr, LXSS_ERROR_FAILED, "The image cannot be read: %s.", strerror(-r));
+        return worker_extract_filesystem(stream, n_packed, &worker->uids, &worker->gids, worker->reterr);
+}
+
+/* A file system in a file, which is kept beside the root as long as it is read. */
+static int extract_filesystem(Worker *worker, WorkerStream *stream) {
+        _cleanup_close_ int staging = open(STAGING, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        StreamImage kind = worker_stream_image(stream);
+        FilesystemReader reader = FILESYSTEM_READER_NONE;
+        struct stat st = { 0 };
+        int r;
+
+        r = filesystem_check(kind, worker->reterr);
+        if (r == 0)
+                r = filesystem_keep(stream, FILESYSTEM, worker->reterr);
+        if (r == 0)
+                r = worker_verify_sha256(stream, worker->sha256, worker->reterr);
+        if (r == 0)
+                r = filesystem_reader_start(kind, FILESYSTEM, &reader, worker->reterr);
+        if (r == 0)
+                r = enter_new_root(worker);
+        if (r == 0 && fstatat(staging, "filesystem", &st, AT_SYMLINK_NOFOLLOW) == 0)
+                r = extract_from(worker, reader.tar, (uint64_t)st.st_blocks * 512);
+        r = filesystem_reader_finish(&reader, r, worker->reterr);
+        if (r == 0)
+                (void)unlinkat(staging, "filesystem", 0);
+        return r;
+}
+
 static int run_extract(Worker *worker) {
+        _cleanup_(worker_stream_freep) WorkerStream *stream = NULL;
         int r;
 
         announce("extracting");
         r = read_ids(worker);
-        if (r == 0)
-                r = make_directory(worker, ROOT, 0755);
-        if (r == 0)
-                r = worker_enter_root(ROOT, worker->reterr);
-        if (r == 0)
-                r = worker_extract(SOURCE_FD, worker->sha256, &worker->uids, &worker->gids, &worker->progress, worker->reterr);
+        if (r < 0)
+                return r;
+        r = worker_stream_open(SOURCE_FD, worker->sha256, &stream);
+        if (r < 0)
+                return worker_report_fail(worker->reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.", strerror(-r));
+        if (worker_stream_image(stream))
+                r = extract_filesystem(worker, stream);
+        else {
+                r = enter_new_root(worker);
+                if (r == 0)
+                        r = worker_extract(steal_pointer(&stream), worker->sha256, &worker->uids, &worker->gids, &worker->progress,
+                                           worker->reterr);
+        }
         return r < 0 ? r : finish(worker);
 }
 

@@ -108,6 +108,7 @@ static int enter_user_namespace(void) {
 /* In the child, which must not return into the test's machinery. */
 static void extract_and_exit(int source) {
         WorkerProgress progress = { .fd = -EBADF };
+        WorkerStream *stream = NULL;
         IdMap uids, gids;
         char root[sizeof(base) + 16];
 
@@ -117,8 +118,10 @@ static void extract_and_exit(int source) {
                 _exit(77);
         if (layers)
                 outcome->result = worker_extract_layers(layers, &uids, &gids, &progress, &outcome->report);
+        else if (worker_stream_open(source, wanted_sha256, &stream) < 0)
+                outcome->result = worker_report_fail(&outcome->report, LXSS_ERROR_FAILED, "The source cannot be read.");
         else
-                outcome->result = worker_extract(source, wanted_sha256, &uids, &gids, &progress, &outcome->report);
+                outcome->result = worker_extract(stream, wanted_sha256, &uids, &gids, &progress, &outcome->report);
         _exit(0);
 }
 
