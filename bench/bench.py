@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a launch costs, here and elsewhere. Everything is measured in one run, each
+"""What a launch costs, and an operation, here and elsewhere. Everything is measured in one run, each
 against its like, in turns. Prints medians and ratios; writes them as JSON, and the
 times as a chart.
 
@@ -9,7 +9,8 @@ times as a chart.
   --build DIR            where the programs are (make bench says it)
   --output DIR           where results.json and results.svg go (DIR/bench of the build)
   --quick                a few rounds of everything, to see that it works
-  --only MEASURE         running, cold, new, rate, terminal, pipe, crowd, end, memory or counts
+  --only MEASURE         running, cold, new, rate, terminal, pipe, crowd, end, memory, install,
+                         uninstall, export, worker or counts
   --without-slow-peers   not distrobox, which needs half a minute to get ready
   --guard FILE           only counts, and only whether they are those of FILE (results.json
                          of another run): says so in TAP, and fails where they have grown
@@ -32,6 +33,7 @@ import time
 import chart
 import counts
 import machine
+import operations
 import peers
 from lxss_test import read, tiny_tar, wait_for
 
@@ -298,6 +300,68 @@ class Bench:
         self.target("lxssd idle, KiB PSS", daemon, 3 * 1024)
         self.target("/init, KiB PSS", leader, 300)
 
+    def install(self):
+        """An archive on disk becomes a distribution (tar -x: a directory); each ends with a sync."""
+        world = self.machine.world("install")
+        paths = operations.archives(self.machine, self.quick)
+        for kind, path in paths.items():
+            times = self.machine.stopwatch(operations.installing(world, kind, path), self.rounds(11), 1)
+            self.note_times("install", times)
+            ratio = paired(times[f"lxctl install .{kind}"], times[f"tar -x .{kind}"])
+            self.target(f"install .{kind} / tar -x with its decompressor's threads", ratio, 1.15)
+        started = self.start_peers(operations.PEERS) if not self.quick else []
+        try:
+            contestants = operations.installing(world, "tar", self.machine.archive)[:1]
+            contestants += [peer.contestant() for peer in started]
+            times = self.machine.stopwatch(contestants, self.rounds(5), 1) if started else {}
+        finally:
+            for peer in started:
+                peer.stop()
+        if times:
+            self.note_times("install beside root's", times)
+            bars = [(name, median(values)) for name, values in times.items()]
+            self.charts.append(("An archive of 180 MB becomes a distribution", bars))
+        for peer in started:
+            self.target(f"install .tar / {peer.name}", paired(times["lxctl install .tar"], times[peer.name]), 1.0)
+        world.close()
+
+    def uninstall(self):
+        """What was installed goes, files and all."""
+        world = self.machine.world("uninstall")
+        path = operations.archives(self.machine, self.quick)["tar"]
+        times = self.machine.stopwatch(operations.removing(world, path), self.rounds(11), 1)
+        self.note_times("uninstall", times)
+        self.target("uninstall / rm -rf", paired(times["lxctl uninstall"], times["rm -rf"]), 1.2)
+        world.close()
+
+    def export(self):
+        """Into a file, which is synced."""
+        world = self.machine.world("export")
+        world.install(operations.archives(self.machine, self.quick)["tar"], "measured")
+        for kind in operations.COMPRESSORS if not self.quick else ("tar",):
+            times = self.machine.stopwatch(operations.exporting(world, kind), self.rounds(7), 1)
+            self.note_times("export", times)
+            ratio = paired(times[f"lxctl export .{kind}"], times[f"tar -c .{kind}"])
+            self.target(f"export .{kind} / tar -c with its compressor's threads", ratio, 1.15)
+        world.close()
+
+    def worker(self):
+        """The largest resident set of lxss-worker during an installation."""
+        world = self.machine.world("worker")
+        paths = operations.archives(self.machine, self.quick)
+        for name, command in operations.LARGE.items() if not self.quick else ():
+            paths[name] = operations.compressed(self.machine, paths["tar"], name, command)
+        for kind, path in paths.items():
+            if not path:
+                continue
+            peak = operations.peak_of_worker(world, "lxctl", "-q", "install", path, "--name", "measured")
+            world.run("lxctl", "-q", "uninstall", "measured")
+            self.note(f"lxss-worker, {kind}", peak, "MB resident")
+            print(f"    {kind:16}  {peak:6.1f} MB", flush=True)
+            if kind not in operations.LARGE:
+                self.target(f"lxss-worker at an installation from .{kind}, MB", peak, operations.MEMORY_MAX)
+        world.close()
+
     def counts(self):
         """System calls and instructions of one launch."""
         if os.getuid() != 0:
@@ -307,7 +371,8 @@ class Bench:
         for what, programs in self.counted.items():
             print(f"    {what:18}  {sum(programs.values()):8}  " + ", ".join(f"{k} {v}" for k, v in programs.items()))
 
-    MEASURES = ("running", "cold", "new", "rate", "terminal", "pipe", "crowd", "end", "memory", "counts")
+    MEASURES = ("running", "cold", "new", "rate", "terminal", "pipe", "crowd", "end", "memory", "install", "uninstall", "export", "worker",
+                "counts")  # fmt: skip
 
     # ------------------------------------------------------------------ the run
 
@@ -363,7 +428,7 @@ def pss(pid):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures what a launch costs.")
+    parser = argparse.ArgumentParser(description="Measures what launches and operations cost.")
     parser.add_argument("--build", required=True)
     parser.add_argument("--output")
     parser.add_argument("--quick", action="store_true")

@@ -174,6 +174,8 @@ class Machine:
             text += "".join(f"env\t{entry}\n" for entry in c.get("environment", []))
             if "absent" in c:
                 text += f"absent\t{c['absent']}\n"
+            if "prepare" in c:
+                text += "\t".join(["prepare", *c["prepare"]]) + "\n"
             program = shutil.which(c["command"][0], path=f"{self.programs}:{PATH}")
             text += "\t".join(["command", program, *c["command"][1:]]) + "\n"
         done = subprocess.run(

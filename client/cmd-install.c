@@ -9,37 +9,53 @@
 #include "client/json.h"
 #include "client/operation.h"
 #include "client/signals.h"
+#include "client/signature.h"
 #include "client/snapshot.h"
 #include "client/source.h"
 #include "client/text.h"
+#include "shared/source-name.h"
 
 enum {
         INSTALL_NAME = OPTION_OWN,
         INSTALL_USER,
         INSTALL_SHA256,
+        INSTALL_KEYRING,
+        INSTALL_SIGNATURE,
+        INSTALL_LEGACY,
         INSTALL_DEFAULT,
+        INSTALL_NO_OOBE,
+        INSTALL_NO_SHORTCUT,
 };
 
 static const Option option_table[] = {
         { INSTALL_NAME,    0, "name",    "NAME", false, "call it NAME" },
         { INSTALL_USER,    0, "user",    "USER", false, "the name of its default user (yours)" },
         { INSTALL_SHA256,  0, "sha256",  "DIGITS", false, "only if this is the archive's SHA-256" },
+        { INSTALL_KEYRING, 0, "keyring", "FILE", false, "only if one of these keys has signed the archive" },
+        { INSTALL_SIGNATURE, 0, "signature", "FILE|URL", false, "where the signature is (beside the archive)" },
+        { INSTALL_LEGACY,  0, "legacy",  NULL,   false, "NAME is one of the catalogue's older section" },
         { INSTALL_DEFAULT, 0, "default", NULL,   false, "make it the default distribution" },
+        { INSTALL_NO_OOBE, 0, "no-oobe", NULL,   false, "never run its command for the first launch" },
+        { INSTALL_NO_SHORTCUT, 0, "no-shortcut", NULL, false, "no entry in the desktop's menus" },
         { 0 },
 };
 
 typedef struct Install {
-        const char *source, *name, *user, *sha256;
+        const char *source, *name, *user, *sha256, *keyring, *signed_by;
+        Signature signature;
         const char *format; /* of an image; NULL: the source is none */
         const char *image;  /* its name, may be empty */
-        char *path;         /* of the source, where it is not the source itself; owned */
-        bool make_default;
+        char *path;         /* of that, where it is not the source itself; owned */
+        bool make_default, no_oobe, no_shortcut, legacy, is_uri;
+        char *uri;          /* of a name in the catalogue, owned; NULL: source is what it is */
         char *operation;    /* object path, owned */
         char *distribution; /* its name, owned; NULL: not known */
 } Install;
 
 static void install_finish(Install *install) {
+        signature_close(&install->signature);
         free(install->path);
+        free(install->uri);
         free(install->operation);
         free(install->distribution);
 }
@@ -58,31 +74,45 @@ static int parse(Command *command, Install *install) {
                         install->user = command->parser.argument;
                 else if (id == INSTALL_SHA256)
                         install->sha256 = command->parser.argument;
+                else if (id == INSTALL_KEYRING)
+                        install->keyring = command->parser.argument;
+                else if (id == INSTALL_SIGNATURE)
+                        install->signed_by = command->parser.argument;
+                else if (id == INSTALL_LEGACY)
+                        install->legacy = true;
                 else if (id == INSTALL_DEFAULT)
                         install->make_default = true;
+                else if (id == INSTALL_NO_OOBE)
+                        install->no_oobe = true;
+                else if (id == INSTALL_NO_SHORTCUT)
+                        install->no_shortcut = true;
+        }
+        if (install->name && !*install->name) {
+                command->exit_code = command_usage(command, "A distribution's name cannot be empty.");
+                return -EINVAL;
         }
         if (install->source)
                 return 0;
-        command->exit_code = command_usage(command, "What is to be installed? Name an archive, for instance "
-                                           "debian.tar.xz, or bootstrap:bookworm.");
+        command->exit_code = command_usage(command, "What is to be installed? Name an archive, for instance debian.tar.xz, "
+                                           "or what the catalogue has (lxctl list --online).");
         return -EINVAL;
 }
 
-/* Returns the descriptor, or negative errno having said why. */
-static int open_path(const char *path) {
-        _cleanup_close_ int fd = -EBADF;
+/* Returns the descriptor, or negative errno having said why; -EBADF: it is a name of the catalogue. */
+static int open_path(Install *install) {
+        int fd = open(install->source, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        int r = fd < 0 ? -errno : fd;
 
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        if (fd < 0) {
-                int r = -errno;
-
-                say("Cannot open %s: %s", path, strerror(-r));
-                return r;
-        }
-        return steal_fd(&fd);
+        if (r == -ENOENT && source_may_be_name(install->source))
+                return asprintf(&install->uri, "catalogue:%s", install->source) < 0 ? -ENOMEM : -EBADF;
+        if (r < 0)
+                say("Cannot open %s: %s", install->source, strerror(-r));
+        return r;
 }
 
 static int open_image(Install *install, const char *format) {
+        int fd;
+
         install->format = format;
         install->path = source_split_image(install->source, &install->image);
         if (!install->path)
@@ -91,23 +121,23 @@ static int open_image(Install *install, const char *format) {
                 say("Which one? Name it, for instance %s:PATH", format);
                 return -EINVAL;
         }
-        return open_path(install->path);
+        fd = open(install->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+                say("Cannot open %s: %s", install->path, strerror(errno));
+        return fd;
 }
 
-static int open_stdin(Command *command, const Install *install) {
-        if (!install->name) {
-                say("An archive on the standard input has no name. Say how to call it: --name NAME");
-                return -EINVAL;
-        }
+static int open_stdin(Command *command) {
         if ((command->closed_mask & 1) || isatty(0)) {
-                say("There is no archive on the standard input. Redirect it: lxctl install - --name NAME <ARCHIVE");
+                say("There is no archive on the standard input. Redirect it: lxctl install - <ARCHIVE");
                 return -EINVAL;
         }
         return dup(0);
 }
 
-/* fd negative: InstallFrom. */
-static void write_call(DbusWriter *w, const Install *install, int fd, const char *name) {
+/* fd negative: InstallFrom. fallback may be NULL. */
+static void write_call(DbusWriter *w, const Install *install, int fd, const char *fallback) {
+        const char *name = install->name ? install->name : "";
         DbusArray options;
 
         if (fd >= 0) {
@@ -115,19 +145,30 @@ static void write_call(DbusWriter *w, const Install *install, int fd, const char
                 dbus_put(w, "hs", fd, name);
         } else {
                 dbus_begin_call(w, MANAGER_PATH, MANAGER_INTERFACE, "InstallFrom", "ssa{sv}");
-                dbus_put(w, "ss", install->source, name ? name : "");
+                dbus_put(w, "ss", install->uri ? install->uri : install->source, name);
         }
         options = dbus_open_array(w, '{');
+        if (fallback)
+                remote_put_option(w, "fallback-name", "s", fallback);
+        if (install->format)
+                remote_put_option(w, "format", "s", install->format);
+        if (!str_empty(install->image))
+                remote_put_option(w, "image", "s", install->image);
+        if (install->no_oobe)
+                remote_put_option(w, "oobe", "b", false);
+        if (install->no_shortcut)
+                remote_put_option(w, "shortcut", "b", false);
         if (install->user)
                 remote_put_option(w, "user", "s", install->user);
         if (install->sha256)
                 remote_put_option(w, "sha256", "s", install->sha256);
         if (install->make_default)
                 remote_put_option(w, "default", "b", true);
-        if (install->format)
-                remote_put_option(w, "format", "s", install->format);
-        if (!str_empty(install->image))
-                remote_put_option(w, "image", "s", install->image);
+        if (install->legacy)
+                remote_put_option(w, "legacy", "b", true);
+        signature_put(w, &install->signature);
+        if (fd < 0 || install->signature.url)
+                remote_put_environment(w);
         dbus_close_array(w, options);
 }
 
@@ -139,7 +180,7 @@ static char *derive_name(const Install *install) {
 
         /* A layout's images have tags alone. */
         if (!str_empty(install->image) && streq(install->format, "docker-archive"))
-                return source_image_name(install->image);
+                return source_default_name_of_image(install->image);
         if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
                 whole = realpath(path, NULL);
         return source_default_name(whole ? whole : path);
@@ -147,23 +188,22 @@ static char *derive_name(const Install *install) {
 
 static int begin(Connection *connection, Install *install, int fd, Failure *reterr) {
         _cleanup_dbus_writer_ DbusWriter w = { 0 };
-        _cleanup_free_ char *derived = NULL;
-        const char *name = install->name;
+        _cleanup_free_ char *fallback = NULL;
         int r;
 
-        if (!name && fd >= 0) {
-                name = derived = derive_name(install);
-                if (!derived)
+        if (!install->name && (install->path || source_classify(install->source) == SOURCE_PATH)) {
+                fallback = derive_name(install);
+                if (!fallback)
                         return -ENOMEM;
         }
-        write_call(&w, install, fd, name);
+        write_call(&w, install, fd, fallback);
         r = operation_begin(connection, &w, &install->operation, reterr);
         if (r < 0)
                 return r;
         if (remote_get_string(connection, install->operation, OPERATION_INTERFACE, "Distribution", &install->distribution) < 0 ||
             str_empty(install->distribution)) {
                 free(install->distribution);
-                install->distribution = str_empty(name) ? NULL : strdup(name);
+                install->distribution = install->name ? strdup(install->name) : NULL;
         }
         return 0;
 }
@@ -218,14 +258,16 @@ static int install_from(Command *command, Install *install, int *fd) {
         r = command_connect(command, ACTIVATE_FOR_INSTANCE, &connection, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
-        signal_fd = signals_block_termination();
-        if (signal_fd < 0)
-                return command_fail(command, signal_fd, NULL);
+        /* A catalogue may take its time to answer: until there is an operation, a signal simply ends us, and
+         * with us what we asked for. */
         r = begin(connection, install, *fd, &failure);
         closep(fd);
         if (r < 0)
                 return command_fail(command, r, &failure);
-        r = operation_wait(command, connection, install->operation, signal_fd);
+        signal_fd = signals_block_termination();
+        if (signal_fd < 0)
+                return command_fail(command, signal_fd, NULL);
+        r = operation_wait(command, connection, install->operation, signal_fd, &install->distribution);
         if (r < 0)
                 signal_die(-r);
         if (r == EXIT_SUCCESS)
@@ -233,15 +275,26 @@ static int install_from(Command *command, Install *install, int *fd) {
         return r;
 }
 
+/* What the source says is beside it is opened as late as it is. */
+static int open_signature(Install *install, int fd) {
+        bool is_file = fd >= 0 && !install->path && !streq(install->source, "-");
+
+        if (fd >= 0 && !is_file && !install->path && install->keyring && !install->signed_by) {
+                say("There is nothing beside an archive on the standard input. Say where its signature is: --signature");
+                return -EINVAL;
+        }
+        return signature_open(install->keyring, install->signed_by, is_file ? install->source : NULL, &install->signature);
+}
+
 static int run_install(Command *command) {
-        _cleanup_(install_finish) Install install = {};
+        _cleanup_(install_finish) Install install = { .signature = NO_SIGNATURE };
         _cleanup_close_ int fd = -EBADF;
 
         if (parse(command, &install) < 0)
                 return command->exit_code;
         switch (source_classify(install.source)) {
         case SOURCE_PATH:
-                fd = open_path(install.source);
+                fd = open_path(&install);
                 break;
         case SOURCE_LAYOUT:
                 fd = open_image(&install, "oci");
@@ -250,12 +303,15 @@ static int run_install(Command *command) {
                 fd = open_image(&install, "docker-archive");
                 break;
         case SOURCE_STDIN:
-                fd = open_stdin(command, &install);
+                fd = open_stdin(command);
                 break;
         case SOURCE_URI:
-                return install_from(command, &install, &fd);
+                install.is_uri = true;
+                break;
         }
-        return fd < 0 ? EXIT_SERVICE : install_from(command, &install, &fd);
+        if ((fd < 0 && !install.is_uri && !install.uri) || open_signature(&install, fd) < 0)
+                return EXIT_SERVICE;
+        return install_from(command, &install, &fd);
 }
 
 const Verb verb_install = {
@@ -265,9 +321,11 @@ const Verb verb_install = {
         .summary = "Install a distribution",
         .details =
                 "SOURCE is an archive of a root file system (tar or cpio, however it is compressed,\n"
-                "or a .wsl file), - for one on the standard input, a squashfs or ext4 file system in a\n"
-                "file, a directory, or bootstrap:SUITE, which makes a Debian from your own package\n"
-                "sources, for instance bootstrap:bookworm.\n"
+                "or a .wsl file), - for one on the standard input, a squashfs or ext4 file system in\n"
+                "a file, a directory, the URL of an archive\n"
+                "(http://, https://, file://), a name of the catalogue (lxctl list --online), or\n"
+                "bootstrap:SUITE, which makes a Debian from your own package sources, for instance\n"
+                "bootstrap:bookworm.\n"
                 "An image comes from a registry with docker://[HOST/]NAME[:TAG], from an OCI image\n"
                 "layout with oci:DIRECTORY[:TAG], from what docker save wrote with docker-archive:FILE.",
         .options = option_table,

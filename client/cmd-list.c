@@ -4,6 +4,7 @@
 
 #include "client/command.h"
 #include "client/json.h"
+#include "client/online.h"
 #include "client/snapshot.h"
 #include "client/table.h"
 #include "client/text.h"
@@ -11,11 +12,13 @@
 enum {
         LIST_MORE = OPTION_OWN,
         LIST_RUNNING,
+        LIST_ONLINE,
 };
 
 static const Option options[] = {
         { LIST_MORE,    'v', NULL,      NULL, false, "show more of each" },
         { LIST_RUNNING, 0,   "running", NULL, false, "only those that run" },
+        { LIST_ONLINE,  0,   "online",  NULL, false, "what the catalogue offers to be installed" },
         { 0 },
 };
 
@@ -34,6 +37,7 @@ static void print_json(const Snapshot *snapshot, bool only_running) {
                 json_bool(&json, "default", d->is_default);
                 json_string(&json, "release", d->release);
                 json_string(&json, "default_user", d->default_user);
+                json_string(&json, "oobe", d->oobe);
                 json_string(&json, "source", d->source);
                 json_string(&json, "root", d->root);
                 json_unsigned(&json, "install_time_us", d->install_time);
@@ -43,11 +47,11 @@ static void print_json(const Snapshot *snapshot, bool only_running) {
 }
 
 static void print_table(const Snapshot *snapshot, bool only_running, bool more) {
-        Table table = { .n_columns = more ? 6 : 3 };
+        Table table = { .n_columns = more ? 7 : 3 };
 
         table_add_all(&table, (const char *const[]){ "  NAME", "STATE", "RELEASE", NULL });
         if (more)
-                table_add_all(&table, (const char *const[]){ "DEFAULT USER", "SOURCE", "ROOT", NULL });
+                table_add_all(&table, (const char *const[]){ "DEFAULT USER", "OOBE", "SOURCE", "ROOT", NULL });
         for (size_t i = 0; i < snapshot->n_distributions; i++) {
                 const DistributionInfo *d = &snapshot->distributions[i];
                 _cleanup_free_ char *name = NULL;
@@ -61,6 +65,7 @@ static void print_table(const Snapshot *snapshot, bool only_running, bool more) 
                 table_add(&table, d->release);
                 if (more) {
                         table_add(&table, d->default_user);
+                        table_add(&table, d->oobe);
                         table_add(&table, d->source);
                         table_add(&table, d->root);
                 }
@@ -101,7 +106,7 @@ static int list(Command *command, bool only_running, bool more) {
 }
 
 static int run_list(Command *command) {
-        bool only_running = false, more = false;
+        bool only_running = false, more = false, online = false;
         int id;
 
         while ((id = command_next(command)) != OPTION_DONE) {
@@ -111,16 +116,22 @@ static int run_list(Command *command) {
                         return command_usage(command, "\"%s\" is one word too many.", command->parser.argument);
                 only_running |= id == LIST_RUNNING;
                 more |= id == LIST_MORE;
+                online |= id == LIST_ONLINE;
         }
+        if (online && only_running)
+                return command_usage(command, "--online and --running exclude each other: what runs is here.");
+        if (online)
+                return online_list(command, more || command->verbose);
         return list(command, only_running, more || command->verbose);
 }
 
 const Verb verb_list = {
         .name = "list",
         .group = VERB_GROUP_DISTRIBUTIONS,
-        .synopsis = "[-v] [--running]",
+        .synopsis = "[-v] [--running | --online]",
         .summary = "Show the installed distributions",
-        .details = "The default one is marked with *. -q prints the names only.",
+        .details = "The default one is marked with *. -q prints the names only. --online shows what can be installed\n"
+                   "by its name, from the catalogue that lxss.conf(5) names.",
         .options = options,
         .run = run_list,
 };

@@ -11,6 +11,7 @@
 #include "client/text.h"
 #include "shared/error.h"
 #include "shared/paths.h"
+#include "shared/suggest.h"
 
 static int finish(Command *command, int exit_code) {
         command->exit_code = exit_code;
@@ -123,7 +124,7 @@ int command_unknown_distribution(Command *command, const struct Snapshot *snapsh
 
         for (size_t i = 0; names && i < snapshot->n_distributions; i++)
                 names[i] = snapshot->distributions[i].name;
-        meant = names ? text_suggest(name, names) : NULL;
+        meant = names ? suggest_word(name, names) : NULL;
         if (meant)
                 say("There is no distribution \"%s\". Did you mean \"%s\"?", name, meant);
         else

@@ -41,8 +41,23 @@ struct Command {
         OptionParser parser;
 };
 
-extern const Verb verb_clone, verb_doctor, verb_export, verb_hold, verb_install, verb_launch, verb_list, verb_ps,
-        verb_rename, verb_set_default, verb_shutdown, verb_status, verb_terminate, verb_uninstall;
+extern const Verb verb_clone;
+extern const Verb verb_config;
+extern const Verb verb_doctor;
+extern const Verb verb_export;
+extern const Verb verb_hold;
+extern const Verb verb_install;
+extern const Verb verb_launch;
+extern const Verb verb_list;
+extern const Verb verb_move;
+extern const Verb verb_ps;
+extern const Verb verb_rename;
+extern const Verb verb_repair;
+extern const Verb verb_set_default;
+extern const Verb verb_shutdown;
+extern const Verb verb_status;
+extern const Verb verb_terminate;
+extern const Verb verb_uninstall;
 
 /* option_parser_next() with the options that every verb takes carried out.
  * Returns an id, OPTION_WORD, OPTION_DONE, or -ECANCELED where the command ends

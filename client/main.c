@@ -7,11 +7,27 @@
 
 #include "client/command.h"
 #include "client/text.h"
+#include "shared/suggest.h"
 
+/* In the order in which --help shows them. */
 static const Verb *const verbs[] = {
-        &verb_install,   &verb_list,   &verb_set_default, &verb_rename, &verb_clone,     &verb_export,
-        &verb_uninstall, &verb_launch, &verb_ps,          &verb_hold,   &verb_terminate, &verb_status,
-        &verb_shutdown,  &verb_doctor,
+        &verb_install,
+        &verb_list,
+        &verb_set_default,
+        &verb_config,
+        &verb_rename,
+        &verb_clone,
+        &verb_move,
+        &verb_export,
+        &verb_repair,
+        &verb_uninstall,
+        &verb_launch,
+        &verb_ps,
+        &verb_hold,
+        &verb_terminate,
+        &verb_status,
+        &verb_shutdown,
+        &verb_doctor,
 };
 
 static const char *const group_titles[VERB_GROUP_MAX] = {
@@ -50,7 +66,7 @@ static int unknown_verb(Command *command, const char *name) {
                         names[n++] = verbs[i]->alias;
         }
         names[n] = NULL;
-        meant = text_suggest(name, names);
+        meant = suggest_word(name, names);
         if (meant)
                 return command_usage(command, "There is no verb \"%s\". Did you mean \"%s\"?", name, meant);
         return command_usage(command, "There is no verb \"%s\".", name);

@@ -15,12 +15,32 @@
 typedef struct Follow {
         Connection *connection;
         const char *path;
+        char **distribution; /* its name, should it change; NULL: of no interest */
         Progress progress;
         bool finished, succeeded;
         int signo;      /* that asked to cancel */
         bool impatient; /* … twice */
         Failure *reterr;
 } Follow;
+
+static void take_name(Follow *follow, const char *name) {
+        char *copy = follow->distribution ? strdup(name) : NULL;
+
+        if (!copy)
+                return;
+        free(*follow->distribution);
+        *follow->distribution = copy;
+}
+
+static void read_warning(Follow *follow, const Incoming *incoming) {
+        DbusReader reader = incoming_read(incoming);
+        const char *warning;
+
+        if (dbus_get(&reader, "s", &warning) < 0 || !follow->progress.enabled)
+                return;
+        progress_clear(&follow->progress);
+        say("warning: %s", warning);
+}
 
 /* sa{sv}as, of which the last does not matter. */
 static void read_changes(Follow *follow, const Incoming *incoming) {
@@ -29,15 +49,18 @@ static void read_changes(Follow *follow, const Incoming *incoming) {
         (void)dbus_get(&reader, "s", NULL);
         entries = dbus_enter_array(&reader, '{');
         while (dbus_more(&entries, &reader)) {
-                const char *name, *type, *stage;
+                const char *name, *type, *text;
                 double fraction;
 
                 dbus_get_struct(&entries);
                 (void)dbus_get(&entries, "s", &name);
                 type = dbus_get_variant(&entries);
                 if (streq(name, "Stage") && streq(type, "s")) {
-                        if (dbus_get(&entries, "s", &stage) == 0)
-                                progress_update(&follow->progress, stage, NAN);
+                        if (dbus_get(&entries, "s", &text) == 0)
+                                progress_update(&follow->progress, text, NAN);
+                } else if (streq(name, "Distribution") && streq(type, "s")) {
+                        if (dbus_get(&entries, "s", &text) == 0)
+                                take_name(follow, text);
                 } else if (streq(name, "Progress") && streq(type, "d")) {
                         if (dbus_get(&entries, "d", &fraction) == 0)
                                 progress_update(&follow->progress, NULL, fraction);
@@ -65,6 +88,8 @@ static void on_message(Follow *follow, const Incoming *incoming) {
                 return;
         if (incoming_is_signal(incoming, OPERATION_INTERFACE, "Finished"))
                 read_end(follow, incoming);
+        else if (incoming_is_signal(incoming, OPERATION_INTERFACE, "Warned"))
+                read_warning(follow, incoming);
         else if (incoming_is_signal(incoming, PROPERTIES_INTERFACE, "PropertiesChanged"))
                 read_changes(follow, incoming);
 }
@@ -150,9 +175,9 @@ int operation_begin(Connection *connection, DbusWriter *call, char **ret_path, F
         return *ret_path ? 0 : -ENOMEM;
 }
 
-int operation_wait(Command *command, Connection *connection, const char *path, int signal_fd) {
+int operation_wait(Command *command, Connection *connection, const char *path, int signal_fd, char **distribution) {
         _cleanup_failure_ Failure failure = {};
-        Follow follow = { .connection = connection, .path = path, .reterr = &failure };
+        Follow follow = { .connection = connection, .path = path, .distribution = distribution, .reterr = &failure };
         int r;
 
         progress_start(&follow.progress, command->quiet);
@@ -185,5 +210,5 @@ int operation_run(Command *command, Activation activation, DbusWriter *call) {
         r = operation_begin(connection, call, &path, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
-        return operation_wait(command, connection, path, signal_fd);
+        return operation_wait(command, connection, path, signal_fd, NULL);
 }

@@ -20,5 +20,7 @@ int operation_run(Command *command, Activation activation, DbusWriter *call);
  * SIGHUP) cancels it, and lxssd then cleans up; a second one does not wait for that.
  * signal_fd is signals_block_termination()'s, which is called before the
  * operation is begun. Says why it failed. Returns the exit code; or, where a signal
- * canceled it, the signal's number, negative, for the caller to die of (signal_die()). */
-int operation_wait(Command *command, Connection *connection, const char *path, int signal_fd);
+ * canceled it, the signal's number, negative, for the caller to die of (signal_die()).
+ * *distribution (NULL: of no interest) is the caller's string, replaced where the operation's distribution turns
+ * out to be called otherwise. */
+int operation_wait(Command *command, Connection *connection, const char *path, int signal_fd, char **distribution);

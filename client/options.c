@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "client/text.h"
+#include "shared/suggest.h"
 #include "shared/util.h"
 
 static const Option common_options[] = {
@@ -47,7 +48,7 @@ static const char *suggest(const OptionParser *p, const char *name) {
         for (const Option *o = common_options; o->id && n < ELEMENTSOF(names) - 1; o++)
                 names[n++] = o->name;
         names[n] = NULL;
-        return text_suggest(name, names);
+        return suggest_word(name, names);
 }
 
 static int problem(OptionParser *p, const char *format, ...) _printf_(2, 3);

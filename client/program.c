@@ -185,6 +185,8 @@ static void on_stopped(Program *program, int signo) {
                 program->stop_expected = false;
                 return;
         }
+        /* Before it stopped; stopped ourselves, we would show it only when somebody continues us. */
+        relay_catch_up(&program->relay);
         /* The terminal stops the whole job, ours too if there is a pipeline around us. */
         stop_self(program, signo == SIGTTIN || signo == SIGTTOU ? signo : SIGTSTP,
                   signo != SIGSTOP && program->relay.master >= 0);
@@ -210,6 +212,27 @@ static const char *describe_kind(const char *kind) {
         return streq(kind, "uninstall") ? "removal" : kind;
 }
 
+static void on_oobe(Program *program, const Incoming *answer) {
+        DbusReader reader = incoming_read(answer);
+        const char *state;
+
+        if (!program->answered && answer->message.type == DBUS_METHOD_RETURN && streq(dbus_get_variant(&reader), "s") &&
+            dbus_get(&reader, "s", &state) == 0 && streq(state, "running"))
+                say("waiting for %s to be set up in another terminal", program->distribution);
+}
+
+/* It is no operation that the launch waits for. */
+static void ask_oobe(Program *program) {
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+        _cleanup_free_ char *path = NULL;
+
+        if (str_empty(program->distribution) || !(path = remote_distribution_path(program->distribution)))
+                return;
+        dbus_begin_call(&w, path, PROPERTIES_INTERFACE, "Get", "ss");
+        dbus_put(&w, "ss", DISTRIBUTION_INTERFACE, "Oobe");
+        (void)connection_send(program->connection, &w, &program->oobe_call);
+}
+
 static void on_operations(Program *program, const Incoming *answer) {
         DbusReader reader = incoming_read(answer), entries;
 
@@ -227,6 +250,7 @@ static void on_operations(Program *program, const Incoming *answer) {
                         return;
                 }
         }
+        ask_oobe(program);
 }
 
 static void ask_operations(Program *program) {
@@ -330,6 +354,8 @@ static void on_message(Program *program, const Incoming *incoming) {
                         on_default(program, incoming);
                 else if (m->reply_serial == program->operations_call)
                         on_operations(program, incoming);
+                else if (m->reply_serial == program->oobe_call)
+                        on_oobe(program, incoming);
         } else if (incoming_is_signal(incoming, INSTANCE_INTERFACE, "Warned")) {
                 on_warned(program, incoming);
         } else if (program->path && m->path && streq(m->path, program->path)) {

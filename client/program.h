@@ -14,7 +14,7 @@ typedef struct Program {
 
         char *distribution;     /* as asked for, then as lxssd says: for the line about what we wait for */
         uint32_t launch_call;   /* serials of calls whose answers are awaited */
-        uint32_t default_call, operations_call;
+        uint32_t default_call, operations_call, oobe_call;
         bool answered;
         int error;              /* of the launch: negative errno, with failure */
         Failure failure;

@@ -28,12 +28,14 @@ static const char *describe(const char *stage) {
                 { "queued",        "Waiting for another operation" },
                 { "preparing",     "Preparing" },
                 { "bootstrapping", "Bootstrapping" },
+                { "downloading",   "Downloading" },
                 { "pulling",       "Fetching" },
                 { "extracting",    "Extracting" },
                 { "configuring",   "Configuring" },
                 { "committing",    "Writing to disk" },
                 { "exporting",     "Exporting" },
                 { "cloning",       "Cloning" },
+                { "moving",        "Moving" },
                 { "removing",      "Removing" },
         };
 

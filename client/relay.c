@@ -409,6 +409,20 @@ void relay_process(Relay *relay, const struct pollfd *polls) {
         process_input(relay, polls[1].revents);
 }
 
+void relay_catch_up(Relay *relay) {
+        if (relay->master < 0 && relay->socket >= 0)
+                accept_master(relay);
+        for (size_t n = 0; relay->master >= 0 && n < DRAIN_MAX / sizeof(relay->to_terminal.data); n++) {
+                struct pollfd polls[RELAY_POLLS];
+
+                (void)relay_get_polls(relay, polls);
+                polls[1].fd = -1;
+                if (poll(polls, RELAY_POLLS, 0) <= 0 || !((polls[0].revents & POLLIN) || polls[2].revents))
+                        return;
+                process_output(relay, polls);
+        }
+}
+
 void relay_suspend(Relay *relay) {
         tty_restore(&relay->tty);
 }

@@ -58,6 +58,9 @@ int relay_get_polls(Relay *relay, struct pollfd *polls);
 /* Moves what can be moved. */
 void relay_process(Relay *relay, const struct pollfd *polls);
 
+/* Relays what the program has written so far, as far as the terminal takes it. */
+void relay_catch_up(Relay *relay);
+
 /* Restores the terminal before we are stopped; takes it again afterwards, with its new size. */
 void relay_suspend(Relay *relay);
 void relay_resume(Relay *relay);

@@ -8,9 +8,12 @@
 #include "client/remote.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "shared/paths.h"
+#include "shared/text.h"
+#include "shared/transfer-variables.h"
 
 #define CONNECT_ATTEMPTS 8
 
@@ -50,6 +53,25 @@ int remote_connect(Activation activation, Connection **ret, Failure *reterr) {
         log = remote_describe_log();
         return failure_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, r,
                            "lxssd ends or closes the connection before it answers. Its log: %s", log ? log : "unknown");
+}
+
+char *remote_distribution_path(const char *name) {
+        static const char prefix[] = MANAGER_PATH "/distribution/";
+        char *path = malloc(strlen(prefix) + 3 * strlen(name) + 1), *p = path;
+
+        if (!path)
+                return NULL;
+        p = stpcpy(p, prefix);
+        for (const char *c = name; *c; c++) {
+                bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z'), digit = *c >= '0' && *c <= '9';
+
+                if (letter || (digit && c > name))
+                        *p++ = *c;
+                else
+                        p += sprintf(p, "_%02x", (unsigned char)*c);
+        }
+        *p = '\0';
+        return path;
 }
 
 /* The errno of our own names; EIO for all others. */
@@ -140,4 +162,17 @@ char *remote_describe_log(void) {
         if (path_log_file(&path) >= 0 && (access(path, F_OK) == 0 || access("/run/systemd/system", F_OK) < 0))
                 return steal_pointer(&path);
         return strdup(geteuid() == 0 ? "journalctl -u lxssd" : "journalctl --user -u lxssd");
+}
+
+void remote_put_environment(DbusWriter *w) {
+        DbusArray strings;
+
+        dbus_put_struct(w);
+        dbus_put(w, "s", "environment");
+        dbus_put_variant(w, "as");
+        strings = dbus_open_array(w, 's');
+        for (char **e = environ; *e; e++)
+                if (transfer_variable_is_known(*e) && text_is_utf8(*e))
+                        dbus_put(w, "s", *e);
+        dbus_close_array(w, strings);
 }

@@ -32,6 +32,9 @@ int remote_call(Connection *connection, const char *member, Incoming **ret, Fail
 int remote_get_string(Connection *connection, const char *path, const char *interface, const char *property,
                       char **ret);
 
+/* The object of a distribution, as sd_bus_path_encode(3) makes it; free() it. NULL on out of memory. */
+char *remote_distribution_path(const char *name);
+
 /* The failure that an answer is: negative errno with reterr set; 0 for every other message. */
 int remote_failure_of(const Incoming *answer, Failure *reterr);
 
@@ -40,6 +43,10 @@ int remote_bad_answer(int r, Failure *reterr);
 
 /* An entry "name": <basic value> of an open a{sv}. */
 void remote_put_option(DbusWriter *w, const char *name, const char *type, ...);
+
+/* The entry "environment": what transfers heed of ours, since lxssd may have been
+ * started by somebody with other proxies. */
+void remote_put_environment(DbusWriter *w);
 
 /* Whether a call failed since lxssd went away, rather than by its answer. */
 bool remote_connection_lost(int r, const Failure *failure);

@@ -7,7 +7,8 @@
 
 typedef struct Property {
         const char *name;
-        /* s, b, u, t, d, or a for "as": what stands at offset is char *, bool, uint32_t, uint64_t, double, char **. */
+        /* s, b, u, t, d, a for "as" or T for "a(sss)": what stands at offset is char *, bool, uint32_t, uint64_t, double,
+         * and for the last two char **. */
         char type;
         size_t offset;
 } Property;
@@ -18,9 +19,11 @@ static const Property distribution_properties[] = {
         { "Default",       'b', offsetof(DistributionInfo, is_default) },
         { "RootDirectory", 's', offsetof(DistributionInfo, root) },
         { "DefaultUser",   's', offsetof(DistributionInfo, default_user) },
+        { "Oobe",          's', offsetof(DistributionInfo, oobe) },
         { "Release",       's', offsetof(DistributionInfo, release) },
         { "Source",        's', offsetof(DistributionInfo, source) },
         { "InstallTime",   't', offsetof(DistributionInfo, install_time) },
+        { "Settings",      'T', offsetof(DistributionInfo, settings) },
         { 0 },
 };
 
@@ -93,7 +96,7 @@ static void properties_free(const Property *properties, void *object) {
         for (const Property *p = properties; p->name; p++)
                 if (p->type == 's')
                         free(steal_pointer(AT(object, p->offset, char *)));
-                else if (p->type == 'a')
+                else if (p->type == 'a' || p->type == 'T')
                         strv_freep(AT(object, p->offset, char **));
 }
 
@@ -112,9 +115,32 @@ static int strings_read(DbusReader *r, char ***ret) {
         return r->error;
 }
 
+/* One after the other. */
+static int triples_read(DbusReader *r, char ***ret) {
+        DbusReader triples = dbus_enter_array(r, '(');
+
+        while (dbus_more(&triples, r)) {
+                const char *s[3];
+
+                dbus_get_struct(&triples);
+                (void)dbus_get(&triples, "sss", &s[0], &s[1], &s[2]);
+                for (size_t i = 0; i < ELEMENTSOF(s); i++) {
+                        int error = strv_push_copy(ret, s[i]);
+
+                        if (error < 0)
+                                return error;
+                }
+        }
+        return r->error;
+}
+
+static int list_read(DbusReader *r, char type, char ***ret) {
+        return type == 'a' ? strings_read(r, ret) : triples_read(r, ret);
+}
+
 /* One of another type than ours says is left as it is. */
 static int property_read(DbusReader *r, const Property *p, void *object) {
-        const char type[] = { p->type, p->type == 'a' ? 's' : '\0', '\0' }, *s;
+        const char basic[] = { p->type, '\0' }, *type = p->type == 'a' ? "as" : p->type == 'T' ? "a(sss)" : basic, *s;
         const char *signature = dbus_get_variant(r);
         char *copy;
 
@@ -122,8 +148,8 @@ static int property_read(DbusReader *r, const Property *p, void *object) {
                 dbus_skip(r, signature);
                 return 0;
         }
-        if (p->type == 'a')
-                return strings_read(r, AT(object, p->offset, char **));
+        if (type != basic)
+                return list_read(r, p->type, AT(object, p->offset, char **));
         if (p->type != 's')
                 return dbus_get(r, type, AT(object, p->offset, char));
         if (dbus_get(r, "s", &s) < 0)

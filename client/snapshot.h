@@ -10,9 +10,10 @@
 #include "client/remote.h"
 
 typedef struct DistributionInfo {
-        char *name, *state, *root, *default_user, *release, *source;
+        char *name, *state, *root, *default_user, *oobe, *release, *source;
         bool is_default;
         uint64_t install_time;
+        char **settings; /* key, value, where it comes from, …; may be NULL */
 } DistributionInfo;
 
 typedef struct InstanceInfo {

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 
+#include "shared/source-name.h"
 #include "shared/util.h"
 
 static bool has_scheme(const char *source, const char *scheme) {
@@ -37,40 +38,9 @@ char *source_split_image(const char *source, const char **ret_image) {
         return strndup(path, n);
 }
 
-char *source_image_name(const char *image) {
-        const char *slash = strrchr(image, '/'), *last = slash ? slash + 1 : image;
 
-        return strndup(last, strcspn(last, ":@"));
-}
+bool source_may_be_name(const char *path) {
+        _cleanup_free_ char *stripped = source_default_name(path);
 
-static bool strip(char *name, const char *ending) {
-        size_t length = strlen(name), n = strlen(ending);
-
-        if (length <= n || strcasecmp(name + length - n, ending) != 0)
-                return false;
-        name[length - n] = '\0';
-        return true;
-}
-
-char *source_default_name(const char *path) {
-        static const char *const compressions[] = { ".gz", ".xz", ".bz2", ".zst", ".lzma", ".lz4", ".lz", ".Z" };
-        static const char *const archives[] = { ".tar", ".cpio", ".tgz", ".txz", ".tbz2", ".tbz", ".tzst", ".tlz", ".wsl",
-                                                ".squashfs", ".sqfs", ".ext4", ".ext3", ".ext2", ".img" };
-        size_t length = strlen(path);
-        const char *slash;
-        char *name;
-
-        while (length > 1 && path[length - 1] == '/')
-                length--;
-        slash = memrchr(path, '/', length);
-        name = slash ? strndup(slash + 1, length - (size_t)(slash + 1 - path)) : strndup(path, length);
-        if (!name)
-                return NULL;
-        for (size_t i = 0; i < ELEMENTSOF(compressions); i++)
-                if (strip(name, compressions[i]))
-                        break;
-        for (size_t i = 0; i < ELEMENTSOF(archives); i++)
-                if (strip(name, archives[i]))
-                        break;
-        return name;
+        return stripped && *path && *path != '.' && !strchr(path, '/') && streq(stripped, path);
 }

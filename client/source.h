@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdbool.h>
+
 /* What the SOURCE of `lxctl install` is. Pure. */
 
 typedef enum SourceKind {
@@ -18,11 +20,6 @@ SourceKind source_classify(const char *source);
  * empty. The path is the caller's, NULL on out of memory; *ret_image is borrowed from source. */
 char *source_split_image(const char *source, const char **ret_image);
 
-/* A distribution's name from that of an image: its last part, without its tag.
- * Owned by the caller; NULL on out of memory. */
-char *source_image_name(const char *image);
-
-/* A distribution's name from an archive's: without directories and the endings
- * of archives. Owned by the caller; NULL on out of memory. May be empty or not a
- * valid name, which lxssd then says. */
-char *source_default_name(const char *path);
+/* Whether a path that leads nowhere may be a name of the catalogue: one word, that
+ * ends like no archive. */
+bool source_may_be_name(const char *path);

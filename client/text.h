@@ -24,9 +24,5 @@ void text_print(FILE *f, const char *s);
 void say(const char *format, ...) _printf_(1, 2);
 void say_plain(const char *format, ...) _printf_(1, 2);
 
-/* The candidate that was probably meant by word: the nearest by edit distance,
- * or the only one that it begins. NULL where none is near. The list ends with NULL. */
-const char *text_suggest(const char *word, const char *const *candidates);
-
 /* A decimal number without sign, blanks or anything behind it. 0, -EINVAL or -ERANGE. */
 int text_parse_u64(const char *s, uint64_t *ret);

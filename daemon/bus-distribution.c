@@ -3,6 +3,7 @@
 /* org.lxss.Manager1.Distribution. */
 
 #include "daemon/bus-objects.h"
+#include "daemon/bus-requests.h"
 #include "shared/util.h"
 
 #define INTERFACE BUS_INTERFACE ".Distribution"
@@ -49,17 +50,25 @@ static int get_default_user(sd_bus *connection _unused_, const char *path _unuse
         return sd_bus_message_append(reply, "s", ((Distribution *)userdata)->default_user ?: "root");
 }
 
+static int get_oobe(sd_bus *connection _unused_, const char *path _unused_, const char *interface _unused_,
+                    const char *property _unused_, sd_bus_message *reply, void *userdata,
+                    sd_bus_error *reterr _unused_) {
+        return sd_bus_message_append(reply, "s", oobe_state_to_string(((Distribution *)userdata)->oobe));
+}
+
 static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Name", "s", NULL, offsetof(Distribution, name), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("State", "s", get_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Default", "b", get_default, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("RootDirectory", "s", NULL, offsetof(Distribution, rootfs), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("RootDirectory", "s", NULL, offsetof(Distribution, rootfs), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("DefaultUser", "s", get_default_user, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Oobe", "s", get_oobe, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Release", "s", NULL, offsetof(Distribution, release), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Source", "s", NULL, offsetof(Distribution, source), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("InstallTime", "t", NULL, offsetof(Distribution, install_time),
                         SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Settings", "a(sss)", bus_get_settings, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
 };
 
@@ -77,7 +86,9 @@ void bus_distribution_added(Distribution *distribution, void *userdata) {
 }
 
 void bus_distribution_changed(Distribution *distribution, void *userdata) {
-        static const char *const names[] = { "State", "Default", "DefaultUser", "Release", "InstallTime", NULL };
+        static const char *const names[] = {
+                "State", "Default", "DefaultUser", "Oobe", "Release", "InstallTime", "Settings", "RootDirectory", NULL,
+        };
         static const char *const manager_names[] = { "DefaultDistribution", NULL };
         g_autofree char *path = bus_distribution_path(distribution->name);
 

@@ -3,11 +3,23 @@
 /* org.lxss.Manager1 but for Launch (bus-launch.c) and what is done to distributions
  * (bus-requests.c): parse, one core call, reply. */
 
+#include "daemon/bus-catalogue.h"
 #include "daemon/bus-launch.h"
 #include "daemon/bus-objects.h"
 #include "daemon/bus-requests.h"
 #include "daemon/log.h"
 #include "shared/util.h"
+
+static int method_repair(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        g_autofree char *aside = NULL;
+        const char *name;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &name);
+        if (r >= 0)
+                r = manager_repair(bus_manager(userdata), name, &aside, reterr);
+        return r < 0 ? r : sd_bus_reply_method_return(m, "s", aside);
+}
 
 static int method_set_default(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         const char *name;
@@ -217,7 +229,13 @@ static const sd_bus_vtable vtable[] = {
                                 bus_method_export, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Clone", SD_BUS_ARGS("s", name, "s", new_name, "a{sv}", options), SD_BUS_RESULT("o", operation),
                                 bus_method_clone, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Move", SD_BUS_ARGS("s", name, "a{sv}", options), SD_BUS_RESULT("o", operation), bus_method_move,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Rename", SD_BUS_ARGS("s", name, "s", new_name), SD_BUS_NO_RESULT, bus_method_rename,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Configure", SD_BUS_ARGS("s", name, "a{ss}", settings, "as", unset), SD_BUS_RESULT("b", pending),
+                                bus_method_configure, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Repair", SD_BUS_ARGS("s", name), SD_BUS_RESULT("s", aside), method_repair,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("SetDefault", SD_BUS_ARGS("s", name), SD_BUS_NO_RESULT, method_set_default,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
@@ -231,6 +249,8 @@ static const sd_bus_vtable vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListDistributions", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sso)", distributions),
                                 method_list_distributions, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListOnline", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(sssbbsss)", entries),
+                                bus_method_list_online, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListInstances", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssuo)", instances),
                                 method_list_instances, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListProcesses", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(suso)", processes),

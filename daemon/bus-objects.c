@@ -74,6 +74,7 @@ const ManagerEvents *bus_manager_events(void) {
                 .process_ended = bus_process_ended,
                 .operation_added = bus_operation_added,
                 .operation_changed = bus_operation_changed,
+                .operation_warned = bus_operation_warned,
                 .operation_finished = bus_operation_finished,
                 .idle = bus_tell_idle,
         };

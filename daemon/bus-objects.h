@@ -40,5 +40,6 @@ void bus_process_stopped(Process *process, int signal, void *userdata);
 void bus_process_ended(Process *process, int code, int status, void *userdata);
 void bus_operation_added(Operation *operation, void *userdata);
 void bus_operation_changed(Operation *operation, void *userdata);
+void bus_operation_warned(Operation *operation, const char *warning, void *userdata);
 void bus_operation_finished(Operation *operation, const sd_bus_error *error, void *userdata);
 void bus_tell_idle(void *userdata);

@@ -48,8 +48,9 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD("Cancel", NULL, NULL, method_cancel, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("Finished", SD_BUS_ARGS("s", result, "s", error, "s", message), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("Warned", SD_BUS_ARGS("s", warning), 0),
         SD_BUS_PROPERTY("Kind", "s", get_kind, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Distribution", "s", NULL, offsetof(Operation, name), SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Distribution", "s", NULL, offsetof(Operation, name), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Progress", "d", NULL, offsetof(Operation, progress), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Stage", "s", NULL, offsetof(Operation, stage), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
@@ -69,10 +70,20 @@ void bus_operation_added(Operation *operation, void *userdata) {
 }
 
 void bus_operation_changed(Operation *operation, void *userdata) {
-        static const char *const names[] = { "Progress", "Stage", NULL };
+        static const char *const names[] = { "Distribution", "Progress", "Stage", NULL };
         g_autofree char *path = bus_operation_path(operation->id);
 
         bus_emit_changed(userdata, bus_peer_of_client(userdata, operation->client), path, INTERFACE, names);
+}
+
+static void emit_warned(sd_bus *connection, const char *path, const void *userdata) {
+        (void)sd_bus_emit_signal(connection, path, INTERFACE, "Warned", "s", (const char *)userdata);
+}
+
+void bus_operation_warned(Operation *operation, const char *warning, void *userdata) {
+        g_autofree char *path = bus_operation_path(operation->id);
+
+        bus_each(userdata, bus_peer_of_client(userdata, operation->client), path, emit_warned, warning);
 }
 
 static void emit_finished(sd_bus *connection, const char *path, const void *userdata) {

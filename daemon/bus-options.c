@@ -8,6 +8,7 @@
 
 #include "daemon/error.h"
 #include "daemon/text.h"
+#include "shared/transfer-variables.h"
 #include "shared/util.h"
 
 int read_bytes(sd_bus_message *m, char **ret) {
@@ -65,6 +66,27 @@ int option_string(sd_bus_message *m, void *ret) {
         free(*(char **)ret);
         *(char **)ret = strdup(s);
         return *(char **)ret ? 0 : -ENOMEM;
+}
+
+static int option_strings(sd_bus_message *m, void *ret) {
+        char **strings;
+        int r = sd_bus_message_read_strv(m, &strings);
+
+        if (r < 0)
+                return r;
+        strv_free(*(char ***)ret);
+        /* NULL says that the option was not there. */
+        *(char ***)ret = strings ?: calloc(1, sizeof(*strings));
+        return *(char ***)ret ? 0 : -ENOMEM;
+}
+
+int option_transfer_variables(sd_bus_message *m, void *ret) {
+        int r = option_strings(m, ret);
+
+        for (char **s = r < 0 ? NULL : *(char ***)ret; s && *s; s++)
+                if (!transfer_variable_is_known(*s))
+                        return -EINVAL;
+        return r;
 }
 
 int option_bytes(sd_bus_message *m, void *ret) {

@@ -21,6 +21,9 @@ typedef struct Option {
 int options_read(sd_bus_message *m, const Option *options, size_t n, void *target, sd_bus_error *reterr);
 
 int option_string(sd_bus_message *m, void *ret);     /* char *, from s */
+/* char **, from as; not NULL even where it is empty. Nothing but shared/transfer-variables.h gets
+ * through, since it reaches a program that lxssd starts. */
+int option_transfer_variables(sd_bus_message *m, void *ret);
 int option_bytes(sd_bus_message *m, void *ret);      /* char *, from ay without NUL */
 int option_bool(sd_bus_message *m, void *ret);       /* bool */
 int option_not_bool(sd_bus_message *m, void *ret);   /* bool, the opposite */

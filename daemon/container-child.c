@@ -18,14 +18,17 @@
 #include "daemon/container-child.h"
 
 #include <grp.h>
+#include <net/if.h>
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
 #include <linux/mount.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -33,6 +36,7 @@
 #include "daemon/mount.h"
 #include "daemon/parent-death.h"
 #include "daemon/rlimit.h"
+#include "shared/boot-options.h"
 #include "shared/fd-socket.h"
 #include "shared/util.h"
 
@@ -58,6 +62,7 @@ typedef struct Child {
         int proc;    /* the /proc of lxssd's own processes */
         int shifted; /* ID_MODE_ROOT, instances: the root file system with its owners shifted; -EBADF: not possible */
         int program; /* what is executed */
+        int home;    /* a copy of the mount with the user's home directory; -EBADF: none */
 } Child;
 
 static void send_report(const Child *child, ContainerReport r, int fd) {
@@ -214,12 +219,22 @@ static int attach_copy(const char *stage, bool recursive, int root, const char *
         return tree < 0 ? tree : mount_attach_at(tree, root, path, directory);
 }
 
-/* The host's, with the container's own cgroups over it where the kernel has cgroup2. */
-static int mount_sys(int root) {
-        _cleanup_close_ int cgroup = -EBADF;
-        int r;
+/* One that shows its own network, where the kernel grants it (it does where nothing covers a part of the host's). */
+static int mount_own_sys(int root) {
+        _cleanup_close_ int tree = mount_new("sysfs", NULL, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 
-        r = attach_copy("/" STAGE_SYS, true, root, "sys", true);
+        return tree < 0 ? tree : mount_attach_at(tree, root, "sys", true);
+}
+
+/* The host's, with the container's own cgroups over it where the kernel has cgroup2. */
+static int mount_sys(const ContainerSpec *spec, int root) {
+        _cleanup_close_ int cgroup = -EBADF;
+        int r = -EOPNOTSUPP;
+
+        if (spec->own_network)
+                r = mount_own_sys(root);
+        if (r < 0)
+                r = attach_copy("/" STAGE_SYS, true, root, "sys", true);
         if (r < 0)
                 return r;
         cgroup = mount_new("cgroup2", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
@@ -346,6 +361,39 @@ static int mount_init(Child *child, int root) {
         return 0;
 }
 
+/* A new network has a loopback that is down. Safe: the network is the container's own, and so is the right to change it. */
+static int raise_loopback(void) {
+        _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+
+        if (fd < 0)
+                return -errno;
+        return ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
+}
+
+/* As harmless as all of the host's tree that instances see. As the user, who may walk there. */
+static int clone_home(Child *child) {
+        _cleanup_close_ int host = open("/" STAGE_HOST, O_PATH | O_DIRECTORY | O_CLOEXEC), home = -EBADF;
+
+        if (host < 0)
+                return -errno;
+        home = mount_open_in_root(host, child->spec->home, O_PATH | O_DIRECTORY);
+        if (home < 0)
+                return home;
+        child->home = mount_clone(home, "", true);
+        return child->home < 0 ? child->home : 0;
+}
+
+/* What is not there for every instance. */
+static void set_up_extras(Child *child, int root) {
+        int r;
+
+        if (child->home >= 0 && (r = mount_attach_at(child->home, root, &BOOT_HOME[1], true)) < 0)
+                fail(child, CONTAINER_STEP_HOME, r);
+        if (child->spec->own_network && (r = raise_loopback()) < 0)
+                fail(child, CONTAINER_STEP_NETWORK, r);
+}
+
 static void set_up_instance(Child *child) {
         _cleanup_close_ int root = -EBADF;
         int r;
@@ -353,20 +401,24 @@ static void set_up_instance(Child *child) {
         /* As the user, who may walk where root of the instance may not. */
         if ((r = attach_root(child, &root)) < 0)
                 fail(child, CONTAINER_STEP_ROOT, r);
+        if (child->spec->home && (r = clone_home(child)) < 0)
+                fail(child, CONTAINER_STEP_HOME, r);
         if ((r = become_root(child)) < 0)
                 fail(child, CONTAINER_STEP_IDENTITY, r);
         if ((r = mount_proc(root)) < 0)
                 fail(child, CONTAINER_STEP_PROC, r);
-        if ((r = mount_sys(root)) < 0)
+        if ((r = mount_sys(child->spec, root)) < 0)
                 fail(child, CONTAINER_STEP_SYS, r);
         if ((r = mount_dev(root, child->spec->mode)) < 0)
                 fail(child, CONTAINER_STEP_DEV, r);
         if ((r = mount_run(root)) < 0)
                 fail(child, CONTAINER_STEP_RUN, r);
-        mount_host_file(root, "/etc/resolv.conf");
+        if (!child->spec->own_network)
+                mount_host_file(root, "/etc/resolv.conf");
         mount_host_file(root, "/etc/hosts");
         if (child->spec->host && (r = attach_copy("/" STAGE_HOST, true, root, "mnt/host", true)) < 0)
                 fail(child, CONTAINER_STEP_HOST, r);
+        set_up_extras(child, root);
         if ((r = mount_init(child, root)) < 0)
                 fail(child, CONTAINER_STEP_INIT, r);
         if ((r = pivot(root)) < 0)
@@ -480,10 +532,12 @@ _Noreturn static void run_first_process(Child *child, int maps_written) {
         fail(child, CONTAINER_STEP_EXEC, -errno);
 }
 
-static uint64_t namespaces(ContainerKind kind) {
+static uint64_t namespaces(const ContainerSpec *spec) {
         uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC;
 
-        return kind == CONTAINER_INSTANCE ? flags | CLONE_NEWUTS | CLONE_NEWCGROUP : flags;
+        if (spec->own_network)
+                flags |= CLONE_NEWNET;
+        return spec->kind == CONTAINER_INSTANCE ? flags | CLONE_NEWUTS | CLONE_NEWCGROUP : flags;
 }
 
 static void make_first_process(Child *child) {
@@ -492,7 +546,7 @@ static void make_first_process(Child *child) {
 
         if (pipe2(maps_written, O_CLOEXEC) < 0)
                 fail(child, CONTAINER_STEP_CLONE, -errno);
-        pid = clone_process(namespaces(child->spec->kind) | CLONE_PARENT, child->spec->cgroup_fd, &pidfd);
+        pid = clone_process(namespaces(child->spec) | CLONE_PARENT, child->spec->cgroup_fd, &pidfd);
         if (pid < 0)
                 fail(child, CONTAINER_STEP_CLONE, -errno);
         if (pid == 0) {
@@ -527,6 +581,7 @@ _Noreturn void container_child_run(const ContainerSpec *spec, int lxssd, int rep
                 .report = report,
                 .shifted = -EBADF,
                 .program = -EBADF,
+                .home = -EBADF,
         };
         int r;
 

@@ -23,6 +23,8 @@ typedef struct ContainerReport {
         X(SYS, "mounting /sys")                                              \
         X(DEV, "making /dev")                                                \
         X(RUN, "mounting /run and /tmp")                                     \
+        X(HOME, "mounting the home directory of the host")                   \
+        X(NETWORK, "making a network of its own")                            \
         X(INIT, "mounting /init")                                            \
         X(PIVOT, "changing to the root file system")                         \
         X(STAGING, "mounting the staging directory")                         \

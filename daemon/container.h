@@ -29,6 +29,8 @@ typedef struct ContainerSpec {
         uint32_t slot_base; /* ID_MODE_ROOT, instances: first id of the range; files are mapped from ID_STORE_BASE */
         const char *root;   /* absolute path on the host */
         bool host;          /* instances: the host's tree at /mnt/host */
+        const char *home;   /* instances: a directory of the host's, put at BOOT_HOME for /init; NULL: none */
+        bool own_network;   /* instances: a network of its own, with a loopback alone, rather than the host's */
         int cgroup_fd;      /* a cgroup to start in; -EBADF: lxssd's own */
         int program_fd;     /* workers: what to execute, borrowed; an instance executes /init of the base */
         const char *const *argv;

@@ -63,7 +63,7 @@ static int start_child(Diagnosis *diagnosis, int fd) {
                 return -errno;
         diagnosis->result = pair[0];
         write_end = pair[1];
-        return spawn_program("lxss-diagnose", argv, (int[]){ write_end, fd }, 2, &diagnosis->child);
+        return spawn_program(argv, environ, (int[]){ write_end, fd }, 2, &diagnosis->child);
 }
 
 int diagnosis_start(sd_event *event, const char *program, int fd, int number, diagnosis_done_t done, void *userdata,

@@ -10,8 +10,10 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "daemon/fetch-catalogue.h"
 #include "daemon/fetch-directory.h"
 #include "daemon/fetch-image.h"
+#include "daemon/fetch-transfer.h"
 #include "daemon/fetch.h"
 #include "daemon/parent-death.h"
 #include "daemon/worker-report.h"
@@ -21,16 +23,47 @@ static int run_directory(const char *const *words, WorkerProgress *progress, Wor
         OwnerMap owners;
         int r;
 
-        r = owner_map_read(FETCH_DIRECTORY_FD, words[0], words[1], &owners);
+        r = owner_map_read(FETCH_SOURCE_FD, words[0], words[1], &owners);
         if (r < 0)
                 return worker_report_fail(reterr, LXSS_ERROR_FAILED, "The directory's owner is not known: %s.", strerror(-r));
-        return fetch_directory(FETCH_DIRECTORY_FD, &owners, FETCH_ARCHIVE_FD, progress, reterr);
+        return fetch_directory(FETCH_SOURCE_FD, &owners, FETCH_OUTPUT_FD, progress, reterr);
+}
+
+static int transfer(const char *url, const char *signature, const char *patience, WorkerProgress *progress,
+                    WorkerReport *reterr) {
+        const FetchTransfer order = {
+                .url = url,
+                .file = url ? -EBADF : FETCH_SOURCE_FD,
+                .signature = signature,
+                .signature_fd = FETCH_SIGNATURE_FD,
+                .keyring_fd = FETCH_KEYRING_FD,
+                .patience = (unsigned)atoi(patience),
+                .target = FETCH_OUTPUT_FD,
+                .progress = progress,
+        };
+
+        return fetch_transfer(&order, reterr);
+}
+
+/* transfer URL SIGNATURE PATIENCE, which are seconds. */
+static int run_transfer(const char *const *words, WorkerProgress *progress, WorkerReport *reterr) {
+        return transfer(words[0], words[1], words[2], progress, reterr);
+}
+
+/* archive SIGNATURE PATIENCE: one that a descriptor stands for. */
+static int run_archive(const char *const *words, WorkerProgress *progress, WorkerReport *reterr) {
+        return transfer(NULL, words[0], words[1], progress, reterr);
+}
+
+/* catalogue URLS PATIENCE. What comes out is no archive. */
+static int run_catalogue(const char *const *words, WorkerProgress *progress _unused_, WorkerReport *reterr) {
+        return fetch_catalogue(words[0], (unsigned)atoi(words[1]), FETCH_OUTPUT_FD, reterr);
 }
 
 /* image TRANSPORT REFERENCE: see fetch-image.h. Nothing goes into the pipe. */
 static int run_image(const char *const *words, WorkerProgress *progress, WorkerReport *reterr) {
         (void)worker_report_text(progress->fd, WORKER_REPORT_STAGE, "pulling");
-        return fetch_image(words[0], words[1], FETCH_DIRECTORY_FD, FETCH_STAGING_FD, reterr);
+        return fetch_image(words[0], words[1], FETCH_SOURCE_FD, FETCH_STAGING_FD, reterr);
 }
 
 static const struct {
@@ -38,8 +71,11 @@ static const struct {
         int n_words;
         int (*run)(const char *const *words, WorkerProgress *progress, WorkerReport *reterr);
 } verbs[] = {
+        { "archive", 2, run_archive },
+        { "catalogue", 2, run_catalogue },
         { "directory", 2, run_directory },
         { "image", 2, run_image },
+        { "transfer", 3, run_transfer },
 };
 
 static int run(int argc, const char *const *argv, WorkerReport *reterr) {
@@ -49,12 +85,13 @@ static int run(int argc, const char *const *argv, WorkerReport *reterr) {
                 if (streq(argv[1], verbs[i].name) && argc == 2 + verbs[i].n_words)
                         return verbs[i].run(argv + 2, &progress, reterr);
         return worker_report_fail(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                  "lxss-fetch is started by lxssd: directory UID-MAP GID-MAP, or image TRANSPORT REFERENCE.");
+                                  "lxss-fetch is started by lxssd: directory UID-MAP GID-MAP, transfer URL SIGNATURE PATIENCE, "
+                                  "archive SIGNATURE PATIENCE, image TRANSPORT REFERENCE, or catalogue URLS PATIENCE.");
 }
 
-/* Then it is not for us to say what the trouble is. */
+/* Then a failure of no particular kind is that, and not for us to say. */
 static bool reader_is_gone(void) {
-        struct pollfd archive = { .fd = FETCH_ARCHIVE_FD };
+        struct pollfd archive = { .fd = FETCH_OUTPUT_FD };
 
         return poll(&archive, 1, 0) > 0 && archive.revents & POLLERR;
 }
@@ -68,7 +105,7 @@ int main(int argc, char **argv) {
                 (void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* not for the tools that it starts */
         parent_death_arm(FETCH_LXSSD_FD);
         r = run(argc, (const char *const *)argv, &report);
-        if (r < 0 && reader_is_gone())
+        if (r < 0 && report.error == LXSS_ERROR_FAILED && reader_is_gone())
                 return EXIT_FAILURE;
         if (r == 0)
                 report = (WorkerReport){ .kind = WORKER_REPORT_DONE };

@@ -5,13 +5,13 @@
 
 #include "daemon/fetcher.h"
 
-#include <glib.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "daemon/spawn.h"
 #include "shared/fd-socket.h"
+#include "shared/transfer-variables.h"
 #include "shared/util.h"
 
 struct Fetcher {
@@ -63,7 +63,63 @@ bool fetcher_drain(Fetcher *fetcher) {
         return fetcher->child == 0 && WIFSIGNALED(fetcher->status);
 }
 
-static int start(sd_event *event, Fetcher *fetcher, const char *const *argv, int archive, FetcherFds fds) {
+FetchOrder *fetch_order_new(const char *verb) {
+        FetchOrder *order = g_new(FetchOrder, 1);
+
+        *order = (FetchOrder){
+                .verb = verb,
+                .words = g_ptr_array_new_with_free_func(g_free),
+                .source = -EBADF,
+                .keyring = -EBADF,
+                .signature = -EBADF,
+                .staging = -EBADF,
+        };
+        return order;
+}
+
+void fetch_order_add(FetchOrder *order, char *word) {
+        g_ptr_array_add(order->words, word ?: g_strdup(""));
+}
+
+FetchOrder *fetch_order_free(FetchOrder *order) {
+        if (!order)
+                return NULL;
+        g_ptr_array_unref(order->words);
+        g_strfreev(order->environment);
+        closep(&order->source);
+        closep(&order->keyring);
+        closep(&order->signature);
+        closep(&order->staging);
+        g_free(order);
+        return NULL;
+}
+
+/* lxssd's own, but for what a client has said about its own transfers. */
+static char **environment_of(const FetchOrder *order) {
+        g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+        for (char **e = environ; *e; e++)
+                if (!order->environment || !transfer_variable_is_known(*e))
+                        g_strv_builder_add(builder, *e);
+        if (order->environment)
+                g_strv_builder_addv(builder, (const char **)order->environment);
+        return g_strv_builder_end(builder);
+}
+
+static int spawn(Fetcher *fetcher, const FetchOrder *order, int report, int output) {
+        g_autoptr(GPtrArray) argv = g_ptr_array_new();
+        g_auto(GStrv) environment = environment_of(order);
+
+        g_ptr_array_add(argv, (char *)"lxss-fetch");
+        g_ptr_array_add(argv, (char *)order->verb);
+        for (guint i = 0; i < order->words->len; i++)
+                g_ptr_array_add(argv, order->words->pdata[i]);
+        g_ptr_array_add(argv, NULL);
+        return spawn_program((const char *const *)argv->pdata, environment,
+                             (int[]){ report, output, order->source, order->keyring, order->signature, order->staging }, 6, &fetcher->child);
+}
+
+static int start(sd_event *event, Fetcher *fetcher, const FetchOrder *order, int output) {
         _cleanup_close_ int theirs = -EBADF;
         int pair[2], r;
 
@@ -74,30 +130,27 @@ static int start(sd_event *event, Fetcher *fetcher, const char *const *argv, int
         if (fcntl(fetcher->report, F_SETFL, O_NONBLOCK) < 0)
                 return -errno;
         r = sd_event_add_io(event, &fetcher->report_source, fetcher->report, EPOLLIN, on_report, fetcher);
-        if (r < 0)
-                return r;
-        return spawn_program("lxss-fetch", argv, (int[]){ theirs, archive, fds.directory, fds.staging }, 4,
-                             &fetcher->child);
+        return r < 0 ? r : spawn(fetcher, order, theirs, output);
 }
 
-int fetcher_start(sd_event *event, const char *const *argv, FetcherFds fds, const FetcherEvents *events, void *userdata,
-                  int *ret_archive, Fetcher **ret) {
-        _cleanup_close_ int archive = -EBADF, theirs = -EBADF;
+int fetcher_start(sd_event *event, const FetchOrder *order, const FetcherEvents *events, void *userdata, int *ret_output,
+                  Fetcher **ret) {
+        _cleanup_close_ int output = -EBADF, theirs = -EBADF;
         Fetcher *fetcher;
         int pair[2], r;
 
         if (pipe2(pair, O_CLOEXEC) < 0)
                 return -errno;
-        archive = pair[0];
+        output = pair[0];
         theirs = pair[1];
         fetcher = g_new(Fetcher, 1);
         *fetcher = (Fetcher){ .report = -EBADF, .events = events, .userdata = userdata };
-        r = start(event, fetcher, argv, theirs, fds);
+        r = start(event, fetcher, order, theirs);
         if (r < 0) {
                 fetcher_free(fetcher);
                 return r;
         }
-        *ret_archive = steal_fd(&archive);
+        *ret_output = steal_fd(&output);
         *ret = fetcher;
         return 0;
 }

@@ -27,6 +27,7 @@ struct Instance {
         InitChannel *channel;
         int init_end;    /* /init's end of the channel, until it is started */
         int cgroup_fd;
+        InstanceSettings settings; /* of this start; the distribution's count for the next one */
         uint64_t start_time;
         char *user;            /* the default one that the distribution itself wants; NULL: none */
         bool without_host;     /* /init took /mnt/host away */
@@ -48,8 +49,16 @@ void instance_check_clients(Instance *instance);
 /* "was powered off from inside" or the like; NULL: it was not. */
 const char *instance_how_shut_down(const Instance *instance);
 void instance_ensure_started(Instance *instance);
+/* A sentence for whoever launches the first program, and for the log. Dropped unless it is starting. */
+void instance_warn(Instance *instance, const char *text);
 /* The instance lingers as long as the one who asks for most. */
 void instance_raise_linger(Instance *instance, const LaunchRequest *request);
+
+/* instance-limits.c */
+/* A cgroup of its own with the limits of its settings, where that can be. What cannot be is warned about. */
+void instance_open_cgroup(Instance *instance);
+/* Nothing may run in it any more. */
+void instance_remove_cgroup(Instance *instance);
 
 /* instance-processes.c */
 void instance_submit_waiting(Instance *instance);

@@ -18,7 +18,7 @@ static void fail_process(Instance *instance, Process *process, const sd_bus_erro
 
 /* The caller's directory as the instance sees it. Without the host's tree there
  * is only what lies in the instance anyway; NULL: the user's home. */
-static char *map_directory(const Instance *instance, const char *cwd) {
+char *instance_map_directory(const Instance *instance, const char *cwd) {
         const Distribution *d = instance->distribution;
         size_t n = strlen(d->rootfs);
         char *mapped;
@@ -27,19 +27,23 @@ static char *map_directory(const Instance *instance, const char *cwd) {
                 return NULL;
         if (strncmp(cwd, d->rootfs, n) == 0 && (cwd[n] == '/' || !cwd[n]))
                 return strdup(cwd[n] ? cwd + n : "/");
-        if (!distribution_mounts_host(d) || instance->without_host)
+        if (!settings_mount_host(&instance->settings) || instance->without_host)
                 return NULL;
         return asprintf(&mapped, "/mnt/host%s", cwd) < 0 ? NULL : mapped;
+}
+
+const char *instance_default_user(const Instance *instance) {
+        return instance->user ?: instance->distribution->default_user ?: "root";
 }
 
 /* Turns what the client asked for into what /init can do without knowing the
  * host. What the distribution itself wants is known once it runs. */
 static void localise(Instance *instance, Process *process) {
         LaunchRequest *request = process->request;
-        char *cwd = map_directory(instance, request->cwd);
+        char *cwd = instance_map_directory(instance, request->cwd);
 
         if (!process->user)
-                process->user = g_strdup(instance->user ?: instance->distribution->default_user ?: "root");
+                process->user = g_strdup(instance_default_user(instance));
         free(request->cwd);
         request->cwd = cwd;
         free(request->user);

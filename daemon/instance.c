@@ -14,6 +14,7 @@
 #include "daemon/instance-private.h"
 #include "daemon/log.h"
 #include "daemon/text.h"
+#include "shared/boot-options.h"
 #include "shared/util.h"
 
 /* More seconds than a clock in microseconds can count are forever, too. */
@@ -64,17 +65,6 @@ static void tell_ready(Instance *instance, const sd_bus_error *error) {
         }
 }
 
-static void remove_cgroup(Instance *instance) {
-        g_autofree char *name = g_strdup_printf("instance-%s", instance->distribution->name);
-
-        if (instance->cgroup_fd < 0)
-                return;
-        closep(&instance->cgroup_fd);
-        if (unlinkat(instance->host->cgroup_fd, name, AT_REMOVEDIR) < 0)
-                log_event(LOG_WARNING, instance->distribution->name, 0, "Cannot remove its cgroup: %s",
-                          g_strerror(errno));
-}
-
 void instance_raise_linger(Instance *instance, const LaunchRequest *request) {
         if (request->linger_seconds > instance->linger_seconds)
                 instance->linger_seconds = request->linger_seconds;
@@ -95,7 +85,7 @@ static void finish(Instance *instance) {
         instance->channel = init_channel_free(instance->channel);
         instance->container = container_free(instance->container);
         closep(&instance->init_end);
-        remove_cgroup(instance);
+        instance_remove_cgroup(instance);
         instance->unexpected = false;
         instance->shutdown = 0;
         reset_linger(instance);
@@ -219,8 +209,7 @@ void instance_add_client(Instance *instance, Client *client) {
         instance->linger_source = sd_event_source_disable_unref(instance->linger_source);
 }
 
-static void on_warning(const char *text, void *userdata) {
-        Instance *instance = userdata;
+void instance_warn(Instance *instance, const char *text) {
         g_autofree char *safe = NULL;
 
         if (instance->state != INSTANCE_STARTING || strv_length(instance->warnings) >= WARNINGS_MAX)
@@ -228,6 +217,10 @@ static void on_warning(const char *text, void *userdata) {
         safe = text_printable(text, INIT_TEXT_MAX);
         log_event(LOG_WARNING, instance->distribution->name, 0, "%s", safe);
         (void)strv_consume(&instance->warnings, g_steal_pointer(&safe));
+}
+
+static void on_warning(const char *text, void *userdata) {
+        instance_warn(userdata, text);
 }
 
 static void on_ready(bool without_host, const char *user, void *userdata) {
@@ -333,24 +326,24 @@ static int open_channel(Instance *instance) {
         return r;
 }
 
-static void open_cgroup(Instance *instance) {
-        g_autofree char *name = g_strdup_printf("instance-%s", instance->distribution->name);
-
-        if (instance->host->cgroup_fd < 0)
-                return;
-        if (mkdirat(instance->host->cgroup_fd, name, 0755) < 0 && errno != EEXIST)
-                return;
-        instance->cgroup_fd = openat(instance->host->cgroup_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+/* The host's home directory for the default user's. Root's own files are nobody's in its instances. */
+static const char *shared_home(Instance *instance) {
+        if (!settings_share_home(&instance->settings))
+                return NULL;
+        if (instance->distribution->id_mode != ID_MODE_ROOT)
+                return g_get_home_dir();
+        instance_warn(instance, "home=host has no effect: the files of the host's root belong to nobody in an instance.");
+        return NULL;
 }
 
 static int start_container(Instance *instance) {
-        static const char *const argv[] = { "/init", NULL };
+        const Distribution *d = instance->distribution;
+        const char *argv[] = { "/init", NULL, d->default_user ?: "root", NULL };
         static const ContainerEvents events = {
                 .started = on_container_started,
                 .failed = on_container_failed,
                 .exited = on_container_exited,
         };
-        const Distribution *d = instance->distribution;
         ContainerSpec spec = {
                 .kind = CONTAINER_INSTANCE,
                 .mode = base_mode(instance->host->base),
@@ -360,7 +353,8 @@ static int start_container(Instance *instance) {
                 .gids = *base_gid_map(instance->host->base),
                 .slot_base = ID_SLOT_BASE + d->slot * ID_COUNT,
                 .root = d->rootfs,
-                .host = distribution_mounts_host(d),
+                .host = settings_mount_host(&d->settings),
+                .own_network = d->settings.network == NETWORK_NONE,
                 .program_fd = -EBADF,
                 .argv = argv,
         };
@@ -369,7 +363,11 @@ static int start_container(Instance *instance) {
         r = open_channel(instance);
         if (r < 0)
                 return r;
-        open_cgroup(instance);
+        instance->settings = d->settings;
+        spec.home = shared_home(instance);
+        if (spec.home)
+                argv[1] = BOOT_OPTION_HOME_OF;
+        instance_open_cgroup(instance);
         spec.cgroup_fd = instance->cgroup_fd;
         spec.fds[0] = instance->init_end;
         spec.fds[1] = -EBADF;
@@ -489,7 +487,7 @@ Instance *instance_free(Instance *instance) {
         container_free(instance->container);
         init_channel_free(instance->channel);
         closep(&instance->init_end);
-        remove_cgroup(instance);
+        instance_remove_cgroup(instance);
         forget_wishes(instance);
         forget_clients(instance);
         g_hash_table_unref(instance->clients);

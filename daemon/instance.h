@@ -78,6 +78,11 @@ void instance_when_gone(Instance *instance, void (*callback)(void *userdata), vo
 int instance_set_foreground(Instance *instance, Process *process, bool foreground);
 int instance_signal(Instance *instance, Process *process, int signal, bool group);
 
+/* Who runs programs for which nobody is named; the distribution's own wish is known once it runs. */
+const char *instance_default_user(const Instance *instance);
+/* A directory of the host as the instance sees it; NULL: it does not. free() it. */
+char *instance_map_directory(const Instance *instance, const char *directory);
+
 Distribution *instance_distribution(const Instance *instance);
 /* Whether it is ending, or will as soon as lxssd looks: everybody who held it open has hung up. */
 bool instance_is_left(const Instance *instance);

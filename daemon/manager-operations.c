@@ -31,8 +31,7 @@ bool manager_operation_concerns(Manager *manager, const char *name) {
         return false;
 }
 
-/* Lets those that waited try again; those for whom the wait goes on line up anew. */
-static void retry_held_back(Manager *manager) {
+void manager_retry_held_back(Manager *manager) {
         GQueue held = manager->held_back;
 
         g_queue_init(&manager->held_back);
@@ -51,6 +50,21 @@ static void on_changed(Operation *operation, void *userdata) {
 
         if (operation->kind != OPERATION_CLEANUP)
                 manager->events.operation_changed(operation, manager->userdata);
+}
+
+/* The object of a distribution is where its name says. */
+static void on_renamed(Operation *operation, const char *before, void *userdata) {
+        Manager *manager = userdata;
+
+        manager->events.distribution_removed(before, manager->userdata);
+        manager->events.distribution_added(operation->distribution, manager->userdata);
+        manager->events.operation_changed(operation, manager->userdata);
+}
+
+static void on_warned(Operation *operation, const char *warning, void *userdata) {
+        Manager *manager = userdata;
+
+        manager->events.operation_warned(operation, warning, manager->userdata);
 }
 
 static void forget_distribution(Manager *manager, Operation *operation) {
@@ -98,7 +112,7 @@ static void on_finished(Operation *operation, const sd_bus_error *error, void *u
         if (operation->kind != OPERATION_CLEANUP)
                 manager->events.operation_finished(operation, error, manager->userdata);
         operation_free(operation);
-        retry_held_back(manager);
+        manager_retry_held_back(manager);
         start_next(manager);
         manager_check_shutdown(manager);
         manager_check_idle(manager);
@@ -106,6 +120,8 @@ static void on_finished(Operation *operation, const sd_bus_error *error, void *u
 
 const OperationEvents manager_operation_events = {
         .changed = on_changed,
+        .renamed = on_renamed,
+        .warned = on_warned,
         .finished = on_finished,
 };
 

@@ -9,6 +9,7 @@
 
 #include "daemon/log.h"
 #include "daemon/manager-private.h"
+#include "shared/distribution-name.h"
 #include "shared/util.h"
 
 /* Whether a directory is this one, or one that it lies in. Symbolic links are no way up. */
@@ -38,11 +39,44 @@ static bool directory_holds(int directory, const char *path) {
 static int check_directory(Manager *manager, int directory, const InstallRequest *request, sd_bus_error *reterr) {
         if (request->sha256)
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "A directory has no SHA-256. Only an archive has one.");
+        if (request->keyring >= 0)
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "A directory has no signature. Only an archive has one.");
         if (directory_holds(directory, registry_directory(manager->registry)))
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
                                  "That directory holds the distributions themselves (%s). Install from one that does not.",
                                  registry_directory(manager->registry));
         return 0;
+}
+
+/* The last words of an order that moves an archive: where its signature is, and for how long to wait. */
+static int take_signature(Manager *manager, FetchOrder *order, const InstallRequest *request, sd_bus_error *reterr) {
+        const char *signature = "";
+
+        if (request->keyring >= 0) {
+                signature = request->signature_url ?: request->signature >= 0 ? "given" : "beside";
+                order->keyring = fcntl(request->keyring, F_DUPFD_CLOEXEC, 3);
+                if (request->signature >= 0)
+                        order->signature = fcntl(request->signature, F_DUPFD_CLOEXEC, 3);
+                if (order->keyring < 0 || (request->signature >= 0 && order->signature < 0))
+                        return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the keyring over: %s", g_strerror(errno));
+        }
+        fetch_order_add(order, g_strdup(signature));
+        fetch_order_add(order, g_strdup_printf("%" PRIu64, registry_settings(manager->registry)->transfer_timeout));
+        order->environment = g_strdupv((char **)request->environment);
+        return 0;
+}
+
+/* One that is signed goes past gpgv, which has no place in a worker. */
+static int take_archive(Manager *manager, Operation *operation, const InstallRequest *request, int fd, sd_bus_error *reterr) {
+        if (request->keyring < 0) {
+                operation->archive = fd;
+                return 0;
+        }
+        operation->fetch = fetch_order_new("archive");
+        operation->fetch->source = fd;
+        if (request->signature < 0 && !request->signature_url)
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "Where is the signature of the archive? Name it with --signature.");
+        return take_signature(manager, operation->fetch, request, reterr);
 }
 
 /* skopeo opens it again, by its number: a pipe would be empty then. */
@@ -54,48 +88,97 @@ static int check_image_source(const char *transport, const struct stat *st, sd_b
         return 0;
 }
 
-static int take_source(Manager *manager, Operation *operation, const InstallRequest *request, sd_bus_error *reterr) {
-        _cleanup_close_ int fd = -EBADF;
+static int take_image(Operation *operation, const InstallRequest *request, sd_bus_error *reterr) {
+        struct stat st;
+
+        operation->image = true;
+        operation->fetch = fetch_order_new("image");
+        fetch_order_add(operation->fetch, g_strdup(request->transport));
+        fetch_order_add(operation->fetch, g_strdup(request->image));
+        operation->fetch->environment = g_strdupv((char **)request->environment);
+        if (request->keyring >= 0)
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "An image has no such signature: it is the host's policy that says whose it must have.");
+        if (request->source < 0)
+                return 0;
+        operation->fetch->source = fcntl(request->source, F_DUPFD_CLOEXEC, 3);
+        if (operation->fetch->source < 0 || fstat(operation->fetch->source, &st) < 0)
+                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the image over: %s", g_strerror(errno));
+        return check_image_source(request->transport, &st, reterr);
+}
+
+static int take_descriptor(Manager *manager, Operation *operation, const InstallRequest *request, sd_bus_error *reterr) {
+        _cleanup_close_ int fd = fcntl(request->source, F_DUPFD_CLOEXEC, 3);
         struct stat st;
         int r;
 
-        if (request->source < 0)
-                return 0;
-        fd = fcntl(request->source, F_DUPFD_CLOEXEC, 3);
         if (fd < 0 || fstat(fd, &st) < 0)
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the archive over: %s", g_strerror(errno));
-        if (request->transport) {
-                operation->directory = steal_fd(&fd);
-                return check_image_source(request->transport, &st, reterr);
-        }
-        if (!S_ISDIR(st.st_mode)) {
-                operation->archive = steal_fd(&fd);
-                return 0;
-        }
+        if (!S_ISDIR(st.st_mode))
+                return take_archive(manager, operation, request, steal_fd(&fd), reterr);
         r = check_directory(manager, fd, request, reterr);
-        if (r == 0)
-                operation->directory = steal_fd(&fd);
-        return r;
+        if (r < 0)
+                return r;
+        operation->fetch = fetch_order_new("directory");
+        operation->fetch->source = steal_fd(&fd);
+        return 0;
+}
+
+static int take_source(Manager *manager, Operation *operation, const InstallRequest *request, sd_bus_error *reterr) {
+        if (request->transport)
+                return take_image(operation, request, reterr);
+        if (request->source >= 0)
+                return take_descriptor(manager, operation, request, reterr);
+        if (!request->url)
+                return 0;
+        operation->fetch = fetch_order_new("transfer");
+        fetch_order_add(operation->fetch, g_strdup(request->url));
+        return take_signature(manager, operation->fetch, request, reterr);
+}
+
+/* The name under which an installation is known until it turns out what the distribution calls itself. */
+static int reserve(Manager *manager, const InstallRequest *request, OperationNaming *ret_naming, Distribution **ret,
+                   sd_bus_error *reterr) {
+        g_autofree char *provisional = NULL;
+
+        if (!str_empty(request->name)) {
+                *ret_naming = OPERATION_NAMED;
+                return registry_reserve(manager->registry, request->name, ret, reterr);
+        }
+        /* A file may be called anything; what is bootstrapped would take long only to fail. */
+        if (request->fallback_name && (request->suite || distribution_name_is_valid(request->fallback_name))) {
+                *ret_naming = OPERATION_SUGGESTED;
+                return registry_reserve(manager->registry, request->fallback_name, ret, reterr);
+        }
+        *ret_naming = OPERATION_PROVISIONAL;
+        do {
+                g_free(provisional);
+                provisional = g_strdup_printf("unnamed-%" G_GUINT64_FORMAT, ++manager->last_id);
+        } while (registry_find(manager->registry, provisional));
+        return registry_reserve(manager->registry, provisional, ret, reterr);
 }
 
 int manager_install(Manager *manager, Client *client, const InstallRequest *request, Operation **ret,
                     sd_bus_error *reterr) {
         g_autoptr(Operation) operation = NULL;
+        OperationNaming naming;
         Distribution *d;
         int r;
 
-        if ((r = manager_refuse_while_ending(manager, reterr)) < 0 || (r = registry_reserve(manager->registry, request->name, &d, reterr)) < 0)
+        if ((r = manager_refuse_while_ending(manager, reterr)) < 0 || (r = reserve(manager, request, &naming, &d, reterr)) < 0)
                 return r;
         g_free(d->source);
         d->source = g_strdup(request->label ?: "");
-        operation = operation_new(&manager->operation_host, ++manager->last_id, OPERATION_INSTALL, request->name);
+        operation = operation_new(&manager->operation_host, ++manager->last_id, OPERATION_INSTALL, d->name);
+        operation->naming = naming;
         operation->client = client;
         operation->detached = request->detached;
         operation->distribution = d;
         operation->suite = g_strdup(request->suite);
-        operation->transport = request->transport;
-        operation->image = g_strdup(request->image);
         operation->user = g_strdup(request->user);
+        operation->user_given = request->user_given;
+        operation->without_oobe = request->without_oobe;
+        operation->without_shortcut = request->without_shortcut;
         operation->sha256 = g_strdup(request->sha256);
         operation->make_default = request->make_default;
         r = take_source(manager, operation, request, reterr);
@@ -109,9 +192,9 @@ int manager_install(Manager *manager, Client *client, const InstallRequest *requ
         return 0;
 }
 
-/* Where the distribution runs, only if its instance is to be ended. The clients of one that is left may not have
- * been reaped yet, and whoever comes straight after the last of them cannot know. */
-static int refuse_running(Manager *manager, const Distribution *d, bool terminate, const char *verb, sd_bus_error *reterr) {
+/* The clients of one that is left may not have been reaped yet, and whoever comes straight after the last of them
+ * cannot know. */
+int manager_refuse_running(Manager *manager, const Distribution *d, bool terminate, const char *verb, sd_bus_error *reterr) {
         const Instance *instance = manager_find_instance(manager, d->name);
 
         if (terminate || !instance || instance_is_left(instance))
@@ -120,8 +203,7 @@ static int refuse_running(Manager *manager, const Distribution *d, bool terminat
                          "%s is running. End it first (lxctl terminate %s), or %s it with --terminate.", d->name, d->name, verb);
 }
 
-/* Marks it, until release_held(). */
-static void hold_distribution(Manager *manager, Operation *operation, Distribution *d, DistributionState state) {
+void manager_hold_distribution(Manager *manager, Operation *operation, Distribution *d, DistributionState state) {
         operation->held = d;
         operation->before = d->state;
         d->state = state;
@@ -135,15 +217,16 @@ static int check_uninstall(Manager *manager, const char *name, bool terminate, D
 
         if ((r = manager_refuse_while_ending(manager, reterr)) < 0)
                 return r;
-        if (!d || d->state != DISTRIBUTION_BROKEN) {
+        if (!d || (d->state != DISTRIBUTION_BROKEN && d->state != DISTRIBUTION_UNAVAILABLE)) {
                 if (str_empty(name))
                         return error_set(reterr, LXSS_ERROR_INVALID_NAME, "Which distribution is to be uninstalled?");
                 r = registry_resolve(manager->registry, name, &d, reterr);
-                if (r < 0)
+                if (r < 0 && r != -ENODEV)
                         return r;
+                sd_bus_error_free(reterr); /* what is not there needs not be removed */
         }
         *ret = d;
-        return refuse_running(manager, d, terminate, "uninstall", reterr);
+        return manager_refuse_running(manager, d, terminate, "uninstall", reterr);
 }
 
 int manager_uninstall(Manager *manager, Client *client, const char *name, bool terminate, bool detached,
@@ -160,7 +243,7 @@ int manager_uninstall(Manager *manager, Client *client, const char *name, bool t
         operation->detached = detached;
         operation->terminate = terminate;
         operation->distribution = d;
-        hold_distribution(manager, operation, d, DISTRIBUTION_UNINSTALLING);
+        manager_hold_distribution(manager, operation, d, DISTRIBUTION_UNINSTALLING);
         *ret = operation;
         manager_enqueue(manager, operation);
         return 0;
@@ -175,7 +258,7 @@ int manager_export(Manager *manager, Client *client, const ExportRequest *reques
 
         if ((r = manager_refuse_while_ending(manager, reterr)) < 0 ||
             (r = registry_resolve(manager->registry, request->name, &d, reterr)) < 0 ||
-            (r = refuse_running(manager, d, request->terminate, "export", reterr)) < 0)
+            (r = manager_refuse_running(manager, d, request->terminate, "export", reterr)) < 0)
                 return r;
         target = fcntl(request->target, F_DUPFD_CLOEXEC, 3);
         if (target < 0)
@@ -186,12 +269,12 @@ int manager_export(Manager *manager, Client *client, const ExportRequest *reques
                 operation->directory = steal_fd(&target);
         else
                 operation->archive = steal_fd(&target);
-        operation->image = g_strdup(request->tag);
+        operation->tag = g_strdup(request->tag);
         operation->detached = request->detached;
         operation->format = request->format;
         operation->terminate = request->terminate;
         operation->distribution = d;
-        hold_distribution(manager, operation, d, DISTRIBUTION_EXPORTING);
+        manager_hold_distribution(manager, operation, d, DISTRIBUTION_EXPORTING);
         *ret = operation;
         manager_enqueue(manager, operation);
         return 0;
@@ -204,7 +287,7 @@ int manager_clone(Manager *manager, Client *client, const CloneRequest *request,
 
         if ((r = manager_refuse_while_ending(manager, reterr)) < 0 ||
             (r = registry_resolve(manager->registry, request->name, &original, reterr)) < 0 ||
-            (r = refuse_running(manager, original, request->terminate, "clone", reterr)) < 0 ||
+            (r = manager_refuse_running(manager, original, request->terminate, "clone", reterr)) < 0 ||
             (r = registry_reserve(manager->registry, request->new_name, &d, reterr)) < 0)
                 return r;
         d->default_user = g_strdup(original->default_user);
@@ -212,13 +295,16 @@ int manager_clone(Manager *manager, Client *client, const CloneRequest *request,
         d->release = g_strdup(original->release);
         g_free(d->source);
         d->source = g_strdup_printf("clone of %s", original->name);
+        d->oobe = original->oobe == OOBE_NONE ? OOBE_NONE : OOBE_PENDING;
+        d->shortcut = original->shortcut;
+        d->icon = g_strdup(original->icon);
         operation = operation_new(&manager->operation_host, ++manager->last_id, OPERATION_CLONE, request->new_name);
         operation->client = client;
         operation->detached = request->detached;
         operation->terminate = request->terminate;
         operation->distribution = d;
         manager->events.distribution_added(d, manager->userdata);
-        hold_distribution(manager, operation, original, DISTRIBUTION_CLONING);
+        manager_hold_distribution(manager, operation, original, DISTRIBUTION_CLONING);
         *ret = operation;
         manager_enqueue(manager, operation);
         return 0;
@@ -284,7 +370,7 @@ int manager_rename(Manager *manager, const char *name, const char *new_name, man
 
         if ((r = manager_refuse_while_ending(manager, reterr)) < 0 ||
             (r = registry_resolve(manager->registry, name, &d, reterr)) < 0 ||
-            (r = refuse_running(manager, d, false, "rename", reterr)) < 0)
+            (r = manager_refuse_running(manager, d, false, "rename", reterr)) < 0)
                 return r;
         instance = manager_find_instance(manager, d->name);
         if (!instance) {

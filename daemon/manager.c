@@ -17,6 +17,8 @@
 
 /* When it can be freed: the tables forget it first. */
 void manager_drop_process(Manager *manager, Process *process) {
+        if (g_hash_table_size(manager->first_launches) > 0)
+                manager_end_first_launch(manager, process);
         g_hash_table_remove(manager->processes, &process->id);
         manager_check_idle(manager);
 }
@@ -188,6 +190,8 @@ int manager_new(sd_event *event, Registry *registry, const ManagerEvents *events
         manager->processes = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, free_process);
         manager->holds = g_hash_table_new_full(NULL, NULL, free_hold, NULL);
         manager->inquiries = g_hash_table_new_full(NULL, NULL, inquiry_free, NULL);
+        manager->first_launches = g_hash_table_new_full(NULL, NULL, manager_free_first_launch, NULL);
+        manager->lookups = g_hash_table_new_full(NULL, NULL, manager_free_lookup, NULL);
         g_queue_init(&manager->operations);
         g_queue_init(&manager->held_back);
         g_queue_init(&manager->shutdown_waiters);
@@ -209,9 +213,11 @@ Manager *manager_free(Manager *manager) {
         g_queue_clear(&manager->held_back);
         g_queue_clear_full(&manager->shutdown_waiters, g_free);
         g_hash_table_unref(manager->inquiries);
+        g_hash_table_unref(manager->lookups);
         g_hash_table_unref(manager->holds);
         g_hash_table_unref(manager->instances);
         g_hash_table_unref(manager->processes);
+        g_hash_table_unref(manager->first_launches);
         g_hash_table_unref(manager->clients);
         closep(&manager->instance_host.cgroup_fd);
         closep(&manager->operation_host.worker_fd);
@@ -250,6 +256,7 @@ void manager_client_gone(Manager *manager, Client *client) {
         GHashTableIter i;
         void *instance;
 
+        manager_withdraw_lookups(manager, client);
         manager_withdraw_client(manager, client);
         instances = instances_of(client);
         g_hash_table_iter_init(&i, instances);
@@ -286,8 +293,10 @@ int manager_submit(Manager *manager, Process *process, sd_bus_error *reterr) {
 
         r = registry_resolve(manager->registry, process->distribution, &d, reterr);
         if (r >= 0) {
-                instance_launch(get_instance(manager, d), process);
-                return 0;
+                r = d->oobe == OOBE_NONE ? 0 : manager_launch_unready(manager, d, process, reterr);
+                if (r == 0)
+                        instance_launch(get_instance(manager, d), process);
+                return r < 0 ? r : 0;
         }
         if (process->request->no_wait || !manager_operation_concerns(manager, process->distribution))
                 return r;
@@ -400,6 +409,30 @@ void manager_shutdown(Manager *manager, manager_done_t callback, void *userdata)
 
 bool manager_is_shutting_down(const Manager *manager) {
         return manager->shutting_down;
+}
+
+int manager_repair(Manager *manager, const char *name, char **ret_aside, sd_bus_error *reterr) {
+        Distribution *d = registry_find(manager->registry, name);
+        int r;
+
+        r = manager_refuse_while_ending(manager, reterr);
+        if (r < 0)
+                return r;
+        if (str_empty(name))
+                return error_set(reterr, LXSS_ERROR_INVALID_NAME, "Which distribution is to be repaired?");
+        if (!d || d->state != DISTRIBUTION_BROKEN) {
+                r = registry_resolve(manager->registry, name, &d, reterr);
+                if (r < 0)
+                        return r;
+                *ret_aside = g_strdup("");
+                return 0;
+        }
+        r = registry_repair(manager->registry, d, ret_aside, reterr);
+        if (r < 0)
+                return r;
+        log_info("repair %s: done", d->name);
+        manager->events.distribution_changed(d, manager->userdata);
+        return 0;
 }
 
 int manager_set_default(Manager *manager, const char *name, sd_bus_error *reterr) {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/catalogue-lookup.h"
 #include "daemon/client.h"
 #include "daemon/error.h"
 #include "daemon/instance.h"
@@ -33,6 +34,7 @@ typedef struct ManagerEvents {
         void (*process_ended)(Process *process, int code, int status, void *userdata);
         void (*operation_added)(Operation *operation, void *userdata);
         void (*operation_changed)(Operation *operation, void *userdata);
+        void (*operation_warned)(Operation *operation, const char *warning, void *userdata); /* of daemon/operation.h */
         void (*operation_finished)(Operation *operation, const sd_bus_error *error, void *userdata);
         /* Nobody needs lxssd any more. */
         void (*idle)(void *userdata);
@@ -58,15 +60,23 @@ int manager_launch(Manager *manager, Client *client, LaunchRequest *request, sd_
 
 /* What to install. Owned by the caller. */
 typedef struct InstallRequest {
-        const char *name;
+        const char *name;          /* empty: what the distribution calls itself, else */
+        const char *fallback_name; /* what the source is called; NULL: it must call itself something */
         const char *label; /* for people: where it comes from */
-        const char *user;   /* for the default user; NULL: the caller's own name */
-        const char *suite;  /* to bootstrap; NULL: from source */
+        const char *user;   /* for the default user; NULL: none is made */
+        bool user_given;    /* somebody asked for that name */
+        const char *suite;  /* to bootstrap, or NULL */
+        const char *url;    /* of an archive to transfer, or NULL */
+        const char *catalogue_name; /* that url comes from; for whoever makes the request */
+        char *const *environment; /* for transfers: see FetchOrder; NULL: lxssd's own */
         const char *sha256; /* that source must have, in lower-case hexadecimal; NULL: any */
+        const char *signature_url; /* of the signature, or NULL: signature, or beside the archive */
+        int keyring, signature; /* whose signature is wanted, and that itself, duplicated; or negative */
         const char *transport; /* of an image (static; fetch-skopeo.h); NULL: source is none */
         const char *image;  /* its name there, may be empty */
-        int source;        /* an archive or a directory, duplicated; or negative */
+        int source;        /* an archive or a directory, duplicated; negative where one of the above says it */
         bool make_default, detached;
+        bool without_oobe, without_shortcut; /* whatever the distribution itself asks for */
 } InstallRequest;
 
 int manager_install(Manager *manager, Client *client, const InstallRequest *request, Operation **ret,
@@ -81,6 +91,16 @@ typedef struct CloneRequest {
 } CloneRequest;
 
 int manager_clone(Manager *manager, Client *client, const CloneRequest *request, Operation **ret, sd_bus_error *reterr);
+
+/* Moves the files of a distribution that does not run. Owned by the caller. */
+typedef struct MoveRequest {
+        const char *name;
+        int directory;  /* where to, duplicated; negative: back to their usual place */
+        bool terminate; /* end its instance first */
+        bool detached;
+} MoveRequest;
+
+int manager_move(Manager *manager, Client *client, const MoveRequest *request, Operation **ret, sd_bus_error *reterr);
 
 /* Where a distribution that does not run is to be written to. Owned by the caller. */
 typedef struct ExportRequest {
@@ -116,6 +136,24 @@ bool manager_is_shutting_down(const Manager *manager);
 typedef void (*manager_renamed_t)(const sd_bus_error *error, void *userdata);
 int manager_rename(Manager *manager, const char *name, const char *new_name, manager_renamed_t callback, void *userdata,
                    sd_bus_error *reterr);
+
+/* Reads the catalogues of the settings for this client. The callback comes from the loop, and with
+ * an error also when the client goes. Returns 0 or negative errno with *reterr set. */
+int manager_read_catalogue(Manager *manager, const Client *client, char *const *environment, catalogue_done_t done,
+                           void *userdata, sd_bus_error *reterr);
+
+/* Changes settings of a distribution, all or none. Owned by the caller. */
+typedef struct ConfigureRequest {
+        const char *name;
+        char **settings; /* key, value, … */
+        char **unset;    /* keys */
+} ConfigureRequest;
+
+/* *ret_pending: an instance runs that still has what was changed as it was. */
+int manager_configure(Manager *manager, const ConfigureRequest *request, bool *ret_pending, sd_bus_error *reterr);
+
+/* See registry_repair(). What is not broken is left as it is. */
+int manager_repair(Manager *manager, const char *name, char **ret_aside, sd_bus_error *reterr);
 
 int manager_set_default(Manager *manager, const char *name, sd_bus_error *reterr);
 

@@ -9,47 +9,31 @@
 
 #include <sys/socket.h>
 
-#include "daemon/container.h"
-#include "daemon/fetcher.h"
-#include "daemon/image-target.h"
 #include "daemon/log.h"
+#include "daemon/operation-private.h"
 #include "daemon/worker-report.h"
 #include "shared/fd-socket.h"
 #include "shared/util.h"
-
-typedef struct OperationWork {
-        char *staging;       /* of which nothing may be left, unless it is committed; NULL: EXPORT, which only reads */
-        Container *container;
-        int report;
-        sd_event_source *report_source;
-        bool removing;       /* the worker at work is one that removes */
-        bool worker_done;    /* it said so */
-        Fetcher *fetcher;    /* INSTALL: where the archive comes from, unless the client gave it */
-        bool fetch_wanted, fetch_done; /* the worker's "done" is not enough; it said so */
-        ImageTarget *image;  /* EXPORT: NULL: an archive */
-        bool withdrawn;      /* UNINSTALL: it is gone from the registry */
-        sd_bus_error error;  /* why it failed */
-        sd_event_source *start_source;
-} OperationWork;
 
 static const char *const kind_names[OPERATION_KIND_MAX] = {
         [OPERATION_INSTALL] = "install",
         [OPERATION_UNINSTALL] = "uninstall",
         [OPERATION_EXPORT] = "export",
         [OPERATION_CLONE] = "clone",
+        [OPERATION_MOVE] = "move",
         [OPERATION_CLEANUP] = "cleanup",
 };
 
 /* The worker's stages, and ours. What it says beyond these is not repeated. */
-static const char *const stages[] = { "queued",      "preparing",  "bootstrapping", "pulling", "extracting",
+static const char *const stages[] = { "queued",      "preparing",  "bootstrapping", "downloading", "pulling", "extracting",
                                       "configuring", "committing", "exporting",     "cloning",
-                                      "removing" };
+                                      "moving",      "removing" };
 
 const char *operation_kind_to_string(OperationKind kind) {
         return kind >= 0 && kind < OPERATION_KIND_MAX ? kind_names[kind] : NULL;
 }
 
-static void set_stage(Operation *operation, const char *name) {
+void operation_set_stage(Operation *operation, const char *name) {
         for (size_t i = 0; i < ELEMENTSOF(stages); i++)
                 if (streq(stages[i], name))
                         operation->stage = stages[i];
@@ -68,6 +52,7 @@ Operation *operation_new(const OperationHost *host, uint64_t id, OperationKind k
         operation->archive = operation->directory = -EBADF;
         operation->work = g_new0(OperationWork, 1);
         operation->work->report = -EBADF;
+        operation->work->claims = g_ptr_array_new_with_free_func(g_free);
         return operation;
 }
 
@@ -87,32 +72,33 @@ Operation *operation_free(Operation *operation) {
         sd_bus_error_free(&operation->work->error);
         image_target_free(operation->work->image);
         g_free(operation->work->staging);
+        g_free(operation->work->claim);
+        g_ptr_array_unref(operation->work->claims);
+        move_free(operation->work->move);
         g_free(operation->work);
         closep(&operation->archive);
         closep(&operation->directory);
+        fetch_order_free(operation->fetch);
         g_free(operation->name);
         g_free(operation->suite);
-        g_free(operation->image);
+        g_free(operation->tag);
         g_free(operation->user);
         g_free(operation->sha256);
         g_free(operation);
         return NULL;
 }
 
-/* The last thing that is done with it: the receiver may free it. */
-static void finish(Operation *operation) {
+void operation_finish(Operation *operation) {
         OperationWork *work = operation->work;
 
         operation->host->events.finished(operation, sd_bus_error_is_set(&work->error) ? &work->error : NULL,
                                          operation->host->userdata);
 }
 
-static void keep_error(Operation *operation, const sd_bus_error *error) {
+void operation_keep_error(Operation *operation, const sd_bus_error *error) {
         if (!sd_bus_error_is_set(&operation->work->error))
                 (void)sd_bus_error_copy(&operation->work->error, error);
 }
-
-static void start_removal(Operation *operation);
 
 static void commit(Operation *operation) {
         OperationWork *work = operation->work;
@@ -120,13 +106,13 @@ static void commit(Operation *operation) {
         int r = 0;
 
         if (operation_makes(operation)) {
-                set_stage(operation, "committing");
+                operation_set_stage(operation, "committing");
                 operation->distribution->id_mode = base_mode(operation->host->base);
                 r = registry_commit(operation->host->registry, operation->distribution, operation->held, work->staging, &error);
         } else if (work->image)
                 r = image_target_commit(work->image, &error);
         if (r < 0)
-                keep_error(operation, &error);
+                operation_keep_error(operation, &error);
 }
 
 /* The work is over, well or not. */
@@ -136,13 +122,21 @@ static void conclude(Operation *operation) {
         if (operation->canceled && !sd_bus_error_is_set(&work->error))
                 error_set(&work->error, LXSS_ERROR_CANCELED, "The %s of %s was canceled.",
                           operation_kind_to_string(operation->kind), operation->name);
+        if (operation->kind == OPERATION_MOVE) {
+                operation_conclude_move(operation);
+                return;
+        }
+        if (operation->naming == OPERATION_PROVISIONAL && !sd_bus_error_is_set(&work->error))
+                error_set(&work->error, LXSS_ERROR_INVALID_NAME,
+                          "The distribution does not say what it is called (defaultName in its /etc/wsl-distribution.conf). "
+                          "Give it a name: --name NAME");
         if (!sd_bus_error_is_set(&work->error))
                 commit(operation);
         work->image = image_target_free(work->image);
         if (operation_makes(operation) && sd_bus_error_is_set(&work->error) && work->staging)
-                start_removal(operation);
+                operation_start_removal(operation);
         else
-                finish(operation);
+                operation_finish(operation);
 }
 
 /* What the remover could not remove is tried again at the next start. */
@@ -151,44 +145,100 @@ static void conclude_removal(Operation *operation) {
 
         if (!work->worker_done || rmdir(work->staging) < 0)
                 log_warning("%s could not be removed; the next start of lxssd tries again.", work->staging);
-        finish(operation);
+        else if (operation_remove_next(operation))
+                return;
+        operation_finish(operation);
+}
+
+static void replace(char **string, const char *text) {
+        g_free(*string);
+        *string = g_strdup(text);
+}
+
+/* One that has become known only now, and may be taken: then the rest of the work is in vain. */
+static void take_name(Operation *operation, const char *name) {
+        OperationWork *work = operation->work;
+        g_autofree char *before = g_strdup(operation->name);
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+
+        if (operation->kind != OPERATION_INSTALL || operation->naming == OPERATION_NAMED || work->removing)
+                return;
+        if (registry_rename_reserved(operation->host->registry, operation->distribution, name, &error) < 0) {
+                operation_keep_error(operation, &error);
+                container_kill(work->container);
+                return;
+        }
+        operation->naming = OPERATION_NAMED;
+        if (streq(before, name))
+                return;
+        replace(&operation->name, name);
+        operation->host->events.renamed(operation, before, operation->host->userdata);
+}
+
+static void take_error(Operation *operation, const WorkerReport *report) {
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+
+        error_set(&error, report->error, "%s", report->text);
+        if (operation->work->removing)
+                log_warning("%s: %s", operation->work->staging, report->text);
+        else
+                operation_keep_error(operation, &error);
+}
+
+static void take_shortcut(Operation *operation, const char *icon) {
+        Distribution *d = operation->distribution;
+
+        if (operation->kind != OPERATION_INSTALL || operation->without_shortcut)
+                return;
+        d->shortcut = true;
+        g_free(d->icon);
+        d->icon = streq(icon, "none") ? NULL : g_strdup_printf("icon.%s", icon);
 }
 
 static void take_report(Operation *operation, const WorkerReport *report) {
         OperationWork *work = operation->work;
-        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
         Distribution *d = operation->distribution;
 
         switch (report->kind) {
         case WORKER_REPORT_STAGE:
-                set_stage(operation, report->text);
+                /* What comes as slowly as it is downloaded is not held up by being extracted. */
+                if (streq(operation->stage, "downloading") && streq(report->text, "extracting"))
+                        break;
+                /* A move that has to copy does it like a clone. */
+                operation_set_stage(operation, operation->kind == OPERATION_MOVE && streq(report->text, "cloning") ? "moving" : report->text);
                 break;
         case WORKER_REPORT_PROGRESS:
                 operation->progress = report->permille / 1000.0;
                 operation->host->events.changed(operation, operation->host->userdata);
                 break;
         case WORKER_REPORT_USER:
-                if (d && !work->removing) {
-                        g_free(d->default_user);
-                        d->default_user = g_strdup(report->text);
-                }
+                if (d && !work->removing)
+                        replace(&d->default_user, report->text);
                 break;
         case WORKER_REPORT_RELEASE:
-                if (d && !work->removing) {
-                        g_free(d->release);
-                        d->release = g_strdup(report->text);
-                }
+                if (d && !work->removing)
+                        replace(&d->release, report->text);
                 break;
         case WORKER_REPORT_LAYER:
                 if (work->image)
                         (void)image_target_take_layer(work->image, report->text);
                 break;
+        case WORKER_REPORT_NAME:
+                take_name(operation, report->text);
+                break;
+        case WORKER_REPORT_OOBE:
+                if (operation->kind == OPERATION_INSTALL && !operation->without_oobe)
+                        d->oobe = OOBE_PENDING;
+                break;
+        case WORKER_REPORT_SHORTCUT:
+                take_shortcut(operation, report->text);
+                break;
+        case WORKER_REPORT_WARNING:
+                log_warning("%s: %s", operation->name, report->text);
+                operation->host->events.warned(operation, report->text, operation->host->userdata);
+                break;
         case WORKER_REPORT_ERROR:
-                error_set(&error, report->error, "%s", report->text);
-                if (work->removing)
-                        log_warning("%s: %s", work->staging, report->text);
-                else
-                        keep_error(operation, &error);
+                take_error(operation, report);
                 break;
         case WORKER_REPORT_DONE:
                 work->worker_done = true;
@@ -227,7 +277,7 @@ static void keep_unexpected_end(Operation *operation) {
                 return;
         error_set(&error, LXSS_ERROR_FAILED, "The worker that was to %s %s ended unexpectedly; see %s.",
                   operation_kind_to_string(operation->kind), operation->name, log_target());
-        keep_error(operation, &error);
+        operation_keep_error(operation, &error);
 }
 
 /* It may be why the archive ended too early, which then is more to the point. */
@@ -288,7 +338,7 @@ static void on_fetch_over(void *userdata) {
 
         judge_fetcher(operation);
         work->fetcher = fetcher_free(work->fetcher);
-        if (operation->transport && work->fetch_done && !operation->canceled && !sd_bus_error_is_set(&work->error) &&
+        if (operation->image && work->fetch_done && !operation->canceled && !sd_bus_error_is_set(&work->error) &&
             unpack(operation) >= 0)
                 return;
         if (work->container && !work->fetch_done)
@@ -310,7 +360,7 @@ static void on_worker_failed(Container *container _unused_, const char *step, in
         if (operation->work->removing)
                 log_warning("%s", error.message);
         else
-                keep_error(operation, &error);
+                operation_keep_error(operation, &error);
         on_worker_over(operation);
 }
 
@@ -323,9 +373,20 @@ static void on_worker_exited(Container *container _unused_, const siginfo_t *inf
 static void on_worker_started(Container *container _unused_, void *userdata _unused_) {
 }
 
+/* Root's: the ids that files are stored with. What people put there from the host is theirs, and what cannot
+ * be named cannot be removed; so for a worker that removes, which executes nothing and opens nothing but
+ * directories, the host's ids follow behind. */
+static IdMap store_ids(bool removing) {
+        IdMap map = id_map_single(0, ID_STORE_BASE, ID_COUNT);
+
+        if (removing)
+                map.ranges[map.n_ranges++] = (IdRange){ .inside = ID_COUNT, .outside = 0, .count = ID_STORE_BASE };
+        return map;
+}
+
 static ContainerSpec worker_spec(const Operation *operation, const char *const *argv, int report_end) {
         const Base *base = operation->host->base;
-        const IdMap store = id_map_single(0, ID_STORE_BASE, ID_COUNT);
+        const IdMap store = store_ids(operation->work->removing);
         bool root = base_mode(base) == ID_MODE_ROOT;
 
         return (ContainerSpec){
@@ -369,13 +430,13 @@ static int start_worker(Operation *operation, const char *const *argv) {
         return container_start(operation->host->event, &spec, &events, operation, &work->container);
 }
 
-static void start_removal(Operation *operation) {
+void operation_start_removal(Operation *operation) {
         static const char *const argv[] = { "lxss-worker", "remove", NULL };
         OperationWork *work = operation->work;
         int r;
 
         work->removing = true;
-        set_stage(operation, "removing");
+        operation_set_stage(operation, "removing");
         r = start_worker(operation, argv);
         if (r >= 0)
                 return;
@@ -384,71 +445,58 @@ static void start_removal(Operation *operation) {
         conclude_removal(operation);
 }
 
-static int start_image_fetcher(Operation *operation, const FetcherEvents *events) {
-        const char *argv[] = { "lxss-fetch", "image", operation->transport, operation->image, NULL };
-        _cleanup_close_ int staging = open(operation->work->staging, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        const FetcherFds fds = { .directory = operation->directory, .staging = staging };
-
-        if (staging < 0)
-                return -errno;
-        return fetcher_start(operation->host->event, argv, fds, events, operation, &operation->archive, &operation->work->fetcher);
-}
-
 /* Of which the worker will get the archive, or after which it unpacks the image. */
 static int start_fetcher(Operation *operation) {
         static const FetcherEvents events = { .reported = on_fetch_reported, .over = on_fetch_over };
-        _cleanup_free_ char *uids = id_map_to_text(base_host_uid_map(operation->host->base));
-        _cleanup_free_ char *gids = id_map_to_text(base_host_gid_map(operation->host->base));
-        const char *argv[] = { "lxss-fetch", "directory", uids, gids, NULL };
-        const FetcherFds fds = { .directory = operation->directory, .staging = -EBADF };
 
-        if (!uids || !gids)
-                return -ENOMEM;
+        if (streq(operation->fetch->verb, "directory")) {
+                fetch_order_add(operation->fetch, id_map_to_text(base_host_uid_map(operation->host->base)));
+                fetch_order_add(operation->fetch, id_map_to_text(base_host_gid_map(operation->host->base)));
+        }
+        if (operation->image) {
+                operation->fetch->staging = open(operation->work->staging, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                if (operation->fetch->staging < 0)
+                        return -errno;
+        }
         operation->work->fetch_wanted = true;
-        if (operation->transport)
-                return start_image_fetcher(operation, &events);
-        return fetcher_start(operation->host->event, argv, fds, &events, operation, &operation->archive,
+        return fetcher_start(operation->host->event, operation->fetch, &events, operation, &operation->archive,
                              &operation->work->fetcher);
 }
 
-static int start_unpacking(Operation *operation) {
-        const char *argv[8] = { "lxss-worker" };
+static int start_unpacking(Operation *operation, sd_bus_error *reterr) {
+        const char *argv[9] = { "lxss-worker" };
         size_t n = 1;
         int r;
 
-        argv[n++] = operation->suite ? "bootstrap" : operation->transport ? "image" : "extract";
+        argv[n++] = operation->suite ? "bootstrap" : operation->image ? "image" : "extract";
         if (operation->suite)
                 argv[n++] = operation->suite;
         if (operation->user) {
-                argv[n++] = "--user";
+                argv[n++] = operation->user_given ? "--given-user" : "--user";
                 argv[n++] = operation->user;
         }
+        if (operation->without_oobe)
+                argv[n++] = "--without-oobe";
         if (operation->sha256) {
                 argv[n++] = "--sha256";
                 argv[n++] = operation->sha256;
         }
-        if (operation->transport)
+        if (operation->image)
                 closep(&operation->archive); /* nothing has come through it */
-        r = start_worker(operation, argv);
+        r = operation_start_worker(operation, argv, reterr);
         /* Of the pipe only the worker may have this end, or its writer would not learn of the worker's. */
         if (operation->work->fetch_wanted)
                 closep(&operation->archive);
         return r;
 }
 
-static int worker_not_started(int r, sd_bus_error *reterr) {
-        return error_set(reterr, LXSS_ERROR_FAILED, "A worker could not be started: %s", g_strerror(-r));
-}
-
 /* The image is there. Negative errno: it goes no further, and the reason is kept. */
 static int unpack(Operation *operation) {
         g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
-        int r = start_unpacking(operation);
+        int r = start_unpacking(operation, &error);
 
-        if (r >= 0)
-                return 0;
-        worker_not_started(r, &error);
-        keep_error(operation, &error);
+        if (r < 0)
+                operation_keep_error(operation, &error);
         return r;
 }
 
@@ -458,34 +506,45 @@ static int install(Operation *operation, sd_bus_error *reterr) {
         r = registry_make_staging(operation->host->registry, &operation->work->staging, reterr);
         if (r < 0)
                 return r;
-        if (operation->directory >= 0 || operation->transport) {
+        if (operation->fetch) {
                 r = start_fetcher(operation);
                 if (r < 0)
                         return error_set(reterr, LXSS_ERROR_FAILED, "lxss-fetch could not be started: %s", g_strerror(-r));
         }
-        if (operation->transport)
-                return 0; /* on_fetch_over() goes on */
-        r = start_unpacking(operation);
-        return r < 0 ? worker_not_started(r, reterr) : 0;
+        return operation->image ? 0 : start_unpacking(operation, reterr); /* or on_fetch_over() goes on */
 }
 
 static int uninstall(Operation *operation, sd_bus_error *reterr) {
         OperationWork *work = operation->work;
+        g_autofree char *claim = NULL;
         int r;
 
+        r = registry_claim_place(operation->host->registry, operation->distribution, &claim, reterr);
+        if (r < 0)
+                return r;
         r = registry_withdraw(operation->host->registry, operation->distribution, &work->staging, reterr);
+        if (r < 0 && claim)
+                claim_drop(claim);
+        if (r >= 0 && claim)
+                g_ptr_array_add(work->claims, g_steal_pointer(&claim));
         if (r < 0)
                 return r;
         work->withdrawn = true;
-        start_removal(operation);
+        g_clear_pointer(&operation->distribution->location, g_free); /* it has it no more */
+        operation_start_removal(operation);
         return 0;
 }
 
+int operation_start_worker(Operation *operation, const char *const *argv, sd_bus_error *reterr) {
+        int r = start_worker(operation, argv);
+
+        return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "A worker could not be started: %s", g_strerror(-r)) : 0;
+}
+
 /* Whose ids are not those that workers see now would come out as somebody else's. */
-static int clone_held(Operation *operation, sd_bus_error *reterr) {
+int operation_start_copy(Operation *operation, sd_bus_error *reterr) {
         static const char *const argv[] = { "lxss-worker", "clone", NULL };
         const Distribution *original = operation->held;
-        int r;
 
         if (original->id_mode != base_mode(operation->host->base))
                 return error_set(reterr, LXSS_ERROR_HOST_UNSUITABLE,
@@ -496,11 +555,13 @@ static int clone_held(Operation *operation, sd_bus_error *reterr) {
         operation->archive = open(original->rootfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (operation->archive < 0)
                 return error_set(reterr, LXSS_ERROR_FAILED, "%s cannot be opened: %s", original->rootfs, g_strerror(errno));
-        r = registry_make_staging(operation->host->registry, &operation->work->staging, reterr);
-        if (r < 0)
-                return r;
-        r = start_worker(operation, argv);
-        return r < 0 ? worker_not_started(r, reterr) : 0;
+        return operation_start_worker(operation, argv, reterr);
+}
+
+static int clone_held(Operation *operation, sd_bus_error *reterr) {
+        int r = registry_make_staging(operation->host->registry, &operation->work->staging, reterr);
+
+        return r < 0 ? r : operation_start_copy(operation, reterr);
 }
 
 static int export(Operation *operation, sd_bus_error *reterr) {
@@ -508,13 +569,12 @@ static int export(Operation *operation, sd_bus_error *reterr) {
         const char *layer[] = { "lxss-worker", "layer", NULL };
         int r;
 
-        if (operation->image) {
-                r = image_target_new(operation->directory, operation->image, &operation->work->image, &operation->archive, reterr);
+        if (operation->tag) {
+                r = image_target_new(operation->directory, operation->tag, &operation->work->image, &operation->archive, reterr);
                 if (r < 0)
                         return r;
         }
-        r = start_worker(operation, operation->image ? layer : archive);
-        return r < 0 ? worker_not_started(r, reterr) : 0;
+        return operation_start_worker(operation, operation->tag ? layer : archive, reterr);
 }
 
 static void on_base(Base *base _unused_, const sd_bus_error *error, void *userdata) {
@@ -534,12 +594,14 @@ static void on_base(Base *base _unused_, const sd_bus_error *error, void *userda
                 r = export(operation, &e);
         else if (operation->kind == OPERATION_CLONE)
                 r = clone_held(operation, &e);
+        else if (operation->kind == OPERATION_MOVE)
+                r = operation_move(operation, &e);
         else
-                start_removal(operation);
-        if (r >= 0)
+                operation_clean_up(operation);
+        if (r == 0)
                 return;
         if (sd_bus_error_is_set(&e))
-                keep_error(operation, &e);
+                operation_keep_error(operation, &e);
         stop_worker(operation->work);
         conclude(operation);
 }
@@ -555,7 +617,7 @@ static int on_start(sd_event_source *source _unused_, void *userdata) {
 void operation_start(Operation *operation, const char *staging) {
         operation->started = true;
         operation->work->staging = g_strdup(staging);
-        set_stage(operation, "preparing");
+        operation_set_stage(operation, "preparing");
         /* Without memory for a timer there is none for anything else. */
         if (sd_event_add_defer(operation->host->event, &operation->work->start_source, on_start, operation) < 0)
                 abort();

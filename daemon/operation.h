@@ -7,6 +7,7 @@
 
 #include "daemon/client.h"
 #include "daemon/error.h"
+#include "daemon/fetcher.h"
 #include "daemon/registry.h"
 #include "daemon/base.h"
 #include "shared/archive-format.h"
@@ -20,10 +21,18 @@ typedef enum OperationKind {
         OPERATION_UNINSTALL,
         OPERATION_EXPORT,
         OPERATION_CLONE,
+        OPERATION_MOVE,
         OPERATION_CLEANUP, /* of what an earlier lxssd left; nobody asked for it, and nobody is told */
         OPERATION_KIND_MAX,
         OPERATION_KIND_INVALID = -22,
 } OperationKind;
+
+/* Where a new distribution's name comes from. */
+typedef enum OperationNaming {
+        OPERATION_NAMED,       /* somebody gave it */
+        OPERATION_SUGGESTED,   /* the source is called that; what the distribution calls itself counts more */
+        OPERATION_PROVISIONAL, /* there is none but what the distribution calls itself, once that is known */
+} OperationNaming;
 
 const char *operation_kind_to_string(OperationKind kind);
 
@@ -31,6 +40,10 @@ typedef struct Operation Operation;
 
 typedef struct OperationEvents {
         void (*changed)(Operation *operation, void *userdata);
+        /* Its name and its distribution's are other ones than `before`, by which both were known. */
+        void (*renamed)(Operation *operation, const char *before, void *userdata);
+        /* Something that the distribution itself asks for could not be honoured: a sentence. */
+        void (*warned)(Operation *operation, const char *warning, void *userdata);
         /* error is NULL where it succeeded. The operation may be freed, from here too. */
         void (*finished)(Operation *operation, const sd_bus_error *error, void *userdata);
 } OperationEvents;
@@ -54,18 +67,22 @@ struct Operation {
         bool started, canceled;
         char *name;                 /* of the distribution */
         Distribution *distribution; /* while there is one */
-        Distribution *held;         /* UNINSTALL, EXPORT: the same, CLONE: the original; nobody else may use it */
+        Distribution *held;         /* UNINSTALL, EXPORT, MOVE: the same, CLONE: the original; nobody else may use it */
         DistributionState before;   /* what held was */
         const char *stage;          /* static */
         double progress;            /* 0 to 1; negative: not known */
 
-        int directory;              /* INSTALL: the source, or what has the image; EXPORT: to be an image; or -EBADF */
-        int archive;                /* INSTALL: to read, or -EBADF; EXPORT: to write; CLONE: the original's root */
+        FetchOrder *fetch;          /* INSTALL: how lxss-fetch makes the archive; NULL: it is there, or none is needed */
+        bool image;                 /* INSTALL: fetch leaves one in the staging directory */
+        int directory;              /* MOVE: where to, or -EBADF: back; EXPORT: to be an image */
+        int archive;                /* INSTALL: to read, or -EBADF; EXPORT: to write; CLONE, MOVE: the original's root */
         ArchiveFormat format;       /* EXPORT */
+        char *tag;                  /* EXPORT: of the image, or NULL: an archive */
         char *suite;                /* INSTALL: to bootstrap, or NULL */
-        const char *transport;      /* INSTALL: of an image (static; fetch-skopeo.h), or NULL */
-        char *image;                /* INSTALL: its name there, may be empty; EXPORT: its tag, or NULL: an archive */
+        OperationNaming naming;     /* INSTALL */
         char *user;                 /* INSTALL: the name for the default user */
+        bool user_given;            /* … and somebody asked for it */
+        bool without_oobe, without_shortcut; /* INSTALL: what the distribution itself asks for is not done */
         char *sha256;               /* INSTALL: of the archive, or NULL */
         bool make_default, terminate;
 

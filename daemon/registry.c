@@ -12,21 +12,21 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "daemon/conf-salvage.h"
 #include "daemon/directory.h"
+#include "daemon/durable.h"
 #include "daemon/log.h"
+#include "daemon/mount-table.h"
+#include "daemon/registry-private.h"
+#include "daemon/shortcut.h"
 #include "daemon/text.h"
+#include "shared/distribution-name.h"
+#include "shared/text.h"
 #include "shared/util.h"
 
-#define NAME_MAX_LENGTH 64
 #define LOCK_WAIT_SECONDS 10
 #define GROUP "distribution"
-
-struct Registry {
-        char *directory, *distributions, *staging, *settings_file;
-        Settings *settings;
-        GHashTable *table; /* name → Distribution, owned */
-        int lock;
-};
+#define CONF "distribution.conf"
 
 static const char *const state_names[DISTRIBUTION_STATE_MAX] = {
         [DISTRIBUTION_INSTALLED] = "installed",
@@ -34,6 +34,8 @@ static const char *const state_names[DISTRIBUTION_STATE_MAX] = {
         [DISTRIBUTION_UNINSTALLING] = "uninstalling",
         [DISTRIBUTION_EXPORTING] = "exporting",
         [DISTRIBUTION_CLONING] = "cloning",
+        [DISTRIBUTION_MOVING] = "moving",
+        [DISTRIBUTION_UNAVAILABLE] = "unavailable",
         [DISTRIBUTION_BROKEN] = "broken",
 };
 
@@ -41,25 +43,30 @@ const char *distribution_state_to_string(DistributionState state) {
         return state >= 0 && state < DISTRIBUTION_STATE_MAX ? state_names[state] : NULL;
 }
 
-bool distribution_mounts_host(const Distribution *distribution) {
-        return distribution->settings.automount && !distribution->settings.isolated;
+static const char *const oobe_names[OOBE_STATE_MAX] = {
+        [OOBE_NONE] = "none",
+        [OOBE_PENDING] = "pending",
+        [OOBE_RUNNING] = "running",
+};
+
+const char *oobe_state_to_string(OobeState state) {
+        return state >= 0 && state < OOBE_STATE_MAX ? oobe_names[state] : NULL;
 }
 
 static void distribution_free(void *p) {
         Distribution *d = p;
 
         g_free(d->name);
+        g_free(d->directory);
         g_free(d->rootfs);
+        g_free(d->location);
+        g_free(d->location_id);
         g_free(d->default_user);
         g_free(d->release);
         g_free(d->source);
+        g_free(d->trouble);
+        g_free(d->icon);
         g_free(d);
-}
-
-static bool name_is_valid(const char *name) {
-        size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
-
-        return n > 0 && n <= NAME_MAX_LENGTH && !name[n] && g_ascii_isalnum(name[0]);
 }
 
 static Distribution *add(Registry *registry, const char *name, DistributionState state) {
@@ -67,7 +74,8 @@ static Distribution *add(Registry *registry, const char *name, DistributionState
 
         d->name = g_strdup(name);
         d->state = state;
-        d->rootfs = g_build_filename(registry->distributions, name, "rootfs", NULL);
+        d->directory = g_build_filename(registry->distributions, name, NULL);
+        d->rootfs = g_build_filename(d->directory, "rootfs", NULL);
         d->release = g_strdup("");
         d->source = g_strdup("");
         d->id_mode = ID_MODE_INVALID;
@@ -77,7 +85,7 @@ static Distribution *add(Registry *registry, const char *name, DistributionState
 }
 
 static char *conf_path(Registry *registry, const char *name) {
-        return g_build_filename(registry->distributions, name, "distribution.conf", NULL);
+        return g_build_filename(registry->distributions, name, CONF, NULL);
 }
 
 static void take_string(GKeyFile *file, const char *key, char **member) {
@@ -89,40 +97,107 @@ static void take_string(GKeyFile *file, const char *key, char **member) {
         }
 }
 
-/* What cannot be read is listed as broken, so that it can be removed. */
-static void load_one(Registry *registry, const char *name) {
-        g_autofree char *path = conf_path(registry, name), *mode = NULL;
-        g_autoptr(GKeyFile) file = g_key_file_new();
-        g_autoptr(GError) error = NULL;
-        Distribution *d;
-        guint64 slot;
+static void mark_broken(Distribution *d, const char *format, ...) _printf_(2, 3);
 
-        d = add(registry, name, DISTRIBUTION_BROKEN);
-        if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &error)) {
-                log_warning("%s: %s: the distribution counts as broken.", path, error->message);
-                return;
-        }
+static void mark_broken(Distribution *d, const char *format, ...) {
+        g_autofree char *trouble = NULL;
+        va_list arguments;
+
+        va_start(arguments, format);
+        trouble = g_strdup_vprintf(format, arguments);
+        va_end(arguments);
+        g_free(d->trouble);
+        d->trouble = text_printable(trouble, 400);
+        d->state = DISTRIBUTION_BROKEN;
+        log_warning("%s is broken: %s.", d->name, d->trouble);
+}
+
+/* The file's name comes from a user's file, and may be no path. */
+static void take_shortcut(GKeyFile *file, Distribution *d) {
+        d->shortcut = g_key_file_get_boolean(file, GROUP, "shortcut", NULL);
+        take_string(file, "icon", &d->icon);
+        if (d->icon && strchr(d->icon, '/'))
+                g_clear_pointer(&d->icon, g_free);
+}
+
+/* A slot that is not there is the first one. */
+static void take_conf(Distribution *d, GKeyFile *file) {
+        guint64 slot = g_key_file_get_uint64(file, GROUP, "slot", NULL);
+        g_autofree char *mode = g_key_file_get_string(file, GROUP, "id-mode", NULL);
+        g_autofree char *oobe = g_key_file_get_string(file, GROUP, "oobe", NULL);
+
         take_string(file, "default-user", &d->default_user);
         take_string(file, "release", &d->release);
         take_string(file, "source", &d->source);
+        take_shortcut(file, d);
+        d->oobe = g_strcmp0(oobe, oobe_names[OOBE_PENDING]) == 0 ? OOBE_PENDING : OOBE_NONE;
         d->install_time = g_key_file_get_uint64(file, GROUP, "install-time", NULL);
-        slot = g_key_file_get_uint64(file, GROUP, "slot", NULL);
-        mode = g_key_file_get_string(file, GROUP, "id-mode", NULL);
+        d->slot = slot < ID_SLOT_MAX ? slot : ID_SLOT_MAX;
         d->id_mode = id_mode_from_string(mode);
-        if (d->id_mode < 0 || slot >= ID_SLOT_MAX || !g_file_test(d->rootfs, G_FILE_TEST_IS_DIR)) {
-                log_warning("%s: the distribution is incomplete and counts as broken.", name);
+}
+
+static bool has_rootfs(const Distribution *d) {
+        return g_file_test(d->rootfs, G_FILE_TEST_IS_DIR);
+}
+
+/* Also of a file that is damaged: where the files are must be known to repair or to remove it. NULL: it is not there. */
+static GKeyFile *read_conf(const char *path, GError **error) {
+        g_autoptr(GKeyFile) file = g_key_file_new();
+        g_autofree char *data = NULL;
+        gsize size;
+
+        if (!g_file_get_contents(path, &data, &size, error))
+                return NULL;
+        if (g_key_file_load_from_data(file, data, size, G_KEY_FILE_NONE, error))
+                return g_steal_pointer(&file);
+        return conf_salvage(data, size);
+}
+
+/* What cannot be used is listed as broken, so that it can be repaired or removed. */
+static void load_one(Registry *registry, const char *name) {
+        g_autofree char *path = conf_path(registry, name);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GKeyFile) file = read_conf(path, &error);
+        Distribution *d = add(registry, name, DISTRIBUTION_INSTALLED);
+        int r = file ? registry_load_place(d, file) : 0;
+        bool there = registry_check_place(d, NULL) >= 0;
+
+        if (!distribution_name_is_valid(name))
+                mark_broken(d, "the name of its folder in %s cannot be a distribution's", registry->distributions);
+        else if (r < 0)
+                mark_broken(d, "%s names a place of its files that cannot be", path);
+        else if (there && !has_rootfs(d))
+                mark_broken(d, "there is no directory %s", d->rootfs);
+        else if (error)
+                mark_broken(d, "%s: %s", path, error->message);
+        else
+                take_conf(d, file);
+        if (d->state == DISTRIBUTION_BROKEN)
                 return;
-        }
-        d->slot = slot;
-        d->state = DISTRIBUTION_INSTALLED;
-        settings_load_instance(path, &d->settings);
+        if (d->id_mode < 0 || d->slot == ID_SLOT_MAX)
+                mark_broken(d, "%s lacks what lxssd wrote there, or has it wrong", path);
+        else
+                settings_load_instance(path, &d->settings);
+}
+
+/* A folder of another name is somebody's distribution only if it looks like one. */
+static bool is_ours(Registry *registry, const char *name) {
+        g_autofree char *folder = g_build_filename(registry->distributions, name, NULL);
+        g_autofree char *root = g_build_filename(folder, "rootfs", NULL), *conf = g_build_filename(folder, CONF, NULL);
+
+        if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
+                return false;
+        if (distribution_name_is_valid(name))
+                return true;
+        return name[0] != '.' && text_is_printable(name, strlen(name)) &&
+               (g_file_test(root, G_FILE_TEST_EXISTS) || g_file_test(conf, G_FILE_TEST_EXISTS));
 }
 
 static void load_all(Registry *registry) {
         g_autoptr(GDir) dir = g_dir_open(registry->distributions, 0, NULL);
 
         for (const char *name; dir && (name = g_dir_read_name(dir));)
-                if (name_is_valid(name))
+                if (is_ours(registry, name))
                         load_one(registry, name);
 }
 
@@ -206,8 +281,11 @@ GPtrArray *registry_list(Registry *registry) {
         void *d;
 
         g_hash_table_iter_init(&i, registry->table);
-        while (g_hash_table_iter_next(&i, NULL, &d))
+        while (g_hash_table_iter_next(&i, NULL, &d)) {
+                if (((Distribution *)d)->state == DISTRIBUTION_UNAVAILABLE)
+                        (void)registry_check_place(d, NULL); /* it may have come back */
                 g_ptr_array_add(list, d);
+        }
         g_ptr_array_sort(list, compare_names);
         return list;
 }
@@ -279,13 +357,31 @@ static const char *what_is_done(DistributionState state) {
                 return "exported";
         case DISTRIBUTION_CLONING:
                 return "cloned";
+        case DISTRIBUTION_MOVING:
+                return "moved";
         default:
                 return NULL;
         }
 }
 
+static bool is_repairable(const Distribution *d) {
+        return distribution_name_is_valid(d->name) && has_rootfs(d);
+}
+
+static int fail_broken(const Distribution *d, sd_bus_error *reterr) {
+        if (is_repairable(d))
+                return error_set(reterr, LXSS_ERROR_DISTRIBUTION_BROKEN,
+                                 "%s is broken: %s. Repair it with lxctl repair %s, or remove it with lxctl uninstall %s.",
+                                 d->name, d->trouble, d->name, d->name);
+        return error_set(reterr, LXSS_ERROR_DISTRIBUTION_BROKEN,
+                         "%s is broken: %s. Put that right by hand and run lxctl shutdown, or remove it with: "
+                         "lxctl uninstall \"%s\"",
+                         d->name, d->trouble, d->name);
+}
+
 int registry_resolve(Registry *registry, const char *name, Distribution **ret, sd_bus_error *reterr) {
         Distribution *d = str_empty(name) ? registry_default(registry) : registry_find(registry, name);
+        int r;
 
         if (!d && str_empty(name))
                 return error_set(reterr, LXSS_ERROR_NOTHING_INSTALLED,
@@ -296,9 +392,10 @@ int registry_resolve(Registry *registry, const char *name, Distribution **ret, s
         if (what_is_done(d->state))
                 return error_set(reterr, LXSS_ERROR_OPERATION_PENDING, "%s is being %s.", d->name, what_is_done(d->state));
         if (d->state == DISTRIBUTION_BROKEN)
-                return error_set(reterr, LXSS_ERROR_DISTRIBUTION_BROKEN,
-                                 "%s is broken (see %s). Remove it with: lxctl uninstall %s", d->name, log_target(),
-                                 d->name);
+                return fail_broken(d, reterr);
+        r = registry_check_place(d, reterr);
+        if (r < 0)
+                return r;
         *ret = d;
         return 0;
 }
@@ -334,11 +431,11 @@ static int check_new_name(Registry *registry, const char *name, const Distributi
         g_autofree char *safe = text_printable(name, 80);
         Distribution *d;
 
-        if (!name_is_valid(name))
+        if (!distribution_name_is_valid(name))
                 return error_set(reterr, LXSS_ERROR_INVALID_NAME,
                                  "\"%s\" cannot be a distribution's name: it needs 1 to %d letters, digits, dots, "
                                  "dashes or underscores, a letter or digit first.",
-                                 safe, NAME_MAX_LENGTH);
+                                 safe, DISTRIBUTION_NAME_MAX);
         d = find_ignoring_case(registry, name);
         if (!d || (d == of && !streq(d->name, name)))
                 return 0;
@@ -348,7 +445,7 @@ static int check_new_name(Registry *registry, const char *name, const Distributi
                 return error_set(reterr, LXSS_ERROR_DISTRIBUTION_EXISTS, "%s is being installed already.", d->name);
         return error_set(reterr, LXSS_ERROR_DISTRIBUTION_EXISTS,
                          "There is a distribution %s already. Choose another name%s, or remove it first: lxctl uninstall %s",
-                         d->name, of ? "" : " with --name", d->name);
+                         d->name, of && of->state != DISTRIBUTION_INSTALLING ? "" : " with --name", d->name);
 }
 
 int registry_reserve(Registry *registry, const char *name, Distribution **ret, sd_bus_error *reterr) {
@@ -366,14 +463,39 @@ int registry_reserve(Registry *registry, const char *name, Distribution **ret, s
         return 0;
 }
 
+/* What the table and paths have of it. */
+static void give_name(Registry *registry, Distribution *d, const char *name) {
+        g_hash_table_steal(registry->table, d->name);
+        g_free(d->name);
+        g_free(d->directory);
+        g_free(d->rootfs);
+        d->name = g_strdup(name);
+        d->directory = g_build_filename(registry->distributions, name, NULL);
+        d->rootfs = g_build_filename(d->location ?: d->directory, "rootfs", NULL);
+        g_hash_table_replace(registry->table, d->name, d);
+}
+
+int registry_rename_reserved(Registry *registry, Distribution *distribution, const char *name, sd_bus_error *reterr) {
+        int r;
+
+        g_assert(distribution->state == DISTRIBUTION_INSTALLING);
+        if (streq(name, distribution->name))
+                return 0;
+        r = check_new_name(registry, name, distribution, reterr);
+        if (r < 0)
+                return r;
+        give_name(registry, distribution, name);
+        return 0;
+}
+
 void registry_forget(Registry *registry, Distribution *distribution) {
         g_hash_table_remove(registry->table, distribution->name);
 }
 
 /* Workers run as the container's root. For root's own lxssd that is another id,
  * which a directory of mode 0700 has to belong to; for a user's it has rights over what is the user's. */
-static int hand_over(const char *path) {
-        return geteuid() == 0 && chown(path, ID_STORE_BASE, ID_STORE_BASE) < 0 ? -errno : 0;
+int registry_hand_over(const char *path) {
+        return geteuid() == 0 && lchown(path, ID_STORE_BASE, ID_STORE_BASE) < 0 ? -errno : 0;
 }
 
 int registry_make_staging(Registry *registry, char **ret, sd_bus_error *reterr) {
@@ -383,7 +505,7 @@ int registry_make_staging(Registry *registry, char **ret, sd_bus_error *reterr) 
         if (!g_mkdtemp_full(path, 0700))
                 return error_set(reterr, errno == ENOSPC ? LXSS_ERROR_NO_SPACE : LXSS_ERROR_FAILED,
                                  "Cannot make a directory in %s: %s", registry->staging, g_strerror(errno));
-        r = hand_over(path);
+        r = registry_hand_over(path);
         if (r < 0) {
                 (void)rmdir(path);
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot hand %s over: %s", path, g_strerror(-r));
@@ -392,20 +514,18 @@ int registry_make_staging(Registry *registry, char **ret, sd_bus_error *reterr) 
         return 0;
 }
 
-/* With what people have set for `origin`, or nothing. */
-static int write_conf(const Distribution *d, const Distribution *origin, const char *directory, sd_bus_error *reterr) {
-        g_autofree char *path = g_build_filename(directory, "distribution.conf", NULL), *data = NULL;
-        g_autoptr(GKeyFile) file = g_key_file_new();
+static void set_optional(GKeyFile *file, const char *key, const char *value) {
+        if (value)
+                g_key_file_set_string(file, GROUP, key, value);
+        else
+                (void)g_key_file_remove_key(file, GROUP, key, NULL);
+}
+
+/* file: what else is to stand there. */
+static int store_conf(const Distribution *d, GKeyFile *file, const char *directory, sd_bus_error *reterr) {
+        g_autofree char *path = g_build_filename(directory, CONF, NULL), *data = NULL;
         g_autoptr(GError) error = NULL;
         gsize size;
-
-        if (origin) {
-                g_autofree char *parent = g_path_get_dirname(origin->rootfs);
-                g_autofree char *theirs = g_build_filename(parent, "distribution.conf", NULL);
-
-                if (!g_key_file_load_from_file(file, theirs, G_KEY_FILE_KEEP_COMMENTS, &error))
-                        return error_set(reterr, LXSS_ERROR_FAILED, "%s: %s", theirs, error->message);
-        }
 
         if (d->default_user)
                 g_key_file_set_string(file, GROUP, "default-user", d->default_user);
@@ -414,6 +534,11 @@ static int write_conf(const Distribution *d, const Distribution *origin, const c
         g_key_file_set_uint64(file, GROUP, "install-time", d->install_time);
         g_key_file_set_string(file, GROUP, "id-mode", id_mode_to_string(d->id_mode));
         g_key_file_set_uint64(file, GROUP, "slot", d->slot);
+        set_optional(file, "oobe", d->oobe == OOBE_NONE ? NULL : oobe_names[OOBE_PENDING]);
+        set_optional(file, "shortcut", d->shortcut ? "true" : NULL);
+        set_optional(file, "icon", d->icon);
+        set_optional(file, "location", d->location);
+        set_optional(file, "location-id", d->location ? d->location_id : NULL);
         data = g_key_file_to_data(file, &size, NULL);
         if (!g_file_set_contents_full(path, data, size, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600,
                                       &error))
@@ -421,50 +546,149 @@ static int write_conf(const Distribution *d, const Distribution *origin, const c
         return 0;
 }
 
-static int sync_directory(const char *path) {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+/* With what people have set for `origin`, or nothing. */
+static int write_conf(const Distribution *d, const Distribution *origin, const char *directory, sd_bus_error *reterr) {
+        g_autoptr(GKeyFile) file = g_key_file_new();
+        g_autoptr(GError) error = NULL;
 
-        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+        if (origin) {
+                g_autofree char *theirs = g_build_filename(origin->directory, CONF, NULL);
+
+                if (!g_key_file_load_from_file(file, theirs, G_KEY_FILE_KEEP_COMMENTS, &error))
+                        return error_set(reterr, LXSS_ERROR_FAILED, "%s: %s", theirs, error->message);
+        }
+        return store_conf(d, file, directory, reterr);
 }
 
-/* Renames and makes both directories durable: after a power cut it is in one place. */
-static int move(const char *from, const char *to, const char *from_parent, const char *to_parent) {
-        int r;
+int registry_store(Registry *registry _unused_, Distribution *distribution, sd_bus_error *reterr) {
+        return write_conf(distribution, distribution, distribution->directory, reterr);
+}
 
-        if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0)
-                return -errno;
-        r = sync_directory(to_parent);
-        return r < 0 ? r : sync_directory(from_parent);
+/* That desktops do not show what can be launched is no reason not to have it. */
+static void show(const Distribution *d) {
+        g_autofree char *icon = d->icon ? g_build_filename(d->directory, d->icon, NULL) : NULL;
+        int r = d->shortcut ? shortcut_write(d->name, d->release, icon) : 0;
+
+        if (r < 0)
+                log_warning("The shortcut of %s cannot be written: %s", d->name, g_strerror(-r));
+}
+
+/* What cannot be read may have had one. */
+static void hide(const Distribution *d) {
+        int r = shortcut_remove(d->name);
+
+        if (r < 0)
+                log_warning("The shortcut of %s cannot be removed: %s", d->name, g_strerror(-r));
+}
+
+/* An icon belongs to the clone as well. */
+static int copy_icon(const Distribution *origin, const char *staging, sd_bus_error *reterr) {
+        g_autofree char *from = NULL, *to = NULL, *bytes = NULL;
+        g_autoptr(GError) error = NULL;
+        gsize size;
+
+        if (!origin->icon)
+                return 0;
+        from = g_build_filename(origin->directory, origin->icon, NULL);
+        to = g_build_filename(staging, origin->icon, NULL);
+        if (!g_file_get_contents(from, &bytes, &size, NULL))
+                return 0; /* somebody took it away */
+        if (g_file_set_contents_full(to, bytes, size, G_FILE_SET_CONTENTS_DURABLE, 0644, &error))
+                return 0;
+        return error_set(reterr, LXSS_ERROR_FAILED, "%s", error->message);
 }
 
 int registry_commit(Registry *registry, Distribution *distribution, const Distribution *origin, const char *staging,
                     sd_bus_error *reterr) {
-        g_autofree char *target = g_path_get_dirname(distribution->rootfs);
+        const char *target = distribution->directory;
         int r;
 
         distribution->install_time = g_get_real_time();
-        r = write_conf(distribution, origin, staging, reterr);
+        r = origin ? copy_icon(origin, staging, reterr) : 0;
+        if (r == 0)
+                r = write_conf(distribution, origin, staging, reterr);
         if (r < 0)
                 return r;
         /* In root mode the worker's id owned the directory while it worked. */
         if (distribution->id_mode == ID_MODE_ROOT && chown(staging, 0, 0) < 0)
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take %s back: %s", staging, g_strerror(errno));
-        r = sync_directory(staging);
+        r = durable_sync_directory(staging);
         if (r == 0)
-                r = move(staging, target, registry->staging, registry->distributions);
+                r = durable_rename(staging, target);
         if (r < 0) {
-                (void)hand_over(staging); /* to the worker that removes it */
+                (void)registry_hand_over(staging); /* to the worker that removes it */
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move the new distribution to %s: %s", target,
                                  g_strerror(-r));
         }
         distribution->state = DISTRIBUTION_INSTALLED;
         if (origin)
                 distribution->settings = origin->settings;
+        show(distribution);
+        return 0;
+}
+
+int registry_configure(Registry *registry, Distribution *distribution, const SettingChange *changes, size_t n,
+                       sd_bus_error *reterr) {
+        g_autofree char *path = conf_path(registry, distribution->name);
+        int r;
+
+        r = settings_store(path, 0600, changes, n, reterr);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++)
+                if (streq(changes[i].group, GROUP) && streq(changes[i].key, "default-user")) {
+                        g_free(distribution->default_user);
+                        distribution->default_user = g_strdup(changes[i].value);
+                }
+        distribution->settings = registry->settings->instance;
+        settings_load_instance(path, &distribution->settings);
+        return 0;
+}
+
+/* In which mode a root file system was written shows in whom it belongs to. */
+static IdMode mode_of_root(const Distribution *d) {
+        struct stat st;
+
+        if (geteuid() == 0)
+                return ID_MODE_ROOT;
+        return stat(d->rootfs, &st) == 0 && st.st_uid == geteuid() ? ID_MODE_SINGLE : ID_MODE_SUBIDS;
+}
+
+static bool slot_is_free(Registry *registry, const Distribution *d) {
+        GHashTableIter i;
+        void *other;
+
+        g_hash_table_iter_init(&i, registry->table);
+        while (g_hash_table_iter_next(&i, NULL, &other))
+                if (other != d && ((Distribution *)other)->slot == d->slot)
+                        return false;
+        return d->slot < ID_SLOT_MAX;
+}
+
+int registry_repair(Registry *registry, Distribution *d, char **ret_aside, sd_bus_error *reterr) {
+        g_autofree char *path = conf_path(registry, d->name), *aside = NULL;
+        g_autoptr(GKeyFile) file = NULL;
+        int r;
+
+        if (!is_repairable(d))
+                return fail_broken(d, reterr);
+        r = conf_set_aside(path, &file, &aside, reterr);
+        if (r < 0)
+                return r;
+        take_conf(d, file);
+        d->id_mode = mode_of_root(d);
+        if (!slot_is_free(registry, d))
+                d->slot = free_slot(registry);
+        r = store_conf(d, file, d->directory, reterr);
+        if (r < 0)
+                return r;
+        settings_load_instance(path, &d->settings);
+        d->state = DISTRIBUTION_INSTALLED;
+        *ret_aside = g_steal_pointer(&aside);
         return 0;
 }
 
 int registry_rename(Registry *registry, Distribution *distribution, const char *name, sd_bus_error *reterr) {
-        g_autofree char *from = g_path_get_dirname(distribution->rootfs);
         g_autofree char *to = g_build_filename(registry->distributions, name, NULL);
         bool chosen = g_strcmp0(registry->settings->default_distribution, distribution->name) == 0;
         int r;
@@ -472,34 +696,45 @@ int registry_rename(Registry *registry, Distribution *distribution, const char *
         r = check_new_name(registry, name, distribution, reterr);
         if (r < 0)
                 return r;
-        r = move(from, to, registry->distributions, registry->distributions);
-        if (r < 0)
-                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot rename %s to %s: %s", from, to, g_strerror(-r));
-        g_hash_table_steal(registry->table, distribution->name);
-        g_free(distribution->name);
-        g_free(distribution->rootfs);
-        distribution->name = g_strdup(name);
-        distribution->rootfs = g_build_filename(to, "rootfs", NULL);
-        g_hash_table_replace(registry->table, distribution->name, distribution);
+        hide(distribution);
+        r = durable_rename(distribution->directory, to);
+        if (r < 0) {
+                show(distribution);
+                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot rename %s to %s: %s", distribution->directory, to,
+                                 g_strerror(-r));
+        }
+        give_name(registry, distribution, name);
+        show(distribution);
         return chosen ? registry_set_default(registry, distribution, reterr) : 0;
 }
 
+static bool is_directory(const char *path) {
+        struct stat st;
+
+        return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int registry_withdraw(Registry *registry, Distribution *distribution, char **ret_staging, sd_bus_error *reterr) {
-        g_autofree char *source = g_path_get_dirname(distribution->rootfs), *target = NULL;
+        const char *source = distribution->directory;
+        g_autofree char *target = NULL, *mounted = NULL;
         int r;
 
-        r = registry_make_staging(registry, &target, reterr);
-        if (r < 0)
-                return r;
-        /* Over the empty directory just made, whose name is then taken by nobody else.
-         * It stays empty where the distribution's own vanished, which then is what was asked for. */
-        if (rename(source, target) < 0 && errno != ENOENT) {
-                r = errno;
-                (void)rmdir(target);
-                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move %s away: %s", source, g_strerror(r));
+        /* The worker would not enter it, but the kernel takes a mount away with the directory beneath. */
+        mounted = is_directory(source) ? mount_table_find(source) : NULL;
+        if (mounted)
+                return error_set(reterr, LXSS_ERROR_FAILED,
+                                 "Something is mounted at %s. Unmount it and try again; nothing was removed.", mounted);
+        hide(distribution); /* first: an entry for what is gone would be worse than none for what is there */
+        /* A link is removed, not what it leads to, which is outside. Where the directory itself vanished, that is
+         * what was asked for. Either way there is nothing more to remove. */
+        r = is_directory(source) ? durable_move_into(source, registry->staging, &target) : unlink(source) < 0 ? -errno : 1;
+        if (r == -ENOENT || r == 1)
+                return registry_make_staging(registry, ret_staging, reterr);
+        if (r < 0) {
+                show(distribution);
+                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot move %s away: %s", source, g_strerror(-r));
         }
-        (void)sync_directory(registry->distributions);
-        r = hand_over(target);
+        r = registry_hand_over(target);
         if (r < 0)
                 log_warning("Cannot hand %s over: %s", target, g_strerror(-r));
         *ret_staging = g_steal_pointer(&target);
@@ -511,10 +746,14 @@ char **registry_leftovers(Registry *registry) {
         g_autoptr(GPtrArray) paths = g_ptr_array_new();
 
         for (const char *name; dir && (name = g_dir_read_name(dir));) {
-                char *path = g_build_filename(registry->staging, name, NULL);
+                g_autofree char *path = g_build_filename(registry->staging, name, NULL);
 
-                (void)hand_over(path); /* it may have been interrupted on its way from or to the distributions */
-                g_ptr_array_add(paths, path);
+                if (!is_directory(path)) { /* nothing of ours; and what a link leads to is not to be touched */
+                        (void)unlink(path);
+                        continue;
+                }
+                (void)registry_hand_over(path); /* it may have been interrupted on its way from or to the distributions */
+                g_ptr_array_add(paths, g_steal_pointer(&path));
         }
         g_ptr_array_add(paths, NULL);
         return (char **)g_ptr_array_free(g_steal_pointer(&paths), FALSE);

@@ -7,7 +7,8 @@
 #include "daemon/id-map.h"
 #include "daemon/settings.h"
 
-/* Distributions on disk: DATA/distributions/NAME/{rootfs,distribution.conf}, and
+/* Distributions on disk: DATA/distributions/NAME/{rootfs,distribution.conf}
+ * (rootfs may lie elsewhere, daemon/registry-move.h), and
  * DATA/staging for what is being made or removed. A name appears and vanishes
  * by rename, so that a distribution is there whole or not at all. */
 
@@ -17,6 +18,8 @@ typedef enum DistributionState {
         DISTRIBUTION_UNINSTALLING,
         DISTRIBUTION_EXPORTING,
         DISTRIBUTION_CLONING, /* another one is made of it */
+        DISTRIBUTION_MOVING,
+        DISTRIBUTION_UNAVAILABLE, /* its files lie elsewhere, and that is not there just now */
         DISTRIBUTION_BROKEN,
         DISTRIBUTION_STATE_MAX,
         DISTRIBUTION_STATE_INVALID = -22,
@@ -26,24 +29,40 @@ const char *distribution_state_to_string(DistributionState state);
 
 /* Whether it is there, whole, and stays, though an operation may hold it just now. */
 static inline bool distribution_state_is_lasting(DistributionState state) {
-        return state == DISTRIBUTION_INSTALLED || state == DISTRIBUTION_EXPORTING || state == DISTRIBUTION_CLONING;
+        return state == DISTRIBUTION_INSTALLED || state == DISTRIBUTION_EXPORTING || state == DISTRIBUTION_CLONING ||
+               state == DISTRIBUTION_MOVING || state == DISTRIBUTION_UNAVAILABLE;
 }
+
+/* The first interactive launch, on which a distribution that brings a command along for that sets itself up. */
+typedef enum OobeState {
+        OOBE_NONE,    /* there is nothing (more) to set up */
+        OOBE_PENDING, /* until then programs run as root */
+        OOBE_RUNNING, /* in somebody's terminal; it counts as pending when lxssd starts */
+        OOBE_STATE_MAX,
+        OOBE_STATE_INVALID = -22,
+} OobeState;
+
+const char *oobe_state_to_string(OobeState state);
 
 typedef struct Distribution {
         char *name;
         DistributionState state;
-        char *rootfs;          /* where it is, or will be */
+        char *directory;       /* its own in the registry's, with distribution.conf */
+        char *rootfs;          /* where it is, or will be: there, or elsewhere */
+        char *location;        /* elsewhere: the directory that was made for it (daemon/registry-move.h); NULL: not */
+        char *location_id;
         char *default_user;    /* NULL: root */
         char *release;         /* PRETTY_NAME; may be empty */
         char *source;          /* what it was installed from, for people; may be empty */
+        OobeState oobe;
+        bool shortcut;         /* desktops are to show it */
+        char *icon;            /* the file's name beside rootfs, or NULL */
         uint64_t install_time; /* microseconds since the epoch */
         IdMode id_mode;        /* that its files were written in */
         uint32_t slot;         /* ID_MODE_ROOT: which range of ids its instances get */
         InstanceSettings settings;
+        char *trouble;         /* DISTRIBUTION_BROKEN: what is wrong, as part of a sentence */
 } Distribution;
-
-/* Whether instances see the host at /mnt/host. */
-bool distribution_mounts_host(const Distribution *distribution);
 
 typedef struct Registry Registry;
 
@@ -75,6 +94,12 @@ int registry_resolve(Registry *registry, const char *name, Distribution **ret, s
 /* Reserves a name for an installation. -EINVAL, -EEXIST. */
 int registry_reserve(Registry *registry, const char *name, Distribution **ret, sd_bus_error *reterr);
 
+/* Gives a reserved one, that is still being installed, the name that it turned out to have. -EINVAL, -EEXIST. */
+int registry_rename_reserved(Registry *registry, Distribution *distribution, const char *name, sd_bus_error *reterr);
+
+/* Writes what has changed of an installed distribution. */
+int registry_store(Registry *registry, Distribution *distribution, sd_bus_error *reterr);
+
 /* Forgets a reserved, or a removed, distribution and frees it. */
 void registry_forget(Registry *registry, Distribution *distribution);
 
@@ -89,6 +114,15 @@ int registry_commit(Registry *registry, Distribution *distribution, const Distri
 /* Takes a distribution's directory away into staging, where the rest of the
  * removal happens; from then on it is gone for everybody. */
 int registry_withdraw(Registry *registry, Distribution *distribution, char **ret_staging, sd_bus_error *reterr);
+
+/* Changes a distribution's own settings, which must be valid, all at once. */
+int registry_configure(Registry *registry, Distribution *distribution, const SettingChange *changes, size_t n,
+                       sd_bus_error *reterr);
+
+/* Gives a broken distribution whose root file system is there a new distribution.conf,
+ * with what can still be read of the old one. *ret_aside: where that is kept, or empty
+ * where there was none; g_free() it. What cannot be repaired fails with a sentence that says why. */
+int registry_repair(Registry *registry, Distribution *distribution, char **ret_aside, sd_bus_error *reterr);
 
 /* Gives a distribution that nothing runs in or works on another name. -EINVAL,
  * -EEXIST. The default one stays the default one. */

@@ -56,7 +56,7 @@ static int prepare(Spawn *spawn) {
         return 0;
 }
 
-int spawn_program(const char *name, const char *const *argv, const int *fds, size_t n_fds, pid_t *ret) {
+int spawn_program(const char *const *argv, char *const *environment, const int *fds, size_t n_fds, pid_t *ret) {
         _cleanup_close_ int lxssd = parent_death_open();
         _cleanup_free_ char *path = NULL;
         Spawn spawn = { .n_moved = 0 };
@@ -65,7 +65,7 @@ int spawn_program(const char *name, const char *const *argv, const int *fds, siz
         assert(n_fds < FDS_MAX);
         if (lxssd < 0)
                 return lxssd;
-        if ((r = path_libexec(name, &path)) < 0 || (r = prepare(&spawn)) < 0)
+        if ((r = path_libexec(argv[0], &path)) < 0 || (r = prepare(&spawn)) < 0)
                 return r;
         for (size_t i = 0; r == 0 && i < n_fds; i++)
                 if (fds[i] >= 0)
@@ -73,7 +73,7 @@ int spawn_program(const char *name, const char *const *argv, const int *fds, siz
         if (r == 0)
                 r = give(&spawn, lxssd, n_fds);
         if (r == 0)
-                r = -posix_spawn(ret, path, &spawn.actions, &spawn.attributes, (char *const *)argv, environ);
+                r = -posix_spawn(ret, path, &spawn.actions, &spawn.attributes, (char *const *)argv, environment);
         spawn_done(&spawn);
         return r;
 }

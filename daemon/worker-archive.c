@@ -9,7 +9,9 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "daemon/worker-tree.h"
@@ -76,18 +78,37 @@ static int open_reader(Archiving *a) {
         return archive_read_disk_open(a->reader, ".") == ARCHIVE_OK ? 0 : reading_failed(a, NULL);
 }
 
+#define THREADS "?"
+
 static const struct {
         int (*add)(struct archive *);
         const char *module; /* of the options; NULL: it has none to set */
-        const char *key, *value;
+        const char *key, *value; /* THREADS: as many as there are processors */
 } filters[ARCHIVE_FORMAT_KINDS] = {
         [ARCHIVE_FORMAT_PLAIN_TAR] = { archive_write_add_filter_none },
         [ARCHIVE_FORMAT_TAR_GZ] = { archive_write_add_filter_gzip, "gzip", "timestamp", NULL },
         [ARCHIVE_FORMAT_TAR_BZ2] = { archive_write_add_filter_bzip2 },
-        [ARCHIVE_FORMAT_TAR_XZ] = { archive_write_add_filter_xz, "xz", "threads", "0" },
-        [ARCHIVE_FORMAT_TAR_ZST] = { archive_write_add_filter_zstd, "zstd", "threads", "0" },
+        [ARCHIVE_FORMAT_TAR_XZ] = { archive_write_add_filter_xz, "xz", "threads", THREADS },
+        [ARCHIVE_FORMAT_TAR_ZST] = { archive_write_add_filter_zstd, "zstd", "threads", THREADS },
         [ARCHIVE_FORMAT_TAR_LZ4] = { archive_write_add_filter_lz4 },
 };
+
+/* libarchive's own way to say so, 0, is none for zstd, and would look into /sys, which is the distribution's. An
+ * older libarchive does not know all options, and needs none of them. */
+static void set_option(struct archive *writer, ArchiveFormat format) {
+        const char *value = filters[format].value;
+        char count[16];
+        cpu_set_t set;
+
+        if (!filters[format].module)
+                return;
+        if (value && streq(value, THREADS)) {
+                (void)snprintf(count, sizeof(count), "%d",
+                               sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1);
+                value = count;
+        }
+        (void)archive_write_set_filter_option(writer, filters[format].module, filters[format].key, value);
+}
 
 static la_ssize_t on_write(struct archive *writer, void *userdata, const void *bytes, size_t size) {
         Archiving *a = userdata;
@@ -117,10 +138,7 @@ static int open_writer(Archiving *a, ArchiveFormat format) {
                 return worker_report_fail(a->reterr, LXSS_ERROR_TOOL_MISSING,
                                           "libarchive cannot write %s on this machine. Choose another format.",
                                           archive_format_to_string(format));
-        /* An older libarchive does not know them all, and needs none of them. */
-        if (filters[format].module)
-                (void)archive_write_set_filter_option(a->writer, filters[format].module, filters[format].key,
-                                                      filters[format].value);
+        set_option(a->writer, format);
         /* Whole blocks are for tapes; a file or pipe ends where the archive does. */
         if (fstat(a->target, &st) == 0 && !S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
                 (void)archive_write_set_bytes_in_last_block(a->writer, 1);

@@ -3,7 +3,7 @@
 /* Owns the way from a hostile archive to files: which members are taken, under
  * which names and owners, and which error a failure is. It must not know where
  * the root directory lies: the process has been locked into it before (chroot),
- * inside a user namespace, so what libarchive's own checks might miss (`..`,
+ * inside a user namespace, so what the checks here and in worker-disk might miss (`..`,
  * links, swapped directories) still ends in that root. Nothing is looked up by
  * name: ids are numbers, and no program or library is started or loaded. */
 
@@ -13,8 +13,8 @@
 #include <archive_entry.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <sys/xattr.h>
 
+#include "daemon/worker-disk.h"
 #include "daemon/worker-stream.h"
 #include "daemon/worker-whiteout.h"
 #include "shared/text.h"
@@ -26,17 +26,10 @@
 #define RATIO_MAX 200
 #define RATIO_FREE_BYTES (UINT64_C(4) << 30)
 
-/* libarchive remembers each directory until the end, to set its times last. */
-#define DIRECTORIES_PER_WRITER 50000
-
-/* No ACLs, as in WSL: their ids would need the map applied, and base systems have none. */
-#define WRITE_FLAGS                                                                                    \
-        (ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_SECURE_NODOTDOT | \
-         ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS)
-
 typedef struct Extraction {
         WorkerStream *stream;
-        struct archive *reader, *writer;
+        struct archive *reader;
+        WorkerDisk *disk;
         const IdMap *uids, *gids;
         WorkerProgress *progress;
         uint64_t source_size; /* 0: not known */
@@ -49,13 +42,12 @@ typedef struct Extraction {
         } pass;
         bool padded;
         uint64_t n_members, n_bytes;
-        unsigned n_directories; /* of this writer */
         WorkerReport *reterr;
 } Extraction;
 
 static void extraction_done(Extraction *x) {
         (void)archive_read_free(x->reader);
-        (void)archive_write_free(x->writer);
+        worker_disk_free(x->disk);
         worker_stream_free(x->stream);
 }
 
@@ -89,22 +81,19 @@ static int reading_failed(Extraction *x) {
                                   text ? text : "no details");
 }
 
-static int writing_failed(Extraction *x, const char *name) {
-        int error = archive_errno(x->writer);
-        const char *text = archive_error_string(x->writer);
+static int writing_failed(Extraction *x, const char *name, int error) {
         char shown[512];
 
         text_escape(name, strlen(name), shown, sizeof(shown));
-        if (error == ENOSPC || error == EDQUOT)
+        if (error == -ENOSPC || error == -EDQUOT)
                 return worker_report_fail(x->reterr, LXSS_ERROR_NO_SPACE,
                                           "There is no space left for %s (%s). Make room and try again.", shown,
-                                          strerror(error));
+                                          strerror(-error));
         /* These come from members that contradict each other, not from the host. */
-        if (error <= 0 || error == ELOOP || error == ENOTDIR || error == EISDIR || error == EEXIST ||
-            error == ENOENT || error == ENOTEMPTY || error == ENAMETOOLONG)
+        if (error == -ELOOP || error == -ENOTDIR || error == -EISDIR || error == -EEXIST || error == -ENOENT ||
+            error == -ENOTEMPTY || error == -ENAMETOOLONG)
                 return damaged(x, name, "cannot be unpacked: it contradicts another member, or passes through a link");
-        return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "%s cannot be written: %s.", shown,
-                                  text ? text : strerror(error));
+        return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "%s cannot be written: %s.", shown, strerror(-error));
 }
 
 /* A warning is about an attribute that libarchive does not know. ARCHIVE_RETRY,
@@ -166,25 +155,6 @@ static int drain(Extraction *x) {
         return reading_failed(x);
 }
 
-static int open_writer(Extraction *x) {
-        x->writer = archive_write_disk_new();
-        x->n_directories = 0;
-        /* sqfs2tar writes holes as zeros. */
-        if (!x->writer || archive_write_disk_set_options(x->writer, WRITE_FLAGS | (x->n_packed ? ARCHIVE_EXTRACT_SPARSE : 0)) !=
-                                  ARCHIVE_OK)
-                return out_of_memory(x);
-        return 0;
-}
-
-/* Sets what was kept back: modes and times of directories. */
-static int close_writer(Extraction *x) {
-        if (archive_write_close(x->writer) != ARCHIVE_OK)
-                return writing_failed(x, "a directory");
-        (void)archive_write_free(x->writer);
-        x->writer = NULL;
-        return 0;
-}
-
 static bool has_parent_component(const char *path) {
         while (*path) {
                 size_t n = strcspn(path, "/");
@@ -197,10 +167,11 @@ static bool has_parent_component(const char *path) {
         return false;
 }
 
-/* Makes a member's or a hard link's path relative to the root. Returns a
- * malloc'ed path, empty for the root itself. */
+/* Makes a member's or a hard link's path relative to the root, without "." and
+ * with single slashes. Returns a malloc'ed path, empty for the root itself. */
 static int normalize_path(Extraction *x, const char *path, char **ret) {
-        const char *p = path;
+        size_t n, used = 0;
+        char *normal;
 
         if (!path)
                 return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
@@ -209,19 +180,20 @@ static int normalize_path(Extraction *x, const char *path, char **ret) {
                 return damaged(x, path, "has “..” in its path, which could lead out of the distribution");
         if (strlen(path) >= PATH_MAX)
                 return damaged(x, path, "has a path that is too long");
-        for (;;) {
-                if (p[0] == '/')
-                        p++;
-                else if (p[0] == '.' && (p[1] == '/' || p[1] == '\0'))
-                        p++;
-                else
-                        break;
-        }
-        *ret = strdup(p);
-        if (!*ret)
+        normal = malloc(strlen(path) + 1);
+        if (!normal)
                 return out_of_memory(x);
-        for (size_t n = strlen(*ret); n > 0 && (*ret)[n - 1] == '/'; n--)
-                (*ret)[n - 1] = '\0'; /* as tar(1) writes directories */
+        for (const char *p = path + strspn(path, "/"); *p; p += n, p += strspn(p, "/")) {
+                n = strcspn(p, "/");
+                if (n == 1 && p[0] == '.')
+                        continue;
+                if (used > 0)
+                        normal[used++] = '/';
+                memcpy(normal + used, p, n);
+                used += n;
+        }
+        normal[used] = '\0';
+        *ret = normal;
         return 0;
 }
 
@@ -311,6 +283,10 @@ static int note_progress(Extraction *x) {
         return 0;
 }
 
+static bool is_zero(const char *bytes, size_t n) {
+        return n > 0 && bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0;
+}
+
 static int copy_data(Extraction *x, const char *name) {
         for (;;) {
                 const void *block;
@@ -323,8 +299,10 @@ static int copy_data(Extraction *x, const char *name) {
                         return 0;
                 if (!was_read(r))
                         return reading_failed(x);
-                if (archive_write_data_block(x->writer, block, size, offset) < ARCHIVE_OK)
-                        return writing_failed(x, name);
+                /* sqfs2tar writes holes as zeros. */
+                r = x->n_packed && is_zero(block, size) ? 0 : worker_disk_write(x->disk, block, size, offset);
+                if (r < 0)
+                        return writing_failed(x, name, r);
                 x->n_bytes += size;
                 r = note_progress(x);
                 if (r < 0)
@@ -332,39 +310,19 @@ static int copy_data(Extraction *x, const char *name) {
         }
 }
 
-/* Only what cannot grant anything beyond the instance: the kernel binds file
- * capabilities to the user namespace that sets them. The rest (security.selinux,
- * trusted.*, ACLs) is left out, as is what this file system cannot store. */
-static void restore_xattrs(struct archive_entry *entry, const char *name) {
-        const char *key;
-        const void *value;
-        size_t size;
-
-        if (archive_entry_hardlink(entry))
-                return;
-        (void)archive_entry_xattr_reset(entry);
-        while (archive_entry_xattr_next(entry, &key, &value, &size) == ARCHIVE_OK)
-                if (key && (strncmp(key, "user.", 5) == 0 || streq(key, "security.capability")))
-                        (void)lsetxattr(name, key, value, size, 0);
-}
-
 static int write_member(Extraction *x, struct archive_entry *entry, const char *name) {
         int r;
 
-        if (archive_write_header(x->writer, entry) != ARCHIVE_OK)
-                return writing_failed(x, name);
+        r = worker_disk_begin(x->disk, entry, name);
+        if (r < 0)
+                return writing_failed(x, name, r);
         if (!archive_entry_size_is_set(entry) || archive_entry_size(entry) > 0) {
                 r = copy_data(x, name);
                 if (r < 0)
                         return r;
         }
-        if (archive_write_finish_entry(x->writer) != ARCHIVE_OK)
-                return writing_failed(x, name);
-        restore_xattrs(entry, name);
-        if (archive_entry_filetype(entry) != AE_IFDIR || ++x->n_directories < DIRECTORIES_PER_WRITER)
-                return 0;
-        r = close_writer(x);
-        return r < 0 ? r : open_writer(x);
+        r = worker_disk_end(x->disk, entry, name);
+        return r < 0 ? writing_failed(x, name, r) : 0;
 }
 
 /* Before the layer's files come: what its whiteouts hide, and directories of which it makes something else. */
@@ -431,10 +389,10 @@ static int extract_stream(Extraction *x, const char *sha256) {
         int r;
 
         r = open_reader(x);
-        if (r == 0)
-                r = open_writer(x);
         if (r < 0)
                 return r;
+        if (worker_disk_new(&x->disk) < 0)
+                return out_of_memory(x);
         do
                 r = extract_member(x);
         while (r > 0);
@@ -442,7 +400,10 @@ static int extract_stream(Extraction *x, const char *sha256) {
                 r = drain(x);
         if (r == 0)
                 r = worker_verify_sha256(x->stream, sha256, x->reterr);
-        return r < 0 ? r : close_writer(x);
+        if (r < 0)
+                return r;
+        r = worker_disk_finish(x->disk);
+        return r < 0 ? writing_failed(x, "a directory", r) : 0;
 }
 
 int worker_extract(WorkerStream *source, const char *sha256, const IdMap *uids, const IdMap *gids,
@@ -484,6 +445,7 @@ static void close_source(Extraction *x) {
         (void)archive_read_free(x->reader);
         x->reader = NULL;
         x->stream = worker_stream_free(x->stream);
+        x->disk = worker_disk_free(x->disk);
 }
 
 static int extract_layer(Extraction *x, int blobs, const char *digest, bool lowest) {

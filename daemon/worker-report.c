@@ -12,13 +12,16 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "shared/distribution-name.h"
 #include "shared/text.h"
 
 static const char *const kind_names[WORKER_REPORT_MAX] = {
         [WORKER_REPORT_STAGE] = "stage",     [WORKER_REPORT_PROGRESS] = "progress",
         [WORKER_REPORT_USER] = "user",       [WORKER_REPORT_RELEASE] = "release",
-        [WORKER_REPORT_LAYER] = "layer",     [WORKER_REPORT_ERROR] = "error",
-        [WORKER_REPORT_DONE] = "done",
+        [WORKER_REPORT_LAYER] = "layer",
+        [WORKER_REPORT_NAME] = "name",       [WORKER_REPORT_OOBE] = "oobe",
+        [WORKER_REPORT_SHORTCUT] = "shortcut", [WORKER_REPORT_WARNING] = "warning",
+        [WORKER_REPORT_ERROR] = "error",     [WORKER_REPORT_DONE] = "done",
 };
 
 bool worker_user_name_is_valid(const char *name) {
@@ -32,6 +35,14 @@ static bool stage_is_valid(const char *name) {
         size_t n = strlen(name);
 
         return n > 0 && n <= 32 && strspn(name, "abcdefghijklmnopqrstuvwxyz-") == n;
+}
+
+static bool icon_is_valid(const char *format) {
+        return streq(format, "none") || streq(format, "png") || streq(format, "svg");
+}
+
+static bool has_value(WorkerReportKind kind) {
+        return kind != WORKER_REPORT_DONE && kind != WORKER_REPORT_OOBE;
 }
 
 static bool report_is_valid(const WorkerReport *report) {
@@ -48,9 +59,15 @@ static bool report_is_valid(const WorkerReport *report) {
                 return worker_user_name_is_valid(report->text);
         case WORKER_REPORT_RELEASE:
         case WORKER_REPORT_LAYER:
+        case WORKER_REPORT_WARNING:
                 return n > 0;
+        case WORKER_REPORT_NAME:
+                return distribution_name_is_valid(report->text);
+        case WORKER_REPORT_SHORTCUT:
+                return icon_is_valid(report->text);
         case WORKER_REPORT_ERROR:
                 return n > 0 && lxss_error_to_name(report->error);
+        case WORKER_REPORT_OOBE:
         case WORKER_REPORT_DONE:
                 return true;
         default:
@@ -83,6 +100,7 @@ static int parse_error(char *value, WorkerReport *report) {
 
 static int parse_value(char *value, WorkerReport *report) {
         switch (report->kind) {
+        case WORKER_REPORT_OOBE:
         case WORKER_REPORT_DONE:
                 return value ? -EBADMSG : 0;
         case WORKER_REPORT_PROGRESS:
@@ -132,7 +150,7 @@ ssize_t worker_report_encode(const WorkerReport *report, char *ret, size_t size)
         if (!report_is_valid(report))
                 return -EINVAL;
         kind = kind_names[report->kind];
-        if (report->kind == WORKER_REPORT_DONE)
+        if (!has_value(report->kind))
                 n = snprintf(ret, size, "%s", kind);
         else if (report->kind == WORKER_REPORT_PROGRESS)
                 n = snprintf(ret, size, "%s %u", kind, report->permille);

@@ -8,6 +8,10 @@
  *   progress PERMILLE           0 to 1000 of the whole operation
  *   user NAME                   the distribution's default user
  *   release TEXT                PRETTY_NAME of os-release(5)
+ *   name NAME                   what the distribution wants to be called
+ *   oobe                        its first launch is to run the command that it brings along for that
+ *   shortcut none|png|svg       it wants one, and in the staging directory lies "icon.png", "icon.svg", or neither
+ *   warning TEXT                what of its own settings could not be honoured
  *   layer SIZE DIGEST DIFF-ID SHELL   of what was written: bytes, SHA-256 in hexadecimal, the same before
  *                               it was compressed, and the path of root's shell
  *   error NAME\nSENTENCE        the operation failed: a name of shared/error.h, and what to do
@@ -36,6 +40,10 @@ typedef enum WorkerReportKind {
         WORKER_REPORT_USER,
         WORKER_REPORT_RELEASE,
         WORKER_REPORT_LAYER,
+        WORKER_REPORT_NAME,
+        WORKER_REPORT_OOBE,
+        WORKER_REPORT_SHORTCUT,
+        WORKER_REPORT_WARNING,
         WORKER_REPORT_ERROR,
         WORKER_REPORT_DONE,
         WORKER_REPORT_MAX,
@@ -46,7 +54,7 @@ typedef struct WorkerReport {
         WorkerReportKind kind;
         unsigned permille;                     /* PROGRESS */
         LxssError error;                       /* ERROR */
-        char text[WORKER_REPORT_TEXT_MAX + 1]; /* STAGE, USER, RELEASE, LAYER, ERROR: printable UTF-8 */
+        char text[WORKER_REPORT_TEXT_MAX + 1]; /* of those that have one: printable UTF-8 */
 } WorkerReport;
 
 /* Progress that is sent when it has changed and at most 20 times a second. */

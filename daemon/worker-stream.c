@@ -2,122 +2,87 @@
 
 /* Decompression, apart from the tar format on purpose: a tar reader is content
  * with the mark that ends a tar, and the checksums that end a compressed file
- * stand behind it. So it is known here whether the whole source was sound. gzip is
- * zlib's, since libarchive does not compare gzip's checksum; everything else is
- * libarchive's. Knows nothing of files or members. */
+ * stand behind it. So it is known here whether the whole source was sound. What
+ * decompresses or hashes runs in a thread, a few blocks ahead of whoever makes files
+ * of them; where no thread can be had, or there is nothing to compute, in turn with
+ * that. Knows nothing of files or members. */
 
 #include "daemon/worker-stream.h"
 
-#include <archive.h>
-#include <archive_entry.h>
-#include <glib.h>
+#include <pthread.h>
 #include <sys/stat.h>
-#include <zlib.h>
 
+#include "daemon/worker-decoder.h"
+#include "daemon/worker-source.h"
 #include "shared/util.h"
 
 #define BLOCK_SIZE (256 * 1024)
+#define BLOCKS_MAX 8
 
-/* inflateInit2()'s way to say: with a gzip header and trailer, both checked. */
-#define GZIP_WINDOW (16 + MAX_WBITS)
+typedef struct Block {
+        size_t size;
+        uint8_t data[BLOCK_SIZE];
+} Block;
 
 struct WorkerStream {
-        int source;
-        uint64_t consumed;
-        bool first;           /* input holds the beginning, which nobody has taken yet */
-        size_t n_input;
-        bool empty;
+        int fd;
         StreamImage image;
-        struct archive *raw;  /* NULL: gzip */
-        z_stream inflater;
-        bool member_ended;    /* gzip: a file may have several */
-        const char *trouble;
-        GChecksum *sum;       /* of the source, NULL: not wanted */
-        Bytef input[BLOCK_SIZE], output[BLOCK_SIZE];
+        WorkerSource *source;
+        WorkerDecoder *decoder;
+        bool threaded; /* and the thread has not been joined yet */
+        pthread_t thread;
+        pthread_mutex_t lock;
+        pthread_cond_t changed;
+        bool ended, stopping;
+        ssize_t result;              /* of the end: 0 or negative errno */
+        unsigned n_filled, n_taken;  /* blocks, ever */
+        bool borrowed;               /* the oldest block is with the reader */
+        Block blocks[BLOCKS_MAX];    /* a ring; without a thread only the first */
 };
 
-static ssize_t fail(WorkerStream *stream, int error, const char *trouble) {
-        stream->trouble = trouble;
-        return error;
-}
+/* ------------------------------------------------------------- the thread's side */
 
-static void note_consumed(WorkerStream *stream, size_t n) {
-        stream->consumed += n;
-        if (stream->sum)
-                g_checksum_update(stream->sum, stream->input, n);
-}
+/* As full as it gets: a decompressor may bring little at a time. */
+static ssize_t fill_block(WorkerStream *stream, Block *block) {
+        ssize_t n = 1;
 
-/* Into input. Returns how much, 0 at the end, or negative errno. */
-static ssize_t read_source(WorkerStream *stream) {
-        ssize_t n;
-
-        if (stream->first) {
-                stream->first = false;
-                return stream->n_input;
+        block->size = 0;
+        while (n > 0 && block->size < sizeof(block->data)) {
+                n = stream->decoder->read(stream->decoder, block->data + block->size, sizeof(block->data) - block->size);
+                block->size += n > 0 ? (size_t)n : 0;
         }
-        do
-                n = read(stream->source, stream->input, sizeof(stream->input));
-        while (n < 0 && errno == EINTR);
-        if (n < 0)
-                return fail(stream, -errno, strerror(errno));
-        note_consumed(stream, n);
         return n;
 }
 
-/* The beginning decides who decompresses. It is whole even where a pipe brings it in pieces. */
-static int read_beginning(WorkerStream *stream) {
-        ssize_t n = read_up_to(stream->source, stream->input, sizeof(stream->input));
+static bool wait_for_room(WorkerStream *stream) {
+        bool stopping;
 
-        if (n < 0)
-                return n;
-        stream->first = true;
-        stream->n_input = n;
-        note_consumed(stream, n);
-        return 0;
+        pthread_mutex_lock(&stream->lock);
+        while (!stream->stopping && stream->n_filled - stream->n_taken == BLOCKS_MAX)
+                pthread_cond_wait(&stream->changed, &stream->lock);
+        stopping = stream->stopping;
+        pthread_mutex_unlock(&stream->lock);
+        return !stopping;
 }
 
-static bool is_gzip(const WorkerStream *stream) {
-        return stream->n_input >= 2 && stream->input[0] == 0x1f && stream->input[1] == 0x8b;
-}
-
-static la_ssize_t on_read(struct archive *raw, void *userdata, const void **ret) {
+static void *run(void *userdata) {
         WorkerStream *stream = userdata;
-        ssize_t n = read_source(stream);
 
-        if (n < 0)
-                archive_set_error(raw, -(int)n, "%s", strerror(-(int)n));
-        *ret = stream->input;
-        return n;
+        while (!stream->ended && wait_for_room(stream)) {
+                Block *block = &stream->blocks[stream->n_filled % BLOCKS_MAX];
+                ssize_t n = fill_block(stream, block);
+
+                pthread_mutex_lock(&stream->lock);
+                stream->n_filled += block->size > 0;
+                stream->ended = n <= 0;
+                stream->result = n < 0 ? n : 0;
+                pthread_cond_broadcast(&stream->changed);
+                pthread_mutex_unlock(&stream->lock);
+        }
+        return NULL;
 }
 
-/* Whether libarchive decompresses this by itself: where it was built without a
- * library it would start a program, by name, from PATH. */
-static bool filter_is_built_in(int (*support)(struct archive *)) {
-        struct archive *scratch = archive_read_new();
-        bool built_in = scratch && support(scratch) == ARCHIVE_OK;
-
-        (void)archive_read_free(scratch);
-        return built_in;
-}
-
-static int open_raw(WorkerStream *stream) {
-        static int (*const filters[])(struct archive *) = {
-                archive_read_support_filter_bzip2, archive_read_support_filter_xz,  archive_read_support_filter_lzma,
-                archive_read_support_filter_zstd,  archive_read_support_filter_lz4, archive_read_support_filter_compress,
-        };
-        struct archive_entry *entry;
-
-        stream->raw = archive_read_new();
-        if (!stream->raw || archive_read_support_format_raw(stream->raw) != ARCHIVE_OK)
-                return -ENOMEM;
-        for (size_t i = 0; i < ELEMENTSOF(filters); i++)
-                if (filter_is_built_in(filters[i]))
-                        (void)filters[i](stream->raw);
-        /* What is wrong with the data shows when it is read. */
-        (void)archive_read_open(stream->raw, stream, NULL, on_read, NULL);
-        (void)archive_read_next_header(stream->raw, &entry);
-        return 0;
-}
+/* ------------------------------------------------------------- the reader's side */
 
 static bool has(const void *bytes, size_t n, size_t offset, const char *magic, size_t size) {
         return n >= offset + size && memcmp((const char *)bytes + offset, magic, size) == 0;
@@ -153,98 +118,92 @@ StreamImage stream_image_recognise(const void *bytes, size_t n) {
         return STREAM_IMAGE_NONE;
 }
 
+static StreamImage recognise(const WorkerSource *source) {
+        size_t size;
+        const uint8_t *beginning = worker_source_beginning(source, &size);
+
+        return stream_image_recognise(beginning, size);
+}
+
+static WorkerDecoder *choose_decoder(WorkerSource *source) {
+        if (recognise(source))
+                return worker_decoder_plain_new(source);
+        if (worker_decoder_is_gzip(source))
+                return worker_decoder_gzip_new(source);
+        if (worker_decoder_is_xz(source))
+                return worker_decoder_xz_new(source);
+        return worker_decoder_is_libarchives(source) ? worker_decoder_libarchive_new(source)
+                                                     : worker_decoder_plain_new(source);
+}
+
 int worker_stream_open(int source, bool hashed, WorkerStream **ret) {
         _cleanup_(worker_stream_freep) WorkerStream *stream = calloc(1, sizeof(*stream));
         int r;
 
         if (!stream)
                 return -ENOMEM;
-        stream->source = source;
-        stream->sum = hashed ? g_checksum_new(G_CHECKSUM_SHA256) : NULL;
-        r = read_beginning(stream);
-        stream->empty = stream->n_input == 0;
-        stream->image = stream_image_recognise(stream->input, stream->n_input);
-        if (r == 0 && !stream->empty && !is_gzip(stream) && !stream->image)
-                r = open_raw(stream);
-        else if (r == 0 && inflateInit2(&stream->inflater, GZIP_WINDOW) != Z_OK)
-                r = -ENOMEM;
+        pthread_mutex_init(&stream->lock, NULL);
+        pthread_cond_init(&stream->changed, NULL);
+        r = worker_source_open(source, hashed, &stream->source);
         if (r < 0)
                 return r;
+        stream->fd = source;
+        stream->image = recognise(stream->source);
+        stream->decoder = choose_decoder(stream->source);
+        if (!stream->decoder)
+                return -ENOMEM;
+        if (hashed || stream->decoder->computes)
+                stream->threaded = pthread_create(&stream->thread, NULL, run, stream) == 0;
         *ret = steal_pointer(&stream);
         return 0;
 }
 
-static ssize_t read_raw(WorkerStream *stream, const void **ret) {
-        la_int64_t offset;
-        size_t n = 0;
-        int r;
+static ssize_t read_in_turn(WorkerStream *stream, const void **ret) {
+        Block *block = &stream->blocks[0];
 
-        do
-                r = archive_read_data_block(stream->raw, ret, &n, &offset);
-        while (r == ARCHIVE_OK && n == 0);
-        if (r == ARCHIVE_EOF)
-                return 0;
-        if (r == ARCHIVE_OK)
-                return n;
-        r = archive_errno(stream->raw);
-        return fail(stream, r > 0 && r < 4096 && r != EILSEQ ? -r : -EBADMSG, archive_error_string(stream->raw));
-}
+        if (!stream->ended) {
+                ssize_t n = fill_block(stream, block);
 
-/* More input. Returns false at its end. */
-static ssize_t refill(WorkerStream *stream) {
-        ssize_t n;
-
-        if (stream->inflater.avail_in > 0)
-                return 1;
-        n = read_source(stream);
-        if (n > 0) {
-                stream->inflater.next_in = stream->input;
-                stream->inflater.avail_in = n;
+                stream->ended = n <= 0;
+                stream->result = n < 0 ? n : 0;
+                *ret = block->data;
+                if (block->size > 0)
+                        return (ssize_t)block->size;
         }
-        return n;
+        return stream->result;
 }
 
-/* What follows a member is another one, or padding, which gzip(1) ignores as well. */
-static bool next_member(WorkerStream *stream) {
-        if (*stream->inflater.next_in != 0x1f || inflateReset(&stream->inflater) != Z_OK)
-                return false;
-        stream->member_ended = false;
-        return true;
-}
-
-static ssize_t read_gzip(WorkerStream *stream, const void **ret) {
-        z_stream *z = &stream->inflater;
-        ssize_t n;
-
-        z->next_out = stream->output;
-        z->avail_out = sizeof(stream->output);
-        while (z->avail_out == sizeof(stream->output)) {
-                int r;
-
-                n = refill(stream);
-                if (n < 0 || (n == 0 && stream->member_ended))
-                        return n;
-                if (n == 0)
-                        return fail(stream, -EBADMSG, "the gzip data end too early");
-                if (stream->member_ended && !next_member(stream))
-                        return 0;
-                r = inflate(z, Z_NO_FLUSH);
-                stream->member_ended = r == Z_STREAM_END;
-                if (r != Z_OK && r != Z_STREAM_END && r != Z_BUF_ERROR)
-                        return fail(stream, r == Z_MEM_ERROR ? -ENOMEM : -EBADMSG, z->msg ?: "the gzip data are damaged");
-        }
-        *ret = stream->output;
-        return sizeof(stream->output) - z->avail_out;
+static void join(WorkerStream *stream) {
+        if (stream->threaded)
+                (void)pthread_join(stream->thread, NULL);
+        stream->threaded = false;
 }
 
 ssize_t worker_stream_read(WorkerStream *stream, const void **ret) {
-        if (stream->empty) /* libarchive calls that an unknown format */
-                return 0;
-        if (stream->image) {
-                *ret = stream->input;
-                return read_source(stream);
+        ssize_t n;
+
+        if (!stream->threaded)
+                return read_in_turn(stream, ret);
+        pthread_mutex_lock(&stream->lock);
+        if (stream->borrowed) {
+                stream->n_taken++;
+                stream->borrowed = false;
+                pthread_cond_broadcast(&stream->changed);
         }
-        return stream->raw ? read_raw(stream, ret) : read_gzip(stream, ret);
+        while (stream->n_filled == stream->n_taken && !stream->ended)
+                pthread_cond_wait(&stream->changed, &stream->lock);
+        n = stream->result;
+        if (stream->n_filled != stream->n_taken) {
+                Block *block = &stream->blocks[stream->n_taken % BLOCKS_MAX];
+
+                stream->borrowed = true;
+                *ret = block->data;
+                n = (ssize_t)block->size;
+        }
+        pthread_mutex_unlock(&stream->lock);
+        if (n <= 0)
+                join(stream);
+        return n;
 }
 
 StreamImage worker_stream_image(const WorkerStream *stream) {
@@ -254,32 +213,49 @@ StreamImage worker_stream_image(const WorkerStream *stream) {
 uint64_t worker_stream_size(const WorkerStream *stream) {
         struct stat st;
 
-        return fstat(stream->source, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+        return fstat(stream->fd, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 }
 
 const char *worker_stream_trouble(const WorkerStream *stream) {
-        return stream->trouble ?: "no details";
+        return stream->decoder->trouble ?: "no details";
 }
 
 const char *worker_stream_sha256(WorkerStream *stream) {
         ssize_t n;
 
         do
-                n = read_source(stream);
+                n = worker_source_read(stream->source, stream->blocks[0].data, sizeof(stream->blocks[0].data));
         while (n > 0);
-        return n < 0 ? NULL : g_checksum_get_string(stream->sum);
+        if (n < 0)
+                stream->decoder->trouble = strerror((int)-n);
+        return n < 0 ? NULL : worker_source_sha256(stream->source);
 }
 
 uint64_t worker_stream_consumed(const WorkerStream *stream) {
-        return stream->consumed;
+        return worker_source_consumed(stream->source);
+}
+
+/* A thread that is left alone is of no interest any more: it is stopped wherever it waits. */
+static void stop(WorkerStream *stream) {
+        if (!stream->threaded)
+                return;
+        pthread_mutex_lock(&stream->lock);
+        stream->stopping = true;
+        pthread_cond_broadcast(&stream->changed);
+        pthread_mutex_unlock(&stream->lock);
+        worker_source_stop(stream->source);
+        join(stream);
 }
 
 WorkerStream *worker_stream_free(WorkerStream *stream) {
         if (!stream)
                 return NULL;
-        (void)archive_read_free(stream->raw);
-        (void)inflateEnd(&stream->inflater);
-        g_clear_pointer(&stream->sum, g_checksum_free);
+        stop(stream);
+        if (stream->decoder)
+                stream->decoder->free(stream->decoder);
+        worker_source_free(stream->source);
+        pthread_cond_destroy(&stream->changed);
+        pthread_mutex_destroy(&stream->lock);
         free(stream);
         return NULL;
 }

@@ -315,3 +315,15 @@ int worker_user_configure(const char *wanted, char ret_name[WORKER_USER_NAME_MAX
         strcpy(ret_name, name);
         return 0;
 }
+
+int worker_user_find(unsigned uid, char ret_name[WORKER_USER_NAME_MAX + 1]) {
+        _cleanup_(database_done) Database database = { .etc = -EBADF, .reterr = &(WorkerReport){ 0 } };
+
+        if (uid == 0) {
+                strcpy(ret_name, "root");
+                return 0;
+        }
+        if (database_load(&database) < 0 || !database.passwd.text)
+                return -ENOENT;
+        return worker_table_find_id(database.passwd.text, uid, ret_name);
+}

@@ -13,6 +13,10 @@
  * reason in *reterr. */
 int worker_user_configure(const char *wanted, char ret_name[WORKER_USER_NAME_MAX + 1], WorkerReport *reterr);
 
+/* The name of the user with this id, who may be root, in the user database as it is.
+ * Call it after worker_enter_root(). Returns 0 or -ENOENT. */
+int worker_user_find(unsigned uid, char ret_name[WORKER_USER_NAME_MAX + 1]);
+
 /* What follows is pure, for the tests. Tables are texts as passwd(5) and its relatives have them. */
 
 /* Makes a valid user name of any bytes: lower case, what does not fit becomes "_"; "user" where nothing is left. */

@@ -14,6 +14,7 @@
 
 #include "daemon/worker-archive.h"
 #include "daemon/worker-bootstrap.h"
+#include "daemon/worker-configure.h"
 #include "daemon/worker-copy.h"
 #include "daemon/worker-extract.h"
 #include "daemon/worker-filesystem.h"
@@ -22,7 +23,6 @@
 #include "daemon/worker-remove.h"
 #include "daemon/worker-report.h"
 #include "daemon/worker-root.h"
-#include "daemon/worker-user.h"
 
 #define REPORT_FD 3
 #define SOURCE_FD 4
@@ -36,7 +36,7 @@
 
 typedef struct Worker {
         const char *suite;    /* bootstrap */
-        const char *user;     /* --user; NULL: none is made */
+        WorkerConfigure configure;
         const char *sha256;   /* --sha256; NULL: anything will do */
         ArchiveFormat format; /* export */
         IdMap uids, gids;
@@ -67,17 +67,19 @@ static int read_ids(Worker *worker) {
                                   strerror(-r));
 }
 
-static int configure_user(Worker *worker) {
-        char name[WORKER_USER_NAME_MAX + 1] = "root";
-        int r = 0;
+/* Before the root is entered, which this lies outside of. */
+static int open_staging(Worker *worker) {
+        worker->configure.directory = open(STAGING, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (worker->configure.directory >= 0)
+                return 0;
+        return worker_report_fail(worker->reterr, LXSS_ERROR_FAILED, "The staging directory cannot be opened: %s.",
+                                  strerror(errno));
+}
 
-        /* With a single id everything belongs to root, who is the caller. */
-        if (worker->user && !streq(worker->user, "root") && !id_map_is_single(&worker->uids) &&
-            !id_map_is_single(&worker->gids))
-                r = worker_user_configure(worker->user, name, worker->reterr);
-        if (r == 0)
-                (void)worker_report_text(REPORT_FD, WORKER_REPORT_USER, name);
-        return r;
+static int configure(Worker *worker) {
+        worker->configure.report = REPORT_FD;
+        worker->configure.single_id = id_map_is_single(&worker->uids) || id_map_is_single(&worker->gids);
+        return worker_configure(&worker->configure, worker->reterr);
 }
 
 /* What follows the files, whatever made them. The process is locked into the new root. */
@@ -89,7 +91,7 @@ static int finish(Worker *worker) {
         if (r < 0)
                 return r;
         announce("configuring");
-        r = configure_user(worker);
+        r = configure(worker);
         if (r < 0)
                 return r;
         worker_read_release(release);
@@ -117,7 +119,6 @@ static int extract_from(Worker *worker, int tar, uint64_t n_packed) {
 
 /* A file system in a file, which is kept beside the root as long as it is read. */
 static int extract_filesystem(Worker *worker, WorkerStream *stream) {
-        _cleanup_close_ int staging = open(STAGING, O_PATH | O_DIRECTORY | O_CLOEXEC);
         StreamImage kind = worker_stream_image(stream);
         FilesystemReader reader = FILESYSTEM_READER_NONE;
         struct stat st = { 0 };
@@ -132,11 +133,11 @@ static int extract_filesystem(Worker *worker, WorkerStream *stream) {
                 r = filesystem_reader_start(kind, FILESYSTEM, &reader, worker->reterr);
         if (r == 0)
                 r = enter_new_root(worker);
-        if (r == 0 && fstatat(staging, "filesystem", &st, AT_SYMLINK_NOFOLLOW) == 0)
+        if (r == 0 && fstatat(worker->configure.directory, "filesystem", &st, AT_SYMLINK_NOFOLLOW) == 0)
                 r = extract_from(worker, reader.tar, (uint64_t)st.st_blocks * 512);
         r = filesystem_reader_finish(&reader, r, worker->reterr);
         if (r == 0)
-                (void)unlinkat(staging, "filesystem", 0);
+                (void)unlinkat(worker->configure.directory, "filesystem", 0);
         return r;
 }
 
@@ -146,6 +147,8 @@ static int run_extract(Worker *worker) {
 
         announce("extracting");
         r = read_ids(worker);
+        if (r == 0)
+                r = open_staging(worker);
         if (r < 0)
                 return r;
         r = worker_stream_open(SOURCE_FD, worker->sha256, &stream);
@@ -168,12 +171,13 @@ static void image_layers_donep(ImageLayers *layers) {
 }
 
 static int run_image(Worker *worker) {
-        _cleanup_close_ int staging = open(STAGING, O_PATH | O_DIRECTORY | O_CLOEXEC);
         _cleanup_(image_layers_donep) ImageLayers layers = { .blobs = -EBADF };
         int r;
 
         announce("extracting");
         r = read_ids(worker);
+        if (r == 0)
+                r = open_staging(worker);
         if (r == 0)
                 r = worker_layout_open(IMAGE, &layers, worker->reterr);
         if (r == 0)
@@ -183,7 +187,7 @@ static int run_image(Worker *worker) {
         if (r == 0)
                 r = worker_extract_layers(&layers, &worker->uids, &worker->gids, &worker->progress, worker->reterr);
         if (r == 0)
-                r = worker_remove_directory(staging, IMAGE_DIRECTORY, worker->reterr);
+                r = worker_remove_directory(worker->configure.directory, IMAGE_DIRECTORY, worker->reterr);
         return r < 0 ? r : finish(worker);
 }
 
@@ -209,6 +213,8 @@ static int run_bootstrap(Worker *worker) {
                 r = worker_bootstrap(worker->suite, ROOT, TEMPORARY, &worker->progress, worker->reterr);
         if (r == 0)
                 r = remove_temporary(worker);
+        if (r == 0)
+                r = open_staging(worker);
         if (r == 0)
                 r = worker_enter_root(ROOT, worker->reterr);
         return r < 0 ? r : finish(worker);
@@ -292,7 +298,21 @@ static const struct {
         { "remove", false, false, false, false, run_remove },
 };
 
-/* VERB [SUITE | FORMAT] [--user NAME] [--sha256 DIGITS]. Only lxssd writes this line, so there is no getopt here. */
+/* [--user NAME | --given-user NAME] [--without-oobe]; returns what is left. */
+static char **take_configuration(WorkerConfigure *ret, char **argv) {
+        if (argv[0] && (streq(argv[0], "--user") || streq(argv[0], "--given-user")) && argv[1]) {
+                ret->user_given = streq(argv[0], "--given-user");
+                ret->user = argv[1];
+                argv += 2;
+        }
+        if (argv[0] && streq(argv[0], "--without-oobe")) {
+                ret->without_oobe = true;
+                argv++;
+        }
+        return argv;
+}
+
+/* VERB [SUITE | FORMAT] [configuration] [--sha256 DIGITS]. Only lxssd writes this line, so there is no getopt here. */
 static int run(Worker *worker, char **argv) {
         const char *name = argv[0] ? *argv++ : "";
 
@@ -304,10 +324,8 @@ static int run(Worker *worker, char **argv) {
                         worker->suite = *argv++;
                 if (verbs[i].takes_format && *argv)
                         worker->format = archive_format_from_string(*argv++);
-                if (verbs[i].takes_user && argv[0] && streq(argv[0], "--user") && argv[1]) {
-                        worker->user = argv[1];
-                        argv += 2;
-                }
+                if (verbs[i].takes_user)
+                        argv = take_configuration(&worker->configure, argv);
                 if (verbs[i].takes_sha256 && argv[0] && streq(argv[0], "--sha256") && argv[1]) {
                         worker->sha256 = argv[1];
                         argv += 2;
@@ -317,13 +335,13 @@ static int run(Worker *worker, char **argv) {
                 return verbs[i].run(worker);
         }
         return worker_report_fail(worker->reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                  "lxss-worker is started by lxssd: extract [--user NAME] [--sha256 DIGITS], "
+                                  "lxss-worker is started by lxssd: extract [--user NAME] [--without-oobe] [--sha256 DIGITS], "
                                   "image [--user NAME], bootstrap SUITE [--user NAME], clone, export FORMAT, layer, or remove.");
 }
 
 int main(int argc, char **argv) {
         WorkerReport report = { .kind = WORKER_REPORT_DONE };
-        Worker worker = { .progress = { .fd = REPORT_FD }, .reterr = &report };
+        Worker worker = { .progress = { .fd = REPORT_FD }, .configure = { .directory = -EBADF }, .reterr = &report };
         int r;
 
         (void)prctl(PR_SET_NAME, "lxss-worker"); /* executed by descriptor, it has none that says anything */

@@ -18,6 +18,7 @@
 #include "init/account.h"
 #include "init/environment.h"
 #include "init/wsl-conf.h"
+#include "shared/boot-options.h"
 #include "shared/syscalls.h"
 
 #define FSTAB "/etc/fstab"
@@ -315,6 +316,29 @@ static void choose_user(WslConf *conf, Boot *ret) {
                 warn(WSL_CONF_PATH ":%u: The users cannot be read: %s", conf->user_line, strerror(-r));
 }
 
+/* To where a program looks for it. */
+static int move_home(const char *user) {
+        _cleanup_account_ Account *account = NULL;
+        int r;
+
+        r = account_lookup(user, &account);
+        if (r < 0)
+                return r;
+        if (mkdir(account->home, 0755) < 0 && errno != EEXIST)
+                return -errno;
+        return mount(BOOT_HOME, account->home, NULL, MS_MOVE, NULL) < 0 ? -errno : 0;
+}
+
+static void share_home(const char *user) {
+        int r = move_home(user);
+
+        if (r < 0) {
+                warn("The host's home directory cannot be that of %s: %s", user, strerror(-r));
+                (void)umount2(BOOT_HOME, MNT_DETACH);
+        }
+        (void)rmdir(BOOT_HOME);
+}
+
 static void run_command(const char *command) {
         static const char *const shells[] = { "/bin/sh", NULL };
         const char *const argv[] = { "sh", "-c", command, NULL };
@@ -326,7 +350,7 @@ static void run_command(const char *command) {
                 warn(WSL_CONF_PATH ": the command of [boot] cannot be started by /bin/sh: %s", strerror(-r));
 }
 
-void boot(void (*on_warning)(const char *sentence), Boot *ret) {
+void boot(void (*on_warning)(const char *sentence), const char *home_of, Boot *ret) {
         _cleanup_wsl_conf_ WslConf conf = WSL_CONF_DEFAULT;
 
         *ret = (Boot){ 0 };
@@ -340,6 +364,8 @@ void boot(void (*on_warning)(const char *sentence), Boot *ret) {
         if (conf.mount_fstab)
                 mount_fstab();
         choose_user(&conf, ret);
+        if (home_of)
+                share_home(ret->user ?: home_of);
         umask(conf.umask); /* for programs, and not for what we make ourselves */
         if (conf.command)
                 run_command(conf.command);

@@ -23,7 +23,9 @@
 
 #include "init/boot.h"
 #include "init/job.h"
+#include "init/oobe.h"
 #include "init/shutdown.h"
+#include "shared/boot-options.h"
 #include "shared/fd-socket.h"
 #include "shared/init-protocol.h"
 #include "shared/syscalls.h"
@@ -401,23 +403,25 @@ static void set_up(int *ret_epoll) {
 }
 
 /* The distribution's own wishes, and then programs may come. */
-static void get_ready(void) {
+static void get_ready(const char *home_of) {
         Boot wishes;
 
-        boot(send_warning, &wishes);
+        boot(send_warning, home_of, &wishes);
         send_text((InitHeader){ .type = INIT_READY, .first = wishes.without_host }, wishes.user ?: "");
         free(wishes.user);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
         int epoll;
 
+        if (getpid() != 1 && argc > 1 && streq(argv[1], "oobe"))
+                return oobe_main(argc - 1, argv + 1);
         if (getpid() != 1) {
                 fputs("lxinit is the first process of an LXSS instance; lxssd starts it.\n", stderr);
                 return EXIT_FAILURE;
         }
         set_up(&epoll);
-        get_ready();
+        get_ready(argc == 3 && streq(argv[1], BOOT_OPTION_HOME_OF) ? argv[2] : NULL);
         for (;;) {
                 struct epoll_event events[16];
                 int n = epoll_wait(epoll, events, ELEMENTSOF(events), enforce_hangups(sweep()));

@@ -150,21 +150,30 @@ static int find_and_exec(const JobPlan *plan, char **ret_path) {
         return error;
 }
 
-_Noreturn static void exec_program(const JobPlan *plan, int report) {
-        _cleanup_free_ char *path = NULL;
+int job_child_become(const JobPlan *plan, InitStep *ret_step, char **ret_path) {
         sigset_t none;
         int r;
 
+        *ret_step = INIT_STEP_CREDENTIALS;
         r = become_user(plan->account);
         if (r < 0)
-                fail(report, INIT_STEP_CREDENTIALS, -r, -1);
+                return r;
+        *ret_step = INIT_STEP_DIRECTORY;
         r = enter_directory(plan);
         if (r < 0)
-                fail(report, INIT_STEP_DIRECTORY, -r, -1);
+                return r;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
-        r = find_and_exec(plan, &path);
-        fail(report, INIT_STEP_EXEC, -r, path ? open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1);
+        *ret_step = INIT_STEP_EXEC;
+        return find_and_exec(plan, ret_path);
+}
+
+_Noreturn static void exec_program(const JobPlan *plan, int report) {
+        _cleanup_free_ char *path = NULL;
+        InitStep step;
+        int r = job_child_become(plan, &step, &path);
+
+        fail(report, step, -r, path ? open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1);
 }
 
 /* Sets the group from both sides, since either may run first. In the background it

@@ -156,10 +156,9 @@ int job_join_words(char *const *words, char **ret) {
         return 0;
 }
 
-static int prepare(LaunchRequest *request, Account *account, JobPlan *plan, int *ret_master, InitStep *ret_step) {
+int job_plan_make(LaunchRequest *request, const Account *account, JobPlan *plan) {
         int r;
 
-        *ret_step = INIT_STEP_FORK;
         /* A login shell is for a person, who would rather stand at home than not get in at all. */
         plan->fall_back_home = strv_length(request->argv) == 0 && str_empty(request->directory);
         r = environment_build(account, request->env, request->terminal_mask != 0, &plan->env);
@@ -168,7 +167,14 @@ static int prepare(LaunchRequest *request, Account *account, JobPlan *plan, int 
         r = choose_arguments(request, account, &plan->program, &plan->argv);
         if (r < 0)
                 return r;
-        r = choose_directory(request, account, &plan->directory);
+        return choose_directory(request, account, &plan->directory);
+}
+
+static int prepare(LaunchRequest *request, Account *account, JobPlan *plan, int *ret_master, InitStep *ret_step) {
+        int r;
+
+        *ret_step = INIT_STEP_FORK;
+        r = job_plan_make(request, account, plan);
         if (r < 0)
                 return r;
         if (request->terminal_mask != 0) {

@@ -12,8 +12,6 @@
 
 #define WSL_CONF_PATH "/etc/wsl.conf"
 #define WSL_CONF_MAX (64u << 10)
-/* Beyond so many warnings a last one says that there are more. */
-#define WSL_CONF_WARNINGS_MAX 16
 /* sethostname(2) takes as many bytes. */
 #define WSL_CONF_HOSTNAME_MAX 64
 

@@ -24,6 +24,7 @@
         X(NO_SUCH_DIRECTORY,      "NoSuchDirectory",      ENOTDIR,         125) \
         X(DISTRIBUTION_EXISTS,    "DistributionExists",   EEXIST,          125) \
         X(DISTRIBUTION_BROKEN,    "DistributionBroken",   EUCLEAN,         125) \
+        X(DISTRIBUTION_UNAVAILABLE, "DistributionUnavailable", ENODEV,         125) \
         X(DISTRIBUTION_RUNNING,   "DistributionRunning",  EBUSY,           125) \
         X(OPERATION_PENDING,      "OperationPending",     EINPROGRESS,     125) \
         X(CANCELED,               "Canceled",             ECANCELED,       125) \
@@ -31,6 +32,10 @@
         X(ARCHIVE_DAMAGED,        "ArchiveDamaged",       EBADMSG,         125) \
         X(NOT_A_DISTRIBUTION,     "NotADistribution",     ENOTSUP,         125) \
         X(UNSUPPORTED_SOURCE,     "UnsupportedSource",    EPROTONOSUPPORT, 125) \
+        X(NO_SUCH_SOURCE,         "NoSuchSource",         ENOENT,          125) \
+        X(TRANSFER_FAILED,        "TransferFailed",       ECOMM,           125) \
+        X(CATALOGUE_DAMAGED,      "CatalogueDamaged",     EBADMSG,         125) \
+        X(BAD_SIGNATURE,          "BadSignature",         EKEYREJECTED,    125) \
         X(TOOL_MISSING,           "ToolMissing",          ENOPKG,          125) \
         X(TOOL_FAILED,            "ToolFailed",           EIO,             125) \
         X(NO_SPACE,               "NoSpace",              ENOSPC,          125) \

@@ -58,6 +58,12 @@ int path_data_directory(char **ret) {
         return below_home("XDG_DATA_HOME", ".local/share", "lxss", ret);
 }
 
+int path_applications_directory(char **ret) {
+        if (geteuid() == 0 || environment_path("LXSS_DATA_DIR"))
+                return -ENOENT;
+        return below_home("XDG_DATA_HOME", ".local/share", "applications", ret);
+}
+
 int path_settings_file(char **ret) {
         const char *override = environment_path("LXSS_CONFIG_FILE");
 

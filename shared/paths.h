@@ -25,6 +25,10 @@ int path_manager_socket(char **ret);
 /* lxssd's log where there is no journal, "lxssd.log" in the runtime directory. */
 int path_log_file(char **ret);
 
+/* Where a user's desktop looks for programs: $XDG_DATA_HOME/applications. -ENOENT for root,
+ * and where LXSS_DATA_DIR is set, which no desktop knows. */
+int path_applications_directory(char **ret);
+
 /* A program of ours that is not in PATH: "lxssd", "lxinit", "lxss-worker".
  * In $LXSS_LIBEXEC_DIR if set (the tests' build tree), else where make install put it. */
 int path_libexec(const char *program, char **ret);

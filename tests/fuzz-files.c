@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Text files that somebody else wrote: subuid(5), lxss.conf, os-release(5). The
- * first byte chooses. */
+/* Text files that somebody else wrote: subuid(5), lxss.conf, os-release(5), a damaged
+ * distribution.conf. The first byte chooses. */
 
+#include "daemon/conf-salvage.h"
 #include "daemon/id-map.h"
 #include "daemon/settings.h"
 #include "daemon/worker-root.h"
@@ -51,21 +52,34 @@ static void check_release(const char *text) {
         FUZZ_REQUIRE(strlen(release) <= WORKER_RELEASE_MAX && text_is_printable(release, strlen(release)));
 }
 
+/* What was salvaged is sound: it can be written, and nothing is lost of it the next time. */
+static void check_salvage(const uint8_t *data, size_t size) {
+        g_autoptr(GKeyFile) first = conf_salvage((const char *)data, size), second = NULL;
+        g_autofree char *text = g_key_file_to_data(first, &size, NULL), *again = NULL;
+
+        second = conf_salvage(text, size);
+        again = g_key_file_to_data(second, NULL, NULL);
+        FUZZ_REQUIRE(streq(text, again));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_free_ char *text = NULL;
 
         if (size == 0)
                 return 0;
         text = fuzz_string(data + 1, size - 1);
-        switch (data[0] % 3) {
+        switch (data[0] % 4) {
         case 0:
                 check_subids(text);
                 break;
         case 1:
                 check_settings(data + 1, size - 1);
                 break;
-        default:
+        case 2:
                 check_release(text);
+                break;
+        default:
+                check_salvage(data + 1, size - 1);
         }
         return 0;
 }

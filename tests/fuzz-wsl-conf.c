@@ -4,6 +4,7 @@
  * and can be used, and the same bytes mean the same again. */
 
 #include "init/wsl-conf.h"
+#include "shared/ini.h"
 #include "shared/text.h"
 #include "tests/fuzz.h"
 
@@ -23,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_wsl_conf_ WslConf conf = WSL_CONF_DEFAULT, again = WSL_CONF_DEFAULT;
 
         FUZZ_REQUIRE(wsl_conf_parse((const char *)data, size, &conf) == 0);
-        FUZZ_REQUIRE(strv_length(conf.warnings) <= WSL_CONF_WARNINGS_MAX + 1);
+        FUZZ_REQUIRE(strv_length(conf.warnings) <= INI_WARNINGS_MAX + 1);
         for (char **w = conf.warnings; w && *w; w++)
                 FUZZ_REQUIRE(strlen(*w) < 400 && strncmp(*w, WSL_CONF_PATH ":", strlen(WSL_CONF_PATH) + 1) == 0);
         if (conf.hostname)

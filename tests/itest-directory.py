@@ -4,13 +4,12 @@
 and belongs to whom it belonged in the distribution that it was made as."""
 
 import os
-import shutil
 import signal
 import subprocess
 
 from lxss_test import (
-    contains, debian_tar, descendants, equal, everywhere, expect, main, modes, program_of, sentence,
-    tiny_tar, wait_for,
+    contains, debian_tar, descendants, equal, everywhere, expect, main, modes, processes_saying, program, program_of,
+    read, sentence, tiny_tar, wait_for,
 )  # fmt: skip
 from tree import ODD, listing, same
 
@@ -116,51 +115,72 @@ def test_what_the_user_may_not_read_is_said(fresh):
     wait_for("nothing is staged", lambda: not fresh.staged())
 
 
-def blocked(world):
-    """An install that is not done before the test is."""
-    path = unpacked(world)
-    with open(os.path.join(path, "large"), "wb") as file:
-        file.truncate(1 << 36)  # zeros, and holes are read as such
-    command = world.start("install", path, "--name", "half")
-    fetchers = wait_for("lxss-fetch runs", lambda: [p for p in descendants() if program_of(p) == "lxss-fetch"])
-    return command, fetchers[0]
+def held_up(world):
+    """An install whose lxss-fetch does not begin: (lxctl, the pid of what waits to become it)."""
+    programs = os.path.join(world.work, "programs")
+    os.makedirs(programs, exist_ok=True)
+    for name in ("lxssd", "lxinit", "lxss-base", "lxss-diagnose", "lxss-worker"):
+        if not os.path.exists(os.path.join(programs, name)):
+            os.symlink(program(name), os.path.join(programs, name))
+    with open(os.path.join(programs, "lxss-fetch"), "w") as file:
+        file.write(f"#!/bin/sh\nkill -STOP $$\nexec {program('lxss-fetch')} \"$@\"\n")
+        os.fchmod(file.fileno(), 0o755)
+    path = os.path.join(world.work, "tree")
+    command = world.start(
+        "install", path if os.path.exists(path) else unpacked(world), "--name", "half", env={"LXSS_LIBEXEC_DIR": programs}
+    )
+    wait_for("lxss-worker runs", lambda: workers(world))
+    return command, wait_for("lxss-fetch is stopped", stopped)[0]
+
+
+def stopped():
+    return [pid for pid in processes_saying("/programs/lxss-fetch") if b") T" in (read(f"/proc/{pid}/stat") or b"")]
+
+
+def workers(world):
+    return [pid for pid in descendants() if program_of(pid) == "lxss-worker"]
 
 
 @everywhere
 def test_a_signal_ends_both_programs(fresh):
-    command, _ = blocked(fresh)
+    command, _ = held_up(fresh)
     command.send_signal(signal.SIGINT)
     expect(command.ended() != 0, "lxctl returned 0")
-    wait_for("no worker is left", lambda: not [p for p in descendants() if program_of(p) in ("lxss-fetch", "lxss-worker")])
+    wait_for("no worker is left", lambda: not stopped() and not workers(fresh))
     wait_for("nothing is staged", lambda: not fresh.staged())
     equal(fresh.installed(), [])
 
 
 @everywhere
 def test_kill_9_of_either_program_fails_the_install(fresh):
-    for victim in ("lxss-fetch", "lxss-worker"):
-        command, _ = blocked(fresh)
-        for pid in wait_for(f"{victim} runs", lambda: [p for p in descendants() if program_of(p) == victim]):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+    for victims in (lambda: stopped(), lambda: workers(fresh)):
+        command, _ = held_up(fresh)
+        for pid in victims():
+            os.kill(pid, signal.SIGKILL)
         sentence(command.finish(b""), "unexpectedly", code=125)
-        wait_for("no worker is left", lambda: not [p for p in descendants() if program_of(p) in ("lxss-fetch", "lxss-worker")])
+        wait_for("no worker is left", lambda: not stopped() and not workers(fresh))
         wait_for("nothing is staged", lambda: not fresh.staged())
         equal(fresh.installed(), [])
-        shutil.rmtree(os.path.join(fresh.work, "tree"))
 
 
 @everywhere
-def test_kill_9_of_lxssd_ends_lxss_fetch(fresh):
-    command, _ = blocked(fresh)
+def test_kill_9_of_lxssd_ends_an_lxss_fetch_that_only_begins_then(fresh):
+    command, fetcher = held_up(fresh)
     os.kill(fresh.daemon(), signal.SIGKILL)
     command.ended()
+    os.kill(fetcher, signal.SIGCONT)
     wait_for("nothing is left", lambda: not descendants())
     fresh.lxctl("list").good()
     wait_for("nothing is staged", lambda: not fresh.staged())
     equal(fresh.installed(), [])
+
+
+@everywhere
+def test_an_install_that_was_held_up_is_done_in_the_end(fresh):
+    command, fetcher = held_up(fresh)
+    os.kill(fetcher, signal.SIGCONT)
+    command.finish(b"").good()
+    equal(fresh.installed(), ["half"])
 
 
 if __name__ == "__main__":

@@ -166,6 +166,111 @@ def test_an_archive_of_nothing_but_directories_is_no_distribution(fresh):
     wait_for("nothing is staged", lambda: not fresh.staged())
 
 
+# ------------------------------------------------------------------- what is broken
+
+
+def folder_of(world, name):
+    return os.path.join(world.data, "distributions", name)
+
+
+def damage(world, name, conf):
+    """distribution.conf becomes conf, or goes; lxssd reads it once, at its start."""
+    world.lxctl("shutdown").good()
+    path = os.path.join(folder_of(world, name), "distribution.conf")
+    if conf is None:
+        os.unlink(path)
+    else:
+        with open(path, "wb") as file:
+            file.write(conf)
+
+
+def state(world, name):
+    return next(d["state"] for d in world.lxctl("--json", "list").json() if d["name"] == name)
+
+
+@everywhere
+def test_a_distribution_with_a_damaged_or_missing_conf_is_broken_until_it_is_repaired(fresh):
+    for name in ("fine", "broken"):
+        install(fresh, name).good()
+    conf = read(os.path.join(folder_of(fresh, "broken"), "distribution.conf"))
+    isolated = conf + b"\n[instance]\nisolated=yes\n"
+    for number, damaged in enumerate((None, b"", conf[: len(conf) // 2], b"\xff[[[\n" + isolated)):
+        damage(fresh, "broken", damaged)
+        contains(fresh.lxctl("list").good().out, "broken", what="the list")
+        equal(state(fresh, "broken"), "broken", "its state")
+        sentence(fresh.lxctl("launch", "-d", "broken", "--", "true"), "lxctl repair broken", "lxctl uninstall broken", code=125)
+        equal(fresh.lxctl("launch", "-d", "fine", "--", "cat", "/etc/marker").good().text, "fine")
+        said = fresh.lxctl("repair", "broken").good().text
+        contains(said, "broken is whole", *(["distribution.conf.damaged"] if number else []), what="what it says")
+        equal(fresh.lxctl("launch", "-d", "broken", "--", "cat", "/etc/marker").good().text, "broken")
+        fresh.lxctl("shutdown").good()
+        equal(fresh.lxctl("launch", "-d", "broken", "--", "cat", "/etc/marker").good().text, "broken")
+    contains(read(os.path.join(folder_of(fresh, "broken"), "distribution.conf")), "isolated=yes", "release=Tiny")
+    fresh.lxctl("shutdown").good()
+    fresh.lxctl("uninstall", "broken").good()
+    equal(fresh.installed(), ["fine"])
+
+
+@everywhere
+def test_repair_of_what_is_whole_or_cannot_be_repaired_changes_nothing(fresh):
+    install(fresh, "fine").good()
+    before = read(os.path.join(folder_of(fresh, "fine"), "distribution.conf"))
+    contains(fresh.lxctl("repair", "fine").good().text, "fine is whole")
+    equal(fresh.lxctl("--json", "repair", "fine").json(), {"name": "fine", "aside": ""})
+    equal(read(os.path.join(folder_of(fresh, "fine"), "distribution.conf")), before, "distribution.conf")
+    for words, needle in (((), "repair"), (("nosuch",), "nosuch"), (("fine", "x"), "x"), (("",), "Which")):
+        sentence(fresh.lxctl("repair", *words), needle, code=125)
+    equal(os.listdir(folder_of(fresh, "fine")).count("distribution.conf.damaged"), 0)
+
+
+@everywhere
+def test_without_a_root_it_is_broken_and_can_be_uninstalled(fresh):
+    install(fresh, "fine").good()
+    conf = read(os.path.join(folder_of(fresh, "fine"), "distribution.conf"))
+    fresh.lxctl("shutdown").good()
+    for name in ("rootless", "a-file", "bad name", "h\u00e9", "nothing"):
+        os.mkdir(folder_of(fresh, name), 0o700)
+    for name in ("rootless", "a-file", "bad name", "h\u00e9"):
+        with open(os.path.join(folder_of(fresh, name), "distribution.conf"), "wb") as file:
+            file.write(conf)
+    with open(os.path.join(folder_of(fresh, "a-file"), "rootfs"), "w") as file:
+        file.write("not a directory")
+    with open(folder_of(fresh, "no-folder"), "w") as file:
+        file.write("somebody's notes")
+    for name in ("rootless", "a-file", "bad name", "h\u00e9", "nothing"):
+        equal(state(fresh, name), "broken", f"the state of {name}")
+        sentence(fresh.lxctl("launch", "-d", name, "--", "true"), name, "lxctl uninstall", code=125)
+        sentence(fresh.lxctl("repair", name), name, code=125)
+        equal(fresh.lxctl("launch", "-d", "fine", "--", "cat", "/etc/marker").good().text, "fine")
+        fresh.lxctl("uninstall", name).good()
+    equal(fresh.installed(), ["fine", "no-folder"])
+    wait_for("nothing is staged", lambda: not fresh.staged())
+
+
+@everywhere
+def test_uninstall_removes_a_link_and_not_what_it_leads_to(fresh):
+    """Whoever has moved a distribution to another disk put a link in its place."""
+    install(fresh, "moved").good()
+    install(fresh, "root-moved").good()
+    fresh.lxctl("shutdown").good()
+    elsewhere = os.path.join(fresh.dir, "data", "elsewhere")
+    os.rename(folder_of(fresh, "moved"), elsewhere)
+    os.symlink(elsewhere, folder_of(fresh, "moved"))
+    owner = os.lstat(elsewhere)
+    equal(fresh.lxctl("launch", "-d", "moved", "--", "cat", "/etc/marker").good().text, "moved")
+    fresh.lxctl("shutdown").good()
+    fresh.lxctl("uninstall", "moved").good()
+    equal(fresh.installed(), ["root-moved"])
+    equal(read(os.path.join(elsewhere, "rootfs", "etc", "marker")), b"moved\n", "a file of what was elsewhere")
+    after = os.lstat(elsewhere)
+    equal((after.st_uid, after.st_mode), (owner.st_uid, owner.st_mode), "the folder elsewhere")
+    os.symlink(elsewhere, os.path.join(fresh.data, "staging", "planted"))
+    fresh.lxctl("shutdown").good()
+    fresh.lxctl("list").good()
+    wait_for("nothing is staged", lambda: not fresh.staged())
+    equal(read(os.path.join(elsewhere, "rootfs", "etc", "marker")), b"moved\n", "a file of what was elsewhere")
+
+
 # ------------------------------------------------------------------ surplus words
 
 

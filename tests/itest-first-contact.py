@@ -12,7 +12,25 @@ from lxss_test import (
     SOURCE, Skip, contains, equal, everywhere, expect, main, modes, read, sentence, tiny_tar,
 )  # fmt: skip
 
-VERBS = ("install", "uninstall", "clone", "export", "rename", "list", "launch", "ps", "status", "hold", "terminate", "shutdown", "set-default", "doctor")
+VERBS = (
+    "clone",
+    "config",
+    "doctor",
+    "export",
+    "hold",
+    "install",
+    "launch",
+    "list",
+    "move",
+    "ps",
+    "rename",
+    "repair",
+    "set-default",
+    "shutdown",
+    "status",
+    "terminate",
+    "uninstall",
+)  # fmt: skip
 
 
 @everywhere

@@ -6,6 +6,7 @@ cancelled with its client; and what is said about sources that are no good.
 Most of it uses a distribution of a few megabytes that really runs, made from
 the host's own dash and coreutils (lxss_test.tiny_tar)."""
 
+import glob
 import gzip
 import hashlib
 import os
@@ -16,8 +17,8 @@ import subprocess
 import tarfile
 
 from lxss_test import (
-    Skip, contains, descendants, equal, everywhere, expect, main, mode, modes, needs_network, program_of,
-    read, run, sentence, tiny_tar, wait_for,
+    Skip, contains, descendants, equal, everywhere, expect, main, mode, modes, needs_network, program,
+    program_of, read, run, sentence, tiny_tar, wait_for,
 )  # fmt: skip
 
 COMPRESSIONS = {
@@ -470,6 +471,35 @@ def test_a_broken_distribution_is_listed_and_can_be_uninstalled(fresh):
     equal(fresh.installed(), ["fine"])
 
 
+def blocks_of_xz():
+    """An archive of 90 MB in four blocks as xz -T makes them, each badly compressible in part, so that
+    decoding two of them side by side takes what it can take."""
+    noise = random.Random(4).randbytes(5 << 20)
+
+    def large(add, first):
+        for number in range(4):
+            add(f"var/{number}", noise + bytes([number]) * (18 << 20), mode=0o644)
+
+    return tiny_tar(change=large, compress=["xz", "-c", "-T2", "-6"])
+
+
+@modes("rootless")
+def test_unpacking_takes_little_memory(fresh):
+    if b"__asan_init" in read(program("lxss-worker")):
+        raise Skip("the sanitizers need memory of their own")
+    data = blocks_of_xz()
+    command = fresh.start("install", "-", "--name", "large", stdin=subprocess.PIPE)
+    command.stdin.write(data[:-16])  # it takes what comes, then it waits for the rest, with all that it ever had in its books
+    command.stdin.flush()
+    [staged] = fresh.staged()
+    last = os.path.join(fresh.data, "staging", staged, "rootfs/var/3")
+    wait_for("all but the end is unpacked", lambda: os.path.exists(last) and os.path.getsize(last) > 22 << 20)
+    [worker] = [pid for pid in descendants() if program_of(pid) == "lxss-worker"]
+    peak = int(read(f"/proc/{worker}/status", "r").split("VmHWM:")[1].split()[0]) // 1024
+    expect(8 < peak <= 64, f"lxss-worker had {peak} MB resident")
+    command.finish(data[-16:]).good()
+
+
 # ----------------------------------------------------- pending, queued, cancelled
 
 
@@ -709,6 +739,65 @@ def test_bootstrap_makes_a_debian(fresh):
     equal(fresh.lxctl("launch", "-d", "made", "-u", "root", "--", "id", "-u").good().text, "0")
     fresh.quiet(with_daemon=False)
     fresh.lxctl("uninstall", "made").good()
+
+
+@modes("root")
+def test_bootstrap_makes_the_next_debian(fresh):
+    if not shutil.which("mmdebstrap"):
+        raise Skip("mmdebstrap is not installed")
+    needs_network()
+    fresh.lxctl("install", "bootstrap:trixie", seconds=600).good()
+    equal(fresh.installed(), ["trixie"])
+    contains(fresh.lxctl("launch", "-d", "trixie", "--", "cat", "/etc/os-release").good().out, "trixie")
+
+
+MUSL_PROGRAM = r"""
+#include <pwd.h>
+#include <stdio.h>
+int main(void) {
+        const struct passwd *user = getpwuid(0);
+        puts(user ? user->pw_name : "nobody known");
+        return 7;
+}
+"""
+
+
+def musl_tar(world):
+    """A root without glibc: BusyBox, musl's loader, which is its C library too, and a program that needs it."""
+    loaders = glob.glob("/lib/ld-musl-*.so.1")
+    busybox = shutil.which("busybox", path="/bin:/usr/bin")
+    if not loaders or not busybox or not shutil.which("musl-gcc"):
+        raise Skip("musl, musl-gcc or busybox-static is not installed")
+    if b"=>" in subprocess.run(["ldd", busybox], stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout:
+        raise Skip("this busybox is no static one")
+    source, program = os.path.join(world.work, "program.c"), os.path.join(world.work, "program")
+    with open(source, "w") as file:
+        file.write(MUSL_PROGRAM)
+    subprocess.run(["musl-gcc", "-o", program, source], check=True)
+
+    def change(add, first):
+        first("bin")
+        for name in ("bin", "lib"):
+            add(name, type=tarfile.DIRTYPE)
+        add("bin/busybox", read(busybox))
+        for name in ("sh", "cat", "id", "ls", "sleep"):
+            add(f"bin/{name}", type=tarfile.SYMTYPE, linkname="busybox")
+        add(loaders[0].lstrip("/"), read(os.path.realpath(loaders[0])))
+        add("bin/program", read(program))
+
+    path = os.path.join(world.work, "musl.tar")
+    tiny_tar(path, change=change)
+    return path
+
+
+@everywhere
+def test_a_small_root_with_musl_works(fresh):
+    fresh.install(musl_tar(fresh), "musl").good()
+    fresh.distribution = "musl"
+    result = fresh.launch("program")
+    equal((result.code, result.text), (7, "root"))
+    equal(fresh.launch("id", "-u", options=["-u", "root"]).good().text, "0")
+    equal(fresh.launch("sh", "-c", "cat /etc/marker | cat; exit 3").code, 3)
 
 
 def test_bootstrap_of_no_suite_says_so(fresh):

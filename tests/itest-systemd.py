@@ -183,6 +183,51 @@ def test_stopping_the_service_ends_every_instance():
     equal(show("lxssd.service", "Result"), "success", "the service's result")
 
 
+def controllers():
+    """The kernel's controllers that the unit was given."""
+    path = show("lxssd.service", "ControlGroup")
+    for line in read("/proc/self/mountinfo", "r").splitlines():
+        fields = line.split()
+        if path and fields[fields.index("-") + 1] == "cgroup2":
+            return (read(f"{fields[4]}{path}/cgroup.controllers", "r") or "").split()
+    return []
+
+
+# With the setting, what it does: a script in the instance, and how that ends.
+LIMITS = {
+    "pids": ("30", "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do sleep 100 & done", 2),
+    "memory": ("32M", "x=0123456789abcdef; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23; do x=$x$x; done", -signal.SIGKILL),
+    "processors": ("0.25", 'read quota period </sys/fs/cgroup/cpu.max; [ "$quota $period" = "25000 100000" ] || exit 1; exit 7', 7),
+}
+CONTROLLERS = {"pids": "pids", "memory": "memory", "processors": "cpu"}
+
+
+@modes("root", "rootless", "single")
+def test_limits_hold_in_the_instance_and_not_beyond():
+    stopped()
+    with_distribution()
+    lxctl("list").good()
+    there = controllers()
+    for key, (value, script, code) in LIMITS.items():
+        lxctl("config", NAME, key, value).good()
+        held = CONTROLLERS[key] in there
+        result = lxctl("launch", "-d", NAME, "--", "sh", "-c", script if held else "true")
+        equal(result.code, code if held else 0, f"how the program ends with {key}={value} ({result.said})")
+        if held:
+            expect("enforced" not in result.said, f"it says {result.said}")
+        else:
+            contains(result.said, "not enforced", key)
+        lxctl("config", NAME, "--unset", key).good()
+        equal(lxctl("launch", "-d", NAME, "--", "sh", "-c", "exit 3").code, 3, "without the limit")
+    expect(main_pid() in cgroup_processes(), "lxssd left its unit")
+    lxctl("shutdown").good()
+    wait_for("the service is inactive", lambda: show("lxssd.service", "ActiveState") == "inactive")
+    equal(show("lxssd.service", "Result"), "success", "its result")
+    equal(lxctl("launch", "-d", NAME, "--", "echo", "again").good().text, "again", "after a new start")
+    if not there:
+        raise Skip("the unit was given no controllers: only the warnings were seen")
+
+
 @modes("root", "rootless", "single")
 def test_the_log_is_where_status_says():
     stopped()

@@ -6,6 +6,7 @@ takes the terminal back, as it needs (an orphaned job cannot be stopped)."""
 
 import errno
 import fcntl
+import functools
 import os
 import pty
 import re
@@ -205,15 +206,14 @@ def on_terminal(world, *argv, options=(), **more):
 def closes_terminals(test):
     """Closes a test's terminals, however it ends."""
 
-    def wrapped(debian):
+    @functools.wraps(test)
+    def wrapped(*worlds, **named):
         try:
-            test(debian)
+            test(*worlds, **named)
         finally:
             while Terminal.open:
                 Terminal.open.pop().close()
 
-    wrapped.__name__ = test.__name__
-    wrapped.modes = getattr(test, "modes", ("root", "rootless"))
     return wrapped
 
 

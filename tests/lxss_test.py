@@ -23,6 +23,7 @@ Environment (run-itests sets it; all of it is optional):
                    the distributions already installed
   LXSS_TEST_TAR    the Debian root file system; made and cached where unset
   LXSS_TEST_TAR_PROGRAMS  the one with more programs in it; likewise
+  LXSS_TEST_SWEEP  set: itest-faults.py tries every point instead of a spread of them
   LXSS_TEST_SUITES  which of Python's own tests itest-programs.py compares
 """
 

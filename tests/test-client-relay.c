@@ -209,6 +209,28 @@ START_TEST(what_was_written_before_the_end_is_still_shown) {
 }
 END_TEST
 
+START_TEST(all_that_was_written_before_a_stop_is_shown_at_once) {
+        char written[3 * 1024 + 1] = "", buffer[8192];
+        size_t n = 0;
+
+        memset(written, 'x', sizeof(written) - 1);
+        prepare(7);
+        send_descriptors(&inner_master, 1); /* which has not been taken over yet */
+        ck_assert_int_eq(write_all(inner_slave, written, sizeof(written) - 1), 0);
+        relay_catch_up(&relay);
+        for (ssize_t r; n < sizeof(written) - 1; n += (size_t)r) {
+                r = read(outer_master, buffer, sizeof(buffer));
+                ck_assert_int_gt(r, 0);
+        }
+        /* A terminal that takes nothing is not waited for. */
+        for (int i = 0; i < 64; i++) {
+                (void)fcntl(inner_slave, F_SETFL, O_RDWR | O_NONBLOCK);
+                (void)!write(inner_slave, written, sizeof(written) - 1);
+                relay_catch_up(&relay);
+        }
+}
+END_TEST
+
 START_TEST(only_one_descriptor_and_only_a_master_is_accepted) {
         int both[] = { inner_master, inner_slave };
 
@@ -246,6 +268,7 @@ int main(void) {
         tcase_add_test(tcase, a_line_in_a_pipeline_is_echoed_once);
         tcase_add_test(tcase, the_keyboard_is_left_alone_where_stdin_is_no_terminal);
         tcase_add_test(tcase, what_was_written_before_the_end_is_still_shown);
+        tcase_add_test(tcase, all_that_was_written_before_a_stop_is_shown_at_once);
         tcase_add_test(tcase, only_one_descriptor_and_only_a_master_is_accepted);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);

@@ -38,6 +38,7 @@ START_TEST(without_variables_things_lie_in_the_home_directory) {
         assert_path(path_runtime_directory, "/home/anna/.local/share/lxss/run");
         assert_path(path_manager_socket, "/home/anna/.local/share/lxss/run/manager");
         assert_path(path_log_file, "/home/anna/.local/share/lxss/run/lxssd.log");
+        assert_path(path_applications_directory, "/home/anna/.local/share/applications");
 }
 END_TEST
 
@@ -51,6 +52,7 @@ START_TEST(xdg_variables_say_where_things_lie) {
         assert_path(path_runtime_directory, "/r/lxss");
         assert_path(path_manager_socket, "/r/lxss/manager");
         assert_path(path_log_file, "/r/lxss/lxssd.log");
+        assert_path(path_applications_directory, "/d/applications");
 }
 END_TEST
 
@@ -98,6 +100,7 @@ START_TEST(our_own_variables_win_over_everything) {
         assert_path(path_settings_file, "/own/conf");
         assert_path(path_runtime_directory, "/own/run");
         assert_path(path_manager_socket, "/own/run/manager");
+        ck_assert_int_eq(path_applications_directory(&(char *){ NULL }), -ENOENT);
 }
 END_TEST
 
@@ -112,6 +115,7 @@ START_TEST(roots_things_lie_in_the_system) {
         assert_path(path_settings_file, "/etc/lxss/lxss.conf");
         assert_path(path_runtime_directory, "/run/lxss");
         assert_path(path_manager_socket, "/run/lxss/manager");
+        ck_assert_int_eq(path_applications_directory(&(char *){ NULL }), -ENOENT);
         setenv("LXSS_RUNTIME_DIR", "/own/run", true);
         assert_path(path_runtime_directory, "/own/run");
 }

@@ -26,6 +26,8 @@ static void reopen(void) {
 
 static void set_up(void) {
         directory = make_directory_for_test();
+        ck_assert_int_eq(setenv("XDG_DATA_HOME", directory, true), 0); /* shortcuts are nobody's else */
+        ck_assert_int_eq(unsetenv("LXSS_DATA_DIR"), 0);
         ck_assert_int_ge(asprintf(&settings_file, "%s/lxss.conf", directory), 0);
         open_registry();
 }
@@ -170,6 +172,99 @@ START_TEST(a_reservation_that_was_not_committed_leaves_nothing) {
 }
 END_TEST
 
+START_TEST(a_reserved_name_can_turn_out_to_be_another) {
+        g_autofree char *root = NULL;
+        Distribution *d, *other;
+
+        set_up();
+        install("taken");
+        ck_assert_int_eq(registry_reserve(registry, "debian", &d, &error), 0);
+        ck_assert_int_eq(registry_rename_reserved(registry, d, "debian", &error), 0);
+        ck_assert_int_eq(registry_rename_reserved(registry, d, "Debian", &error), 0);
+        ck_assert_int_eq(registry_rename_reserved(registry, d, "Debian-12", &error), 0);
+        ck_assert_ptr_eq(registry_find(registry, "Debian-12"), d);
+        ck_assert_ptr_null(registry_find(registry, "debian"));
+        root = g_strdup_printf("%s/distributions/Debian-12/rootfs", directory);
+        ck_assert_str_eq(d->rootfs, root);
+
+        ck_assert_int_lt(registry_rename_reserved(registry, d, "Taken", &error), 0);
+        ck_assert_ptr_nonnull(strstr(error.message, "--name"));
+        assert_error(LXSS_ERROR_DISTRIBUTION_EXISTS);
+        ck_assert_int_lt(registry_rename_reserved(registry, d, "../x", &error), 0);
+        assert_error(LXSS_ERROR_INVALID_NAME);
+        ck_assert_str_eq(d->name, "Debian-12");
+        ck_assert_int_eq(registry_reserve(registry, "debian", &other, &error), 0);
+        tear_down();
+}
+END_TEST
+
+START_TEST(what_is_stored_is_there_after_a_restart_beside_what_people_have_set) {
+        g_autofree char *path = NULL, *text = NULL, *more = NULL;
+        Distribution *d;
+
+        set_up();
+        d = install("new");
+        path = g_strdup_printf("%s/distributions/new/distribution.conf", directory);
+        ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+        more = g_strconcat(text, "\n# mine\n[instance]\nlinger=7\n", NULL);
+        ck_assert(g_file_set_contents(path, more, -1, NULL));
+        d->oobe = OOBE_RUNNING;
+        d->shortcut = true;
+        d->icon = g_strdup("icon.png");
+        ck_assert_int_eq(registry_store(registry, d, &error), 0);
+        reopen();
+        d = registry_find(registry, "new");
+        ck_assert_int_eq(d->oobe, OOBE_PENDING);
+        ck_assert(d->shortcut);
+        ck_assert_str_eq(d->icon, "icon.png");
+        ck_assert_uint_eq(d->settings.linger_seconds, 7);
+
+        d->oobe = OOBE_NONE;
+        g_clear_pointer(&d->icon, g_free);
+        d->default_user = g_strdup("anna");
+        ck_assert_int_eq(registry_store(registry, d, &error), 0);
+        reopen();
+        d = registry_find(registry, "new");
+        ck_assert_int_eq(d->oobe, OOBE_NONE);
+        ck_assert_ptr_null(d->icon);
+        ck_assert_str_eq(d->default_user, "anna");
+        g_clear_pointer(&text, g_free);
+        ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+        ck_assert_ptr_nonnull(strstr(text, "# mine"));
+        tear_down();
+}
+END_TEST
+
+static bool has_shortcut(const char *name) {
+        g_autofree char *path = g_strdup_printf("%s/applications/lxss-%s.desktop", directory, name);
+
+        return access(path, F_OK) == 0;
+}
+
+START_TEST(a_shortcut_follows_its_distribution) {
+        g_autofree char *staging = NULL, *root = NULL, *removed = NULL;
+        Distribution *d;
+
+        become_ordinary_user(); /* root has none */
+        set_up();
+        install("plain");
+        ck_assert(!has_shortcut("plain"));
+        ck_assert_int_eq(registry_reserve(registry, "new", &d, &error), 0);
+        ck_assert_int_eq(registry_make_staging(registry, &staging, &error), 0);
+        root = g_build_filename(staging, "rootfs", NULL);
+        ck_assert_int_eq(mkdir(root, 0755), 0);
+        d->id_mode = ID_MODE_SINGLE;
+        d->shortcut = true;
+        ck_assert_int_eq(registry_commit(registry, d, NULL, staging, &error), 0);
+        ck_assert(has_shortcut("new"));
+        ck_assert_int_eq(registry_rename(registry, d, "newer", &error), 0);
+        ck_assert(has_shortcut("newer") && !has_shortcut("new"));
+        ck_assert_int_eq(registry_withdraw(registry, d, &removed, &error), 0);
+        ck_assert(!has_shortcut("newer"));
+        tear_down();
+}
+END_TEST
+
 START_TEST(malformed_names_are_refused) {
         static const char *const bad[] = { "",      ".",    "..",   "-a",     "_a",  ".hidden", "a/b", "../a", "a b",
                                            "a\nb",  "a\tb", "ünï",  "a\xff", "a:b", "a@b",     "a\\b", "\033[2J",
@@ -268,6 +363,129 @@ START_TEST(broken_distributions_are_listed_as_broken_and_can_be_removed) {
                 ck_assert_int_eq(registry_withdraw(registry, d, &staging, &error), 0);
         }
         ck_assert_str_eq(registry_default(registry)->name, "whole");
+        tear_down();
+}
+END_TEST
+
+static void damage(const char *name, const char *conf) {
+        g_autofree char *path = g_strdup_printf("distributions/%s/distribution.conf", name);
+
+        write_file(directory, path, conf);
+        reopen();
+}
+
+static Distribution *find_broken(const char *name) {
+        Distribution *d = registry_find(registry, name);
+
+        ck_assert_ptr_nonnull(d);
+        ck_assert_int_eq(d->state, DISTRIBUTION_BROKEN);
+        return d;
+}
+
+START_TEST(a_damaged_file_is_repaired_with_what_can_be_read_of_it) {
+        g_autofree char *aside = NULL;
+        Distribution *d;
+
+        set_up();
+        install("other");
+        install("debian");
+        damage("debian", "\xff\xfe\n[distribution]\n# mine\nrelease=Debian 12\nid-mo\xff" "de=single\nslot=0\ninstall-time=x\n"
+                         "[inst\nlinger=5\n[instance]\nisolated=yes\nnonsense\n");
+        d = find_broken("debian");
+        ck_assert_int_eq(registry_resolve(registry, "debian", &d, &error), -EUCLEAN);
+        ck_assert_ptr_nonnull(strstr(error.message, "lxctl repair debian"));
+        assert_error(LXSS_ERROR_DISTRIBUTION_BROKEN);
+        ck_assert_int_eq(registry_repair(registry, d, &aside, &error), 0);
+        ck_assert_int_eq(access(aside, F_OK), 0);
+        for (int i = 0; i < 2; i++) {
+                ck_assert_int_eq(registry_resolve(registry, "debian", &d, &error), 0);
+                ck_assert_str_eq(d->release, "Debian 12");
+                ck_assert_uint_ne(d->slot, registry_find(registry, "other")->slot);
+                ck_assert(d->settings.isolated);
+                ck_assert_uint_eq(d->settings.linger_seconds, 0);
+                ck_assert_int_eq(d->id_mode, geteuid() == 0 ? ID_MODE_ROOT : ID_MODE_SINGLE);
+                reopen();
+        }
+        tear_down();
+}
+END_TEST
+
+START_TEST(a_missing_file_is_repaired_and_a_missing_root_is_not) {
+        g_autofree char *aside = NULL;
+        Distribution *d;
+
+        set_up();
+        make_path("distributions/no-conf/rootfs");
+        make_path("distributions/no-root");
+        make_path("distributions/bad name/rootfs");
+        make_path("distributions/lost+found");
+        write_file(directory, "distributions/a-file", "x");
+        reopen();
+        ck_assert_int_eq(registry_repair(registry, find_broken("no-conf"), &aside, &error), 0);
+        ck_assert_str_eq(aside, "");
+        ck_assert_int_eq(registry_resolve(registry, "no-conf", &d, &error), 0);
+        ck_assert_int_eq(registry_repair(registry, find_broken("no-root"), &aside, &error), -EUCLEAN);
+        ck_assert_ptr_nonnull(strstr(error.message, "lxctl uninstall \"no-root\""));
+        assert_error(LXSS_ERROR_DISTRIBUTION_BROKEN);
+        ck_assert_int_eq(registry_repair(registry, find_broken("bad name"), &aside, &error), -EUCLEAN);
+        assert_error(LXSS_ERROR_DISTRIBUTION_BROKEN);
+        ck_assert_ptr_null(registry_find(registry, "lost+found"));
+        ck_assert_ptr_null(registry_find(registry, "a-file"));
+        tear_down();
+}
+END_TEST
+
+/* Cut anywhere, or with any byte another one: each is usable or broken, can be repaired, and nothing else suffers. */
+START_TEST(whatever_becomes_of_the_file_it_can_be_repaired_and_the_others_work) {
+        static const uint8_t masks[] = { 0x01, 0x20, 0x80, 0xff };
+        g_autofree char *path = NULL, *whole = NULL;
+        size_t size, broken = 0;
+
+        set_up();
+        install("fine");
+        install("debian");
+        path = g_build_filename(directory, "distributions/debian/distribution.conf", NULL);
+        ck_assert(g_file_get_contents(path, &whole, &size, NULL));
+        for (size_t i = 0; i < size * (ELEMENTSOF(masks) + 1); i++) {
+                g_autofree char *bytes = g_memdup2(whole, size), *aside = NULL;
+                size_t place = i / (ELEMENTSOF(masks) + 1), mask = i % (ELEMENTSOF(masks) + 1);
+                Distribution *d;
+
+                if (mask < ELEMENTSOF(masks))
+                        bytes[place] ^= masks[mask];
+                ck_assert(g_file_set_contents(path, bytes, mask < ELEMENTSOF(masks) ? size : place, NULL));
+                reopen();
+                ck_assert_int_eq(registry_resolve(registry, "fine", &d, &error), 0);
+                d = registry_find(registry, "debian");
+                broken += d->state == DISTRIBUTION_BROKEN;
+                if (d->state == DISTRIBUTION_BROKEN)
+                        ck_assert_int_eq(registry_repair(registry, d, &aside, &error), 0);
+                ck_assert_int_eq(registry_resolve(registry, "debian", &d, &error), 0);
+        }
+        ck_assert_uint_gt(broken, size);
+        tear_down();
+}
+END_TEST
+
+START_TEST(a_link_is_withdrawn_and_not_what_it_leads_to) {
+        g_autofree char *staging = NULL, *link = NULL;
+        g_auto(GStrv) leftovers = NULL;
+        Distribution *d;
+
+        set_up();
+        make_path("outside/rootfs");
+        link = g_build_filename(directory, "distributions/linked", NULL);
+        ck_assert_int_eq(symlink("../outside", link), 0);
+        link = (g_free(link), g_build_filename(directory, "staging/linked", NULL));
+        ck_assert_int_eq(symlink("../outside", link), 0);
+        reopen();
+        leftovers = registry_leftovers(registry);
+        ck_assert_ptr_null(leftovers[0]);
+        d = find_broken("linked");
+        ck_assert_int_eq(registry_withdraw(registry, d, &staging, &error), 0);
+        ck_assert_int_eq(rmdir(staging), 0);
+        link = (g_free(link), g_build_filename(directory, "outside/rootfs", NULL));
+        ck_assert_int_eq(access(link, F_OK), 0);
         tear_down();
 }
 END_TEST
@@ -471,30 +689,29 @@ START_TEST(a_second_one_gives_up_in_the_end) {
 }
 END_TEST
 
-START_TEST(states_have_names_and_the_host_is_seen_unless_isolated) {
-        Distribution d = { .settings.automount = true };
-
+START_TEST(states_have_names) {
         for (DistributionState s = 0; s < DISTRIBUTION_STATE_MAX; s++)
                 ck_assert_ptr_nonnull(distribution_state_to_string(s));
         ck_assert_ptr_null(distribution_state_to_string(DISTRIBUTION_STATE_INVALID));
-        ck_assert(distribution_mounts_host(&d));
-        d.settings.isolated = true;
-        ck_assert(!distribution_mounts_host(&d));
-        d.settings = (InstanceSettings){ 0 };
-        ck_assert(!distribution_mounts_host(&d));
 }
 END_TEST
 
 int main(void) {
         return RUN_TESTS("registry", an_empty_directory_holds_nothing, a_reserved_name_is_pending_and_then_there,
                          what_was_committed_is_there_after_a_restart, metadata_survives_a_restart_byte_by_byte,
-                         a_reservation_that_was_not_committed_leaves_nothing, malformed_names_are_refused,
+                         a_reservation_that_was_not_committed_leaves_nothing, a_reserved_name_can_turn_out_to_be_another,
+                         what_is_stored_is_there_after_a_restart_beside_what_people_have_set,
+                         a_shortcut_follows_its_distribution, malformed_names_are_refused,
                          names_differ_by_more_than_case, an_unknown_name_gets_the_one_that_was_meant,
-                         broken_distributions_are_listed_as_broken_and_can_be_removed, the_list_is_in_the_order_of_names,
+                         broken_distributions_are_listed_as_broken_and_can_be_removed,
+                         a_damaged_file_is_repaired_with_what_can_be_read_of_it,
+                         a_missing_file_is_repaired_and_a_missing_root_is_not,
+                         whatever_becomes_of_the_file_it_can_be_repaired_and_the_others_work,
+                         a_link_is_withdrawn_and_not_what_it_leads_to, the_list_is_in_the_order_of_names,
                          the_default_is_the_chosen_one_or_the_one_installed_first,
                          a_withdrawn_distribution_is_a_leftover_until_it_is_removed,
                          a_distribution_that_vanished_can_be_withdrawn,
                          a_commit_replaces_nothing_that_appeared_meanwhile, every_distribution_has_a_slot_of_its_own,
                          a_directory_that_others_can_write_to_is_refused, a_second_one_waits_for_the_first_to_end,
-                         a_second_one_gives_up_in_the_end, states_have_names_and_the_host_is_seen_unless_isolated);
+                         a_second_one_gives_up_in_the_end, states_have_names);
 }

@@ -22,6 +22,7 @@ typedef struct Member {
         const char *data, *symlink, *hardlink;
         int64_t uid;
         const char *xattr;
+        time_t mtime; /* 0: not set */
 } Member;
 
 typedef struct Outcome {
@@ -61,6 +62,8 @@ static void write_member(struct archive *archive, const Member *member) {
         archive_entry_set_pathname(entry, member->path);
         archive_entry_set_mode(entry, member->mode);
         archive_entry_set_uid(entry, member->uid);
+        if (member->mtime)
+                archive_entry_set_mtime(entry, member->mtime, 0);
         if (member->symlink)
                 archive_entry_set_symlink(entry, member->symlink);
         if (member->hardlink)
@@ -283,6 +286,143 @@ START_TEST(a_later_member_of_the_same_name_wins) {
 }
 END_TEST
 
+START_TEST(a_directory_that_comes_again_keeps_what_is_in_it) {
+        static const Member members[] = {
+                { .path = "d", .mode = S_IFDIR | 0700 },
+                { .path = "d/x", .mode = S_IFREG | 0644, .data = "x" },
+                { .path = "d", .mode = S_IFDIR | 0750 },
+        };
+
+        extract_members(members, ELEMENTSOF(members));
+        assert_extracted();
+        if (!possible)
+                return;
+        ck_assert_uint_eq(stat_in_root("d").st_mode, S_IFDIR | 0750);
+        ck_assert_int_eq(stat_in_root("d/x").st_size, 1);
+}
+END_TEST
+
+START_TEST(a_directory_with_something_in_it_gives_way_to_nothing) {
+        static const Member members[] = {
+                { .path = "d/x", .mode = S_IFREG | 0644, .data = "x" },
+                { .path = "d", .mode = S_IFREG | 0644, .data = "y" },
+        };
+
+        extract_members(members, ELEMENTSOF(members));
+        assert_failed(LXSS_ERROR_ARCHIVE_DAMAGED, "member d cannot be unpacked: it contradicts another member");
+}
+END_TEST
+
+START_TEST(an_empty_directory_gives_way_and_is_no_directory_in_the_end) {
+        static const Member members[] = {
+                { .path = "d", .mode = S_IFDIR | 0755, .mtime = 1000 },
+                { .path = "d", .mode = S_IFLNK | 0777, .symlink = "." },
+        };
+
+        extract_members(members, ELEMENTSOF(members));
+        assert_extracted();
+        if (possible)
+                ck_assert(S_ISLNK(stat_in_root("d").st_mode));
+}
+END_TEST
+
+START_TEST(a_file_is_nobodys_directory) {
+        static const Member members[] = {
+                { .path = "d", .mode = S_IFREG | 0644, .data = "y" },
+                { .path = "d/x", .mode = S_IFREG | 0644, .data = "x" },
+        };
+
+        extract_members(members, ELEMENTSOF(members));
+        assert_failed(LXSS_ERROR_ARCHIVE_DAMAGED, "contradicts another member");
+}
+END_TEST
+
+START_TEST(times_are_the_archives_for_directories_too) {
+        static const Member members[] = {
+                { .path = "d", .mode = S_IFDIR | 0755, .mtime = 1000 },
+                { .path = "d/x", .mode = S_IFREG | 0644, .data = "x", .mtime = 2000 },
+                { .path = "d/link", .mode = S_IFLNK | 0777, .symlink = "x", .mtime = 3000 },
+                { .path = "d/pipe", .mode = S_IFIFO | 0600, .mtime = 4000 },
+        };
+
+        extract_members(members, ELEMENTSOF(members));
+        assert_extracted();
+        if (!possible)
+                return;
+        ck_assert_int_eq(stat_in_root("d").st_mtime, 1000);
+        ck_assert_int_eq(stat_in_root("d/x").st_mtime, 2000);
+        ck_assert_int_eq(stat_in_root("d/link").st_mtime, 3000);
+        ck_assert_int_eq(stat_in_root("d/pipe").st_mtime, 4000);
+}
+END_TEST
+
+START_TEST(directories_that_no_member_names_are_made) {
+        static const Member member = { .path = "/./a//b/./c", .mode = S_IFREG | 0644, .data = "x" };
+
+        extract_members(&member, 1);
+        assert_extracted();
+        if (!possible)
+                return;
+        ck_assert_uint_eq(stat_in_root("a").st_mode, S_IFDIR | 0755);
+        ck_assert_uint_eq(stat_in_root("a/b").st_mode, S_IFDIR | 0755);
+        ck_assert_int_eq(stat_in_root("a/b/c").st_size, 1);
+}
+END_TEST
+
+START_TEST(hard_links_replace_files_and_survive_being_their_own) {
+        static const Member members[] = {
+                { .path = "x", .mode = S_IFREG | 0644, .data = "first" },
+                { .path = "y", .mode = S_IFREG | 0644, .data = "second one" },
+                { .path = "y", .mode = S_IFREG | 0644, .hardlink = "x" },
+                { .path = "x", .mode = S_IFREG | 0644, .hardlink = "./x" },
+        };
+
+        extract_members(members, ELEMENTSOF(members));
+        assert_extracted();
+        if (!possible)
+                return;
+        ck_assert_int_eq(stat_in_root("x").st_size, 5);
+        ck_assert_uint_eq(stat_in_root("x").st_ino, stat_in_root("y").st_ino);
+}
+END_TEST
+
+/* Whatever a link leads to, it is itself that gets another name. */
+START_TEST(hard_links_do_not_pass_through_links) {
+        static const Member through[] = {
+                { .path = "out", .mode = S_IFLNK | 0777, .symlink = "../outside" },
+                { .path = "y", .mode = S_IFREG | 0644, .hardlink = "out/secret" },
+        };
+        static const Member itself[] = {
+                { .path = "l", .mode = S_IFLNK | 0777, .symlink = "/etc/passwd" },
+                { .path = "z", .mode = S_IFREG | 0644, .hardlink = "l" },
+        };
+
+        ck_assert_int_eq(mkdirat(base_fd, "outside/secret", 0755), 0);
+        extract_members(through, ELEMENTSOF(through));
+        assert_failed(LXSS_ERROR_ARCHIVE_DAMAGED, "member y");
+        extract_members(itself, ELEMENTSOF(itself));
+        assert_extracted();
+        if (possible)
+                ck_assert(S_ISLNK(stat_in_root("z").st_mode));
+}
+END_TEST
+
+/* Set through the link it would be another file's, beyond the archive's reach. */
+START_TEST(owner_and_mode_are_the_links_own) {
+        static const Member members[] = {
+                { .path = "x", .mode = S_IFREG | 0600, .data = "x", .mtime = 1000 },
+                { .path = "l", .mode = S_IFLNK | 0777, .symlink = "x", .mtime = 2000 },
+        };
+
+        extract_members(members, ELEMENTSOF(members));
+        assert_extracted();
+        if (!possible)
+                return;
+        ck_assert_uint_eq(stat_in_root("x").st_mode, S_IFREG | 0600);
+        ck_assert_int_eq(stat_in_root("x").st_mtime, 1000);
+}
+END_TEST
+
 START_TEST(with_one_id_owners_are_ignored) {
         static const Member member = { .path = "x", .mode = S_IFREG | 0644, .data = "x", .uid = 70000 };
 
@@ -380,6 +520,15 @@ int main(void) {
         tcase_add_test(tcase, nothing_is_written_through_a_link);
         tcase_add_test(tcase, names_in_errors_are_printable);
         tcase_add_test(tcase, a_later_member_of_the_same_name_wins);
+        tcase_add_test(tcase, a_directory_that_comes_again_keeps_what_is_in_it);
+        tcase_add_test(tcase, a_directory_with_something_in_it_gives_way_to_nothing);
+        tcase_add_test(tcase, an_empty_directory_gives_way_and_is_no_directory_in_the_end);
+        tcase_add_test(tcase, a_file_is_nobodys_directory);
+        tcase_add_test(tcase, times_are_the_archives_for_directories_too);
+        tcase_add_test(tcase, directories_that_no_member_names_are_made);
+        tcase_add_test(tcase, hard_links_replace_files_and_survive_being_their_own);
+        tcase_add_test(tcase, hard_links_do_not_pass_through_links);
+        tcase_add_test(tcase, owner_and_mode_are_the_links_own);
         tcase_add_test(tcase, with_one_id_owners_are_ignored);
         tcase_add_test(tcase, what_is_no_archive_is_said_to_be_none);
         tcase_add_test(tcase, an_archive_cut_anywhere_is_damaged_unless_no_data_is_missing);

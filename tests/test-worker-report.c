@@ -33,6 +33,10 @@ START_TEST(every_kind_of_report_survives_the_way) {
         assert_round_trip(&(WorkerReport) { .kind = WORKER_REPORT_USER, .text = "anna" }, "user anna");
         assert_round_trip(&(WorkerReport) { .kind = WORKER_REPORT_RELEASE, .text = "Debian 12 „x“" },
                           "release Debian 12 „x“");
+        assert_round_trip(&(WorkerReport) { .kind = WORKER_REPORT_NAME, .text = "Ubuntu-24.04" }, "name Ubuntu-24.04");
+        assert_round_trip(&(WorkerReport) { .kind = WORKER_REPORT_OOBE }, "oobe");
+        assert_round_trip(&(WorkerReport) { .kind = WORKER_REPORT_SHORTCUT, .text = "png" }, "shortcut png");
+        assert_round_trip(&(WorkerReport) { .kind = WORKER_REPORT_WARNING, .text = "It is odd." }, "warning It is odd.");
         assert_round_trip(&(WorkerReport) { .kind = WORKER_REPORT_DONE }, "done");
         assert_round_trip(&(WorkerReport) { .kind = WORKER_REPORT_ERROR, .error = LXSS_ERROR_NO_SPACE, .text = "Full." },
                           "error org.lxss.Error.NoSpace\nFull.");
@@ -47,7 +51,8 @@ START_TEST(malformed_reports_are_refused) {
                 "user Anna", "user a b",    "user -x",       "user a\n",      "release ",     "release a\033[1m",
                 "release \xff", "release \xe2\x80\xae", "error", "error x\ny", "error org.lxss.Error.Failed",
                 "error org.lxss.Error.Failed\n", "error org.lxss.Error.Failed\na\nb", "error Failed\nno",
-                "stages extracting", "nothing at all",
+                "stages extracting", "nothing at all", "name", "name ", "name ../x", "name a b", "name -x", "oobe ",
+                "oobe now",  "shortcut ",   "shortcut ico",  "shortcut ../x", "warning ",      "warning a\nb",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {

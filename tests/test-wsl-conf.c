@@ -3,6 +3,7 @@
 /* The language of wsl.conf: what counts, what is warned of and in which line. */
 
 #include "init/wsl-conf.h"
+#include "shared/ini.h"
 #include "tests/test.h"
 
 static WslConf conf;
@@ -279,8 +280,8 @@ START_TEST(a_file_of_mistakes_has_few_warnings) {
         for (size_t i = 0; i < WSL_CONF_MAX; i += 2)
                 memcpy(text + i, "x\n", 2);
         parse_bytes(text, WSL_CONF_MAX);
-        ck_assert_uint_eq(strv_length(conf.warnings), WSL_CONF_WARNINGS_MAX + 1);
-        ck_assert_str_eq(conf.warnings[WSL_CONF_WARNINGS_MAX], "/etc/wsl.conf:17: There are more mistakes.");
+        ck_assert_uint_eq(strv_length(conf.warnings), INI_WARNINGS_MAX + 1);
+        ck_assert_str_eq(conf.warnings[INI_WARNINGS_MAX], "/etc/wsl.conf:17: There are more mistakes.");
         memset(text, 'x', WSL_CONF_MAX);
         parse_bytes(text, WSL_CONF_MAX);
         ck_assert_uint_eq(strv_length(conf.warnings), 1);

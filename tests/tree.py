@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Root file systems as lists that can be compared, and files that are hard to carry."""
 
+import hashlib
 import os
+import stat
 
-from lxss_test import expect, tiny_tar
+from lxss_test import expect, read, tiny_tar
 
 # Every file with all that an archive keeps, but for what lxssd mounts upon and what every install writes.
 LISTING = r"""
@@ -22,6 +24,26 @@ mkdir -p deep/$(printf 'dir/%.0s' $(seq 60)); printf bottom >deep/$(printf 'dir/
 chmod 6755 a; mkdir sticky; chmod 1777 sticky; mkdir closed; chmod 0 closed
 touch -d '1971-02-03 04:05:06' old
 """
+
+
+MADE_BY_INSTANCES = ("init", "mnt/host", "etc/hosts", "etc/resolv.conf")
+
+
+def snapshot(root):
+    """{path: (mode, size, digest)} of what this user can see of a directory on the host."""
+    found = {}
+    for folder, folders, files in os.walk(root):
+        for name in folders + files:
+            path = os.path.join(folder, name)
+            relative = os.path.relpath(path, root)
+            if relative in MADE_BY_INSTANCES:
+                continue
+            st = os.lstat(path)
+            regular = stat.S_ISREG(st.st_mode)
+            data = read(path) if regular else b""
+            digest = hashlib.sha256(data).hexdigest() if data is not None else None
+            found[relative] = (st.st_mode, st.st_size if regular else 0, digest)
+    return found
 
 
 def listing(world, name):
