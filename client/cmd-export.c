@@ -9,6 +9,7 @@
 #include "client/json.h"
 #include "client/operation.h"
 #include "client/signals.h"
+#include "client/source.h"
 #include "client/target.h"
 #include "client/text.h"
 #include "shared/archive-format.h"
@@ -27,17 +28,38 @@ static const Option option_table[] = {
 typedef struct Export {
         const char *name, *file;
         ArchiveFormat format;
+        char *directory; /* of an image layout, owned; NULL: an archive */
+        const char *tag; /* of the image, may be empty */
         bool terminate, to_stdout;
         Target target;
 } Export;
 
 static void export_finish(Export *export) {
         target_finish(&export->target);
+        free(export->directory);
 }
 
 static int usage(Command *command, int r) {
         command->exit_code = r;
         return -EINVAL;
+}
+
+/* oci:DIRECTORY[:TAG] */
+static int parse_layout(Command *command, Export *export, const char *format) {
+        size_t n;
+
+        if (format)
+                return usage(command, command_usage(command, "%s is an image layout, whatever --format says. Leave that out.",
+                                                    export->file));
+        export->directory = source_split_image(export->file, &export->tag);
+        if (!export->directory)
+                return usage(command, EXIT_SERVICE);
+        n = strlen(export->directory);
+        while (n > 1 && export->directory[n - 1] == '/')
+                export->directory[--n] = '\0';
+        if (n == 0)
+                return usage(command, command_usage(command, "Which directory? Name it, for instance oci:%s.image", export->name));
+        return 0;
 }
 
 static int parse(Command *command, Export *export) {
@@ -59,6 +81,8 @@ static int parse(Command *command, Export *export) {
         export->name = words[0];
         export->file = words[1];
         export->to_stdout = streq(words[1], "-");
+        if (source_classify(words[1]) == SOURCE_LAYOUT)
+                return parse_layout(command, export, format);
         if (format)
                 export->format = archive_format_from_string(format);
         else
@@ -85,13 +109,19 @@ static int open_stdout(Command *command, Export *export) {
         return export->target.fd < 0 ? -errno : 0;
 }
 
+static const char *format_name(const Export *export) {
+        return export->directory ? "oci" : archive_format_to_string(export->format);
+}
+
 static void write_call(DbusWriter *w, const Export *export) {
         DbusArray options;
 
         dbus_begin_call(w, MANAGER_PATH, MANAGER_INTERFACE, "Export", "sha{sv}");
         dbus_put(w, "sh", export->name, export->target.fd);
         options = dbus_open_array(w, '{');
-        remote_put_option(w, "format", "s", archive_format_to_string(export->format));
+        remote_put_option(w, "format", "s", format_name(export));
+        if (!str_empty(export->tag))
+                remote_put_option(w, "tag", "s", export->tag);
         if (export->terminate)
                 remote_put_option(w, "terminate", "b", true);
         dbus_close_array(w, options);
@@ -106,7 +136,7 @@ static void print_success(const Command *command, const Export *export) {
                 json_string(&json, "result", "done");
                 json_string(&json, "name", export->name);
                 json_string(&json, "file", export->file);
-                json_string(&json, "format", archive_format_to_string(export->format));
+                json_string(&json, "format", format_name(export));
                 if (fstat(export->target.fd, &st) == 0 && S_ISREG(st.st_mode))
                         json_unsigned(&json, "size", st.st_size);
                 json_close(&json, '}');
@@ -143,7 +173,10 @@ static int run_export(Command *command) {
 
         if (parse(command, &export) < 0)
                 return command->exit_code;
-        r = export.to_stdout ? open_stdout(command, &export) : target_open(&export.target, export.file);
+        if (export.directory)
+                r = target_open_directory(&export.target, export.directory);
+        else
+                r = export.to_stdout ? open_stdout(command, &export) : target_open(&export.target, export.file);
         return r < 0 ? EXIT_SERVICE : export_to(command, &export);
 }
 
@@ -155,6 +188,8 @@ const Verb verb_export = {
         .details =
                 "FILE is made, or replaced, once the archive is complete; - is the standard output.\n"
                 "Its ending says which format it gets: " ARCHIVE_FORMAT_NAMES ".\n"
+                "oci:DIRECTORY[:TAG] is an OCI image layout, from which podman, Docker and Kubernetes\n"
+                "have a container image.\n"
                 "The distribution must not run. lxctl install takes the archive, here or elsewhere.",
         .options = option_table,
         .run = run_export,

@@ -46,6 +46,9 @@ typedef struct Install {
         const char *source, *name, *user, *sha256, *keyring, *signed_by, *max_size_text;
         uint64_t max_size;  /* 0: not given */
         Signature signature;
+        const char *format; /* of an image; NULL: the source is none */
+        const char *image;  /* its name, may be empty */
+        char *path;         /* of that, where it is not the source itself; owned */
         bool make_default, no_oobe, no_shortcut, legacy, is_uri;
         char *uri;          /* of a name in the catalogue, owned; NULL: source is what it is */
         char *operation;    /* object path, owned */
@@ -54,6 +57,7 @@ typedef struct Install {
 
 static void install_finish(Install *install) {
         signature_close(&install->signature);
+        free(install->path);
         free(install->uri);
         free(install->operation);
         free(install->distribution);
@@ -135,6 +139,23 @@ static int open_path(Install *install) {
         return r;
 }
 
+static int open_image(Install *install, const char *format) {
+        int fd;
+
+        install->format = format;
+        install->path = source_split_image(install->source, &install->image);
+        if (!install->path)
+                return -ENOMEM;
+        if (!*install->path) {
+                say("Which one? Name it, for instance %s:PATH", format);
+                return -EINVAL;
+        }
+        fd = open(install->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+                say("Cannot open %s: %s", install->path, strerror(errno));
+        return fd;
+}
+
 static int open_stdin(Command *command) {
         if ((command->closed_mask & 1) || isatty(0)) {
                 say("There is no archive on the standard input. Redirect it: lxctl install - <ARCHIVE");
@@ -158,6 +179,10 @@ static void write_call(DbusWriter *w, const Install *install, int fd, const char
         options = dbus_open_array(w, '{');
         if (fallback)
                 remote_put_option(w, "fallback-name", "s", fallback);
+        if (install->format)
+                remote_put_option(w, "format", "s", install->format);
+        if (!str_empty(install->image))
+                remote_put_option(w, "image", "s", install->image);
         if (install->no_oobe)
                 remote_put_option(w, "oobe", "b", false);
         if (install->no_shortcut)
@@ -179,10 +204,14 @@ static void write_call(DbusWriter *w, const Install *install, int fd, const char
 }
 
 /* "." is called what it is called from above. */
-static char *derive_name(const char *path) {
+static char *derive_name(const Install *install) {
+        const char *path = install->path ? install->path : install->source;
         _cleanup_free_ char *whole = NULL;
         struct stat st;
 
+        /* A layout's images have tags alone. */
+        if (!str_empty(install->image) && streq(install->format, "docker-archive"))
+                return source_default_name_of_image(install->image);
         if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
                 whole = realpath(path, NULL);
         return source_default_name(whole ? whole : path);
@@ -193,8 +222,8 @@ static int begin(Connection *connection, Install *install, int fd, Failure *rete
         _cleanup_free_ char *fallback = NULL;
         int r;
 
-        if (!install->name && source_classify(install->source) == SOURCE_PATH) {
-                fallback = derive_name(install->source);
+        if (!install->name && (install->path || source_classify(install->source) == SOURCE_PATH)) {
+                fallback = derive_name(install);
                 if (!fallback)
                         return -ENOMEM;
         }
@@ -279,9 +308,9 @@ static int install_from(Command *command, Install *install, int *fd) {
 
 /* What the source says is beside it is opened as late as it is. */
 static int open_signature(Install *install, int fd) {
-        bool is_file = fd >= 0 && !streq(install->source, "-");
+        bool is_file = fd >= 0 && !install->path && !streq(install->source, "-");
 
-        if (fd >= 0 && !is_file && install->keyring && !install->signed_by) {
+        if (fd >= 0 && !is_file && !install->path && install->keyring && !install->signed_by) {
                 say("There is nothing beside an archive on the standard input. Say where its signature is: --signature");
                 return -EINVAL;
         }
@@ -297,6 +326,12 @@ static int run_install(Command *command) {
         switch (source_classify(install.source)) {
         case SOURCE_PATH:
                 fd = open_path(&install);
+                break;
+        case SOURCE_LAYOUT:
+                fd = open_image(&install, "oci");
+                break;
+        case SOURCE_DOCKER_ARCHIVE:
+                fd = open_image(&install, "docker-archive");
                 break;
         case SOURCE_STDIN:
                 fd = open_stdin(command);
@@ -317,10 +352,13 @@ const Verb verb_install = {
         .summary = "Install a distribution",
         .details =
                 "SOURCE is an archive of a root file system (tar or cpio, however it is compressed,\n"
-                "or a .wsl file), - for one on the standard input, a directory, the URL of an archive\n"
+                "or a .wsl file), - for one on the standard input, a squashfs or ext4 file system in\n"
+                "a file, a directory, the URL of an archive\n"
                 "(http://, https://, file://), a name of the catalogue (lxctl list --online), or\n"
                 "bootstrap:SUITE, which makes a Debian from your own package sources, for instance\n"
-                "bootstrap:bookworm.",
+                "bootstrap:bookworm.\n"
+                "An image comes from a registry with docker://[HOST/]NAME[:TAG], from an OCI image\n"
+                "layout with oci:DIRECTORY[:TAG], from what docker save wrote with docker-archive:FILE.",
         .options = option_table,
         .run = run_install,
 };

@@ -29,6 +29,7 @@ static const char *describe(const char *stage) {
                 { "preparing",     "Preparing" },
                 { "bootstrapping", "Bootstrapping" },
                 { "downloading",   "Downloading" },
+                { "pulling",       "Fetching" },
                 { "extracting",    "Extracting" },
                 { "configuring",   "Configuring" },
                 { "committing",    "Writing to disk" },

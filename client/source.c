@@ -9,6 +9,10 @@
 #include "shared/source-name.h"
 #include "shared/util.h"
 
+static bool has_scheme(const char *source, const char *scheme) {
+        return strncmp(source, scheme, strlen(scheme)) == 0;
+}
+
 SourceKind source_classify(const char *source) {
         const char *c = source;
 
@@ -19,8 +23,21 @@ SourceKind source_classify(const char *source) {
                 return SOURCE_PATH;
         while (isalnum((unsigned char)*c) || (*c && strchr("+-.", *c)))
                 c++;
-        return *c == ':' ? SOURCE_URI : SOURCE_PATH;
+        if (*c != ':')
+                return SOURCE_PATH;
+        return has_scheme(source, "oci:")            ? SOURCE_LAYOUT :
+               has_scheme(source, "docker-archive:") ? SOURCE_DOCKER_ARCHIVE :
+                                                       SOURCE_URI;
 }
+
+char *source_split_image(const char *source, const char **ret_image) {
+        const char *path = strchr(source, ':') + 1;
+        size_t n = strcspn(path, ":");
+
+        *ret_image = path[n] ? path + n + 1 : "";
+        return strndup(path, n);
+}
+
 
 bool source_may_be_name(const char *path) {
         _cleanup_free_ char *stripped = source_default_name(path);

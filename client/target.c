@@ -6,6 +6,8 @@
 
 #include "client/target.h"
 
+#include <dirent.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -79,6 +81,49 @@ int target_open(Target *target, const char *path) {
         return complain(target, errno);
 }
 
+/* Also where there is none. */
+static bool is_empty_directory(const char *path) {
+        DIR *directory = opendir(path);
+        const struct dirent *entry;
+        bool empty = true;
+
+        if (!directory)
+                return errno == ENOENT;
+        while ((entry = readdir(directory)))
+                empty = empty && (streq(entry->d_name, ".") || streq(entry->d_name, ".."));
+        closedir(directory);
+        return empty;
+}
+
+static int give_directory(Target *target) {
+        mode_t mode = usual_mode();
+
+        if (!mkdtemp(target->temporary)) {
+                int error = errno;
+
+                free(steal_pointer(&target->temporary));
+                return complain(target, error);
+        }
+        target->fd = open(target->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (target->fd < 0 || fchmod(target->fd, mode | (mode & 0444) >> 2) < 0)
+                return complain(target, errno);
+        return 0;
+}
+
+int target_open_directory(Target *target, const char *path) {
+        *target = (Target){ .fd = -EBADF, .path = path };
+        if (str_empty(path) || path[strlen(path) - 1] == '/')
+                return complain(target, str_empty(path) ? ENOENT : EINVAL);
+        if (!is_empty_directory(path)) {
+                int error = errno == ENOTDIR ? ENOTDIR : EEXIST;
+
+                say("%s is there already, and no empty directory. Name one that is not there.", path);
+                return -error;
+        }
+        target->temporary = beside(path, true);
+        return target->temporary ? give_directory(target) : complain(target, ENOMEM);
+}
+
 /* A name for what has none; what stands at the target's own can then be replaced. */
 static int give_name(Target *target) {
         char self[64];
@@ -120,9 +165,14 @@ int target_commit(Target *target) {
         return 0;
 }
 
+static int remove_one(const char *path, const struct stat *st _unused_, int kind _unused_, struct FTW *at _unused_) {
+        (void)remove(path);
+        return 0;
+}
+
 void target_finish(Target *target) {
         if (target->temporary)
-                (void)unlink(target->temporary);
+                (void)nftw(target->temporary, remove_one, 8, FTW_DEPTH | FTW_PHYS);
         free(steal_pointer(&target->temporary));
         closep(&target->fd);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* A file that is there whole or not at all: what is written shows under its name
- * only with target_commit(), in place of what was there. */
+/* A file or directory that is there whole or not at all: what is written shows under
+ * its name only with target_commit(). A file takes the place of the one that was there. */
 
 #include <stdbool.h>
 
 typedef struct Target {
-        int fd;          /* to write to; owned */
+        int fd;          /* to write to, or the directory to write in; owned */
         const char *path;
         bool direct;     /* no regular file: a device or a FIFO, written to as it is */
         char *temporary; /* the name it has until then; NULL: none (O_TMPFILE) */
@@ -17,6 +17,9 @@ typedef struct Target {
 
 /* Borrows path. Returns 0, or negative errno having said why. */
 int target_open(Target *target, const char *path);
+
+/* The same for a directory. Where there is one it must be empty. */
+int target_open_directory(Target *target, const char *path);
 
 /* Returns 0, or negative errno having said why. */
 int target_commit(Target *target);

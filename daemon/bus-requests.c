@@ -10,10 +10,13 @@
 #include "daemon/bus-catalogue.h"
 #include "daemon/bus-objects.h"
 #include "daemon/bus-options.h"
+#include "daemon/image-target.h"
 #include "daemon/source-scheme.h"
 #include "daemon/text.h"
 #include "shared/source-name.h"
 #include "shared/util.h"
+
+#define IMAGE_NAME_MAX 512
 
 /* Nobody is the default user of root's distributions, since nobody inside is root outside. */
 static const char *default_user_name(void) {
@@ -23,7 +26,7 @@ static const char *default_user_name(void) {
 }
 
 typedef struct OperationOptions {
-        char *user, *format, *sha256, *fallback_name, *signature_url;
+        char *user, *format, *sha256, *fallback_name, *signature_url, *image, *tag;
         int keyring, signature;
         char **environment;
         int directory;
@@ -39,6 +42,8 @@ static void operation_options_clear(OperationOptions *options) {
         free(options->sha256);
         free(options->fallback_name);
         free(options->signature_url);
+        free(options->image);
+        free(options->tag);
         strv_free(options->environment);
         closep(&options->keyring);
         closep(&options->signature);
@@ -47,6 +52,8 @@ static void operation_options_clear(OperationOptions *options) {
 static const Option install_options[] = {
         { "user", "s", option_string, offsetof(OperationOptions, user) },
         { "sha256", "s", option_string, offsetof(OperationOptions, sha256) },
+        { "format", "s", option_string, offsetof(OperationOptions, format) },
+        { "image", "s", option_string, offsetof(OperationOptions, image) },
         { "environment", "as", option_transfer_variables, offsetof(OperationOptions, environment) },
         { "max-size", "t", option_u64, offsetof(OperationOptions, max_size) },
         { "fallback-name", "s", option_string, offsetof(OperationOptions, fallback_name) },
@@ -73,6 +80,7 @@ static const Option move_options[] = {
 
 static const Option export_options[] = {
         { "format", "s", option_string, offsetof(OperationOptions, format) },
+        { "tag", "s", option_string, offsetof(OperationOptions, tag) },
         { "terminate", "b", option_bool, offsetof(OperationOptions, terminate) },
         { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
 };
@@ -84,11 +92,14 @@ static int reply_operation(sd_bus_message *m, const Operation *operation) {
 }
 
 /* Makes the digits lower-case. */
-static int check_sha256(char *digits, bool has_archive, sd_bus_error *reterr) {
+static int check_sha256(char *digits, const InstallRequest *request, sd_bus_error *reterr) {
         g_autofree char *safe = NULL;
         size_t n = strspn(digits, "0123456789abcdefABCDEF");
 
-        if (!has_archive)
+        if (request->transport)
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "An image is verified by the digests in it. To get a certain one, name it by its own: NAME@sha256:DIGITS.");
+        if (request->suite)
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
                                  "There is no archive whose SHA-256 could be compared: packages are verified by their own signatures.");
         for (char *c = digits; *c; c++)
@@ -167,6 +178,38 @@ static int apply_entry(InstallRequest *request, const OperationOptions *options,
         return 0;
 }
 
+/* What skopeo takes as a name, and nothing that would look like something else. */
+static int check_image(const char *image, sd_bus_error *reterr) {
+        g_autofree char *safe = NULL;
+        size_t n = strspn(image, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+@/:[]");
+
+        if (!image[n] && n <= IMAGE_NAME_MAX)
+                return 0;
+        safe = text_printable(image, 200);
+        return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                         "\"%s\" is no name of an image, which looks like registry.example.org/debian:bookworm.", safe);
+}
+
+/* The formats of a source that is not simply an archive or a directory. */
+static int take_format(const OperationOptions *options, InstallRequest *request, sd_bus_error *reterr) {
+        static const char *const formats[] = { "oci", "docker-archive" };
+        g_autofree char *safe = NULL;
+
+        if (!options->format && !options->image)
+                return 0;
+        for (size_t i = 0; options->format && i < ELEMENTSOF(formats); i++)
+                if (streq(formats[i], options->format))
+                        request->transport = formats[i];
+        if (request->source < 0 || !request->transport) {
+                safe = text_printable(options->format ?: "", 40);
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "\"%s\" is no format of a source. There are oci and docker-archive.", safe);
+        }
+        request->image = options->image ?: "";
+        request->label = request->transport;
+        return check_image(request->image, reterr);
+}
+
 /* The rest of the message: options, then the call. found: what the catalogue says; NULL where it was not asked. */
 static int install(sd_bus_message *m, Bus *bus, InstallRequest *request, const Catalogue *found, sd_bus_error *reterr) {
         _cleanup_(operation_options_clear) OperationOptions options = NO_OPTIONS;
@@ -177,9 +220,9 @@ static int install(sd_bus_message *m, Bus *bus, InstallRequest *request, const C
         int r;
 
         if ((r = options_read(m, install_options, ELEMENTSOF(install_options), &options, reterr)) < 0 ||
-            (r = bus_find_peer(bus, m, &peer, reterr)) < 0)
+            (r = take_format(&options, request, reterr)) < 0 || (r = bus_find_peer(bus, m, &peer, reterr)) < 0)
                 return r;
-        if (options.sha256 && (r = check_sha256(options.sha256, !request->suite, reterr)) < 0)
+        if (options.sha256 && (r = check_sha256(options.sha256, request, reterr)) < 0)
                 return r;
         r = check_signature(request, &options, reterr);
         if (r < 0)
@@ -231,7 +274,13 @@ static int install_from(sd_bus_message *m, Bus *bus, const Catalogue *found, sd_
                 request.suite = rest;
         else if (scheme == SOURCE_SCHEME_CATALOGUE)
                 request.catalogue_name = rest;
-        else
+        else if (scheme == SOURCE_SCHEME_REGISTRY) {
+                request.transport = "docker";
+                request.image = rest;
+                r = check_image(rest, reterr);
+                if (r < 0)
+                        return r;
+        } else
                 request.url = uri;
         request.label = uri;
         request.fallback_name = name = source_scheme_default_name(scheme, uri, rest);
@@ -258,6 +307,28 @@ int bus_method_uninstall(sd_bus_message *m, void *userdata, sd_bus_error *reterr
         return r < 0 ? r : reply_operation(m, operation);
 }
 
+static int take_export_format(const OperationOptions *options, ExportRequest *request, sd_bus_error *reterr) {
+        const char *format = options->format ?: "tar";
+        g_autofree char *safe = NULL;
+
+        if (streq(format, "oci")) {
+                request->tag = options->tag ?: "latest";
+                if (image_tag_is_valid(request->tag))
+                        return 0;
+                safe = text_printable(request->tag, 130);
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "\"%s\" is no tag of an image, which has letters, digits, '.', '_' and '-'.", safe);
+        }
+        if (options->tag)
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "Only an image has a tag; an archive has none.");
+        request->format = archive_format_from_string(format);
+        if (request->format >= 0)
+                return 0;
+        safe = text_printable(format, 40);
+        return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                         "\"%s\" is no format of an archive. There are: " ARCHIVE_FORMAT_NAMES "; and oci.", safe);
+}
+
 int bus_method_export(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         _cleanup_(operation_options_clear) OperationOptions options = NO_OPTIONS;
         ExportRequest request = { .format = ARCHIVE_FORMAT_PLAIN_TAR };
@@ -269,14 +340,9 @@ int bus_method_export(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
             (r = options_read(m, export_options, ELEMENTSOF(export_options), &options, reterr)) < 0 ||
             (r = bus_find_peer(userdata, m, &peer, reterr)) < 0)
                 return r;
-        if (options.format)
-                request.format = archive_format_from_string(options.format);
-        if (request.format < 0) {
-                g_autofree char *safe = text_printable(options.format, 40);
-
-                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                 "\"%s\" is no format of an archive. There are: " ARCHIVE_FORMAT_NAMES ".", safe);
-        }
+        r = take_export_format(&options, &request, reterr);
+        if (r < 0)
+                return r;
         request.terminate = options.terminate;
         request.detached = options.detach;
         r = manager_export(bus_manager(userdata), peer->client, &request, &operation, reterr);

@@ -12,6 +12,7 @@
 
 #include "daemon/fetch-catalogue.h"
 #include "daemon/fetch-directory.h"
+#include "daemon/fetch-image.h"
 #include "daemon/fetch-transfer.h"
 #include "daemon/fetch.h"
 #include "daemon/parent-death.h"
@@ -59,6 +60,12 @@ static int run_catalogue(const char *const *words, WorkerProgress *progress _unu
         return fetch_catalogue(words[0], (unsigned)atoi(words[1]), FETCH_OUTPUT_FD, reterr);
 }
 
+/* image TRANSPORT REFERENCE: see fetch-image.h. Nothing goes into the pipe. */
+static int run_image(const char *const *words, WorkerProgress *progress, WorkerReport *reterr) {
+        (void)worker_report_text(progress->fd, WORKER_REPORT_STAGE, "pulling");
+        return fetch_image(words[0], words[1], FETCH_SOURCE_FD, FETCH_STAGING_FD, reterr);
+}
+
 static const struct {
         const char *name;
         int n_words;
@@ -67,6 +74,7 @@ static const struct {
         { "archive", 2, run_archive },
         { "catalogue", 2, run_catalogue },
         { "directory", 2, run_directory },
+        { "image", 2, run_image },
         { "transfer", 3, run_transfer },
 };
 
@@ -78,7 +86,7 @@ static int run(int argc, const char *const *argv, WorkerReport *reterr) {
                         return verbs[i].run(argv + 2, &progress, reterr);
         return worker_report_fail(reterr, LXSS_ERROR_INVALID_ARGUMENT,
                                   "lxss-fetch is started by lxssd: directory UID-MAP GID-MAP, transfer URL SIGNATURE PATIENCE, "
-                                  "archive SIGNATURE PATIENCE, or catalogue URLS PATIENCE.");
+                                  "archive SIGNATURE PATIENCE, image TRANSPORT REFERENCE, or catalogue URLS PATIENCE.");
 }
 
 /* Then a failure of no particular kind is that, and not for us to say. */

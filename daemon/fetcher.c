@@ -72,6 +72,7 @@ FetchOrder *fetch_order_new(const char *verb) {
                 .source = -EBADF,
                 .keyring = -EBADF,
                 .signature = -EBADF,
+                .staging = -EBADF,
         };
         return order;
 }
@@ -88,6 +89,7 @@ FetchOrder *fetch_order_free(FetchOrder *order) {
         closep(&order->source);
         closep(&order->keyring);
         closep(&order->signature);
+        closep(&order->staging);
         g_free(order);
         return NULL;
 }
@@ -114,7 +116,7 @@ static int spawn(Fetcher *fetcher, const FetchOrder *order, int report, int outp
                 g_ptr_array_add(argv, order->words->pdata[i]);
         g_ptr_array_add(argv, NULL);
         return spawn_program((const char *const *)argv->pdata, environment,
-                             (int[]){ report, output, order->source, order->keyring, order->signature }, 5, &fetcher->child);
+                             (int[]){ report, output, order->source, order->keyring, order->signature, order->staging }, 6, &fetcher->child);
 }
 
 static int start(sd_event *event, Fetcher *fetcher, const FetchOrder *order, int output) {

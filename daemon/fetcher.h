@@ -13,6 +13,7 @@ typedef struct FetchOrder {
         char **environment; /* NAME=VALUE (shared/transfer-variables.h) instead of what lxssd has of these; NULL: as lxssd */
         int source;         /* a directory or an archive, or -EBADF */
         int keyring, signature; /* of an archive, or -EBADF */
+        int staging;        /* where an image goes, or -EBADF */
 } FetchOrder;
 
 FetchOrder *fetch_order_new(const char *verb);

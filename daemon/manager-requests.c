@@ -79,6 +79,34 @@ static int take_archive(Manager *manager, Operation *operation, const InstallReq
         return take_signature(manager, operation->fetch, request, reterr);
 }
 
+/* skopeo opens it again, by its number: a pipe would be empty then. */
+static int check_image_source(const char *transport, const struct stat *st, sd_bus_error *reterr) {
+        if (streq(transport, "oci") && !S_ISDIR(st->st_mode))
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "An OCI image layout is a directory, and this is none.");
+        if (streq(transport, "docker-archive") && !S_ISREG(st->st_mode))
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "A docker archive is a file, and this is none.");
+        return 0;
+}
+
+static int take_image(Operation *operation, const InstallRequest *request, sd_bus_error *reterr) {
+        struct stat st;
+
+        operation->image = true;
+        operation->fetch = fetch_order_new("image");
+        fetch_order_add(operation->fetch, g_strdup(request->transport));
+        fetch_order_add(operation->fetch, g_strdup(request->image));
+        operation->fetch->environment = g_strdupv((char **)request->environment);
+        if (request->keyring >= 0)
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "An image has no such signature: it is the host's policy that says whose it must have.");
+        if (request->source < 0)
+                return 0;
+        operation->fetch->source = fcntl(request->source, F_DUPFD_CLOEXEC, 3);
+        if (operation->fetch->source < 0 || fstat(operation->fetch->source, &st) < 0)
+                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the image over: %s", g_strerror(errno));
+        return check_image_source(request->transport, &st, reterr);
+}
+
 static int take_descriptor(Manager *manager, Operation *operation, const InstallRequest *request, sd_bus_error *reterr) {
         _cleanup_close_ int fd = fcntl(request->source, F_DUPFD_CLOEXEC, 3);
         struct stat st;
@@ -97,6 +125,8 @@ static int take_descriptor(Manager *manager, Operation *operation, const Install
 }
 
 static int take_source(Manager *manager, Operation *operation, const InstallRequest *request, sd_bus_error *reterr) {
+        if (request->transport)
+                return take_image(operation, request, reterr);
         if (request->source >= 0)
                 return take_descriptor(manager, operation, request, reterr);
         if (!request->url)
@@ -236,7 +266,11 @@ int manager_export(Manager *manager, Client *client, const ExportRequest *reques
                 return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the archive over: %s", g_strerror(errno));
         operation = operation_new(&manager->operation_host, ++manager->last_id, OPERATION_EXPORT, d->name);
         operation->client = client;
-        operation->archive = steal_fd(&target);
+        if (request->tag)
+                operation->directory = steal_fd(&target);
+        else
+                operation->archive = steal_fd(&target);
+        operation->tag = g_strdup(request->tag);
         operation->detached = request->detached;
         operation->format = request->format;
         operation->terminate = request->terminate;

@@ -73,6 +73,8 @@ typedef struct InstallRequest {
         const char *signature_url; /* of the signature, or NULL: signature, or beside the archive */
         int keyring, signature; /* whose signature is wanted, and that itself, duplicated; or negative */
         uint64_t max_size;  /* bytes that the archive may unpack to; 0: what is sensible */
+        const char *transport; /* of an image (static; fetch-skopeo.h); NULL: source is none */
+        const char *image;  /* its name there, may be empty */
         int source;        /* an archive or a directory, duplicated; negative where one of the above says it */
         bool make_default, detached;
         bool without_oobe, without_shortcut; /* whatever the distribution itself asks for */
@@ -106,6 +108,7 @@ typedef struct ExportRequest {
         const char *name;
         int target; /* duplicated */
         ArchiveFormat format;
+        const char *tag; /* target is an empty directory, to be an image layout with this tag; NULL: an archive */
         bool terminate; /* end its instance first */
         bool detached;
 } ExportRequest;

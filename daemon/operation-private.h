@@ -5,6 +5,7 @@
 
 #include "daemon/container.h"
 #include "daemon/fetcher.h"
+#include "daemon/image-target.h"
 #include "daemon/operation.h"
 #include "daemon/registry-move.h"
 
@@ -17,6 +18,7 @@ typedef struct OperationWork {
         bool worker_done;              /* it said so */
         Fetcher *fetcher;              /* INSTALL: where the archive comes from, unless the client gave it */
         bool fetch_wanted, fetch_done; /* the worker's "done" is not enough; it said so */
+        ImageTarget *image;            /* EXPORT: NULL: an archive */
         bool withdrawn;                /* UNINSTALL: it is gone from the registry */
         Move *move;                    /* MOVE, until it is concluded */
         bool moved;                    /* … by a rename: it is committed */

@@ -26,7 +26,7 @@ static const char *const kind_names[OPERATION_KIND_MAX] = {
 };
 
 /* The worker's stages, and ours. What it says beyond these is not repeated. */
-static const char *const stages[] = { "queued",      "preparing",  "bootstrapping", "downloading", "extracting",
+static const char *const stages[] = { "queued",      "preparing",  "bootstrapping", "downloading", "pulling", "extracting",
                                       "configuring", "committing", "exporting",     "cloning",
                                       "moving",      "removing" };
 
@@ -71,6 +71,7 @@ Operation *operation_free(Operation *operation) {
         stop_worker(operation->work);
         sd_event_source_disable_unref(operation->work->start_source);
         sd_bus_error_free(&operation->work->error);
+        image_target_free(operation->work->image);
         g_free(operation->work->staging);
         g_free(operation->work->claim);
         g_ptr_array_unref(operation->work->claims);
@@ -81,6 +82,7 @@ Operation *operation_free(Operation *operation) {
         fetch_order_free(operation->fetch);
         g_free(operation->name);
         g_free(operation->suite);
+        g_free(operation->tag);
         g_free(operation->user);
         g_free(operation->sha256);
         g_free(operation);
@@ -99,10 +101,24 @@ void operation_keep_error(Operation *operation, const sd_bus_error *error) {
                 (void)sd_bus_error_copy(&operation->work->error, error);
 }
 
+static void commit(Operation *operation) {
+        OperationWork *work = operation->work;
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+        int r = 0;
+
+        if (operation_makes(operation)) {
+                operation_set_stage(operation, "committing");
+                operation->distribution->id_mode = base_mode(operation->host->base);
+                r = registry_commit(operation->host->registry, operation->distribution, operation->held, work->staging, &error);
+        } else if (work->image)
+                r = image_target_commit(work->image, &error);
+        if (r < 0)
+                operation_keep_error(operation, &error);
+}
+
 /* The work is over, well or not. */
 static void conclude(Operation *operation) {
         OperationWork *work = operation->work;
-        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
 
         if (operation->canceled && !sd_bus_error_is_set(&work->error))
                 error_set(&work->error, LXSS_ERROR_CANCELED, "The %s of %s was canceled.",
@@ -115,12 +131,9 @@ static void conclude(Operation *operation) {
                 error_set(&work->error, LXSS_ERROR_INVALID_NAME,
                           "The distribution does not say what it is called (defaultName in its /etc/wsl-distribution.conf). "
                           "Give it a name: --name NAME");
-        if (operation_makes(operation) && !sd_bus_error_is_set(&work->error)) {
-                operation_set_stage(operation, "committing");
-                operation->distribution->id_mode = base_mode(operation->host->base);
-                if (registry_commit(operation->host->registry, operation->distribution, operation->held, work->staging, &error) < 0)
-                        operation_keep_error(operation, &error);
-        }
+        if (!sd_bus_error_is_set(&work->error))
+                commit(operation);
+        work->image = image_target_free(work->image);
         if (operation_makes(operation) && sd_bus_error_is_set(&work->error) && work->staging)
                 operation_start_removal(operation);
         else
@@ -206,6 +219,10 @@ static void take_report(Operation *operation, const WorkerReport *report) {
         case WORKER_REPORT_RELEASE:
                 if (d && !work->removing)
                         replace(&d->release, report->text);
+                break;
+        case WORKER_REPORT_LAYER:
+                if (work->image)
+                        (void)image_target_take_layer(work->image, report->text);
                 break;
         case WORKER_REPORT_NAME:
                 take_name(operation, report->text);
@@ -317,12 +334,17 @@ static void on_fetch_reported(const WorkerReport *report, void *userdata) {
         }
 }
 
+static int unpack(Operation *operation);
+
 static void on_fetch_over(void *userdata) {
         Operation *operation = userdata;
         OperationWork *work = operation->work;
 
         judge_fetcher(operation);
         work->fetcher = fetcher_free(work->fetcher);
+        if (operation->image && work->fetch_done && !operation->canceled && !sd_bus_error_is_set(&work->error) &&
+            unpack(operation) >= 0)
+                return;
         if (work->container && !work->fetch_done)
                 container_kill(work->container);
         if (work->container)
@@ -427,7 +449,7 @@ void operation_start_removal(Operation *operation) {
         conclude_removal(operation);
 }
 
-/* Of which the worker will get the archive. */
+/* Of which the worker will get the archive, or after which it unpacks the image. */
 static int start_fetcher(Operation *operation) {
         static const FetcherEvents events = { .reported = on_fetch_reported, .over = on_fetch_over };
 
@@ -438,26 +460,23 @@ static int start_fetcher(Operation *operation) {
         /* From now on, whichever of the two programs gets to say something first. */
         if (streq(operation->fetch->verb, "transfer"))
                 operation_set_stage(operation, "downloading");
+        if (operation->image) {
+                operation->fetch->staging = open(operation->work->staging, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                if (operation->fetch->staging < 0)
+                        return -errno;
+        }
         operation->work->fetch_wanted = true;
         return fetcher_start(operation->host->event, operation->fetch, &events, operation, &operation->archive,
                              &operation->work->fetcher);
 }
 
-static int install(Operation *operation, sd_bus_error *reterr) {
+static int start_unpacking(Operation *operation, sd_bus_error *reterr) {
         g_autofree char *max_size = g_strdup_printf("%" PRIu64, operation->max_size);
         const char *argv[11] = { "lxss-worker" };
         size_t n = 1;
         int r;
 
-        r = registry_make_staging(operation->host->registry, &operation->work->staging, reterr);
-        if (r < 0)
-                return r;
-        if (operation->fetch) {
-                r = start_fetcher(operation);
-                if (r < 0)
-                        return error_set(reterr, LXSS_ERROR_FAILED, "lxss-fetch could not be started: %s", g_strerror(-r));
-        }
-        argv[n++] = operation->suite ? "bootstrap" : "extract";
+        argv[n++] = operation->suite ? "bootstrap" : operation->image ? "image" : "extract";
         if (operation->suite)
                 argv[n++] = operation->suite;
         if (operation->user) {
@@ -474,11 +493,37 @@ static int install(Operation *operation, sd_bus_error *reterr) {
                 argv[n++] = "--max-size";
                 argv[n++] = max_size;
         }
-        r = start_worker(operation, argv);
+        if (operation->image)
+                closep(&operation->archive); /* nothing has come through it */
+        r = operation_start_worker(operation, argv, reterr);
         /* Of the pipe only the worker may have this end, or its writer would not learn of the worker's. */
         if (operation->work->fetch_wanted)
                 closep(&operation->archive);
-        return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "A worker could not be started: %s", g_strerror(-r)) : 0;
+        return r;
+}
+
+/* The image is there. Negative errno: it goes no further, and the reason is kept. */
+static int unpack(Operation *operation) {
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+        int r = start_unpacking(operation, &error);
+
+        if (r < 0)
+                operation_keep_error(operation, &error);
+        return r;
+}
+
+static int install(Operation *operation, sd_bus_error *reterr) {
+        int r;
+
+        r = registry_make_staging(operation->host->registry, &operation->work->staging, reterr);
+        if (r < 0)
+                return r;
+        if (operation->fetch) {
+                r = start_fetcher(operation);
+                if (r < 0)
+                        return error_set(reterr, LXSS_ERROR_FAILED, "lxss-fetch could not be started: %s", g_strerror(-r));
+        }
+        return operation->image ? 0 : start_unpacking(operation, reterr); /* or on_fetch_over() goes on */
 }
 
 static int uninstall(Operation *operation, sd_bus_error *reterr) {
@@ -532,9 +577,16 @@ static int clone_held(Operation *operation, sd_bus_error *reterr) {
 }
 
 static int export(Operation *operation, sd_bus_error *reterr) {
-        const char *argv[] = { "lxss-worker", "export", archive_format_to_string(operation->format), NULL };
+        const char *archive[] = { "lxss-worker", "export", archive_format_to_string(operation->format), NULL };
+        const char *layer[] = { "lxss-worker", "layer", NULL };
+        int r;
 
-        return operation_start_worker(operation, argv, reterr);
+        if (operation->tag) {
+                r = image_target_new(operation->directory, operation->tag, &operation->work->image, &operation->archive, reterr);
+                if (r < 0)
+                        return r;
+        }
+        return operation_start_worker(operation, operation->tag ? layer : archive, reterr);
 }
 
 static void on_base(Base *base _unused_, const sd_bus_error *error, void *userdata) {

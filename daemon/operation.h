@@ -73,9 +73,11 @@ struct Operation {
         double progress;            /* 0 to 1; negative: not known */
 
         FetchOrder *fetch;          /* INSTALL: how lxss-fetch makes the archive; NULL: it is there, or none is needed */
-        int directory;              /* MOVE: where to, or -EBADF: back */
+        bool image;                 /* INSTALL: fetch leaves one in the staging directory */
+        int directory;              /* MOVE: where to, or -EBADF: back; EXPORT: to be an image */
         int archive;                /* INSTALL: to read, or -EBADF; EXPORT: to write; CLONE, MOVE: the original's root */
         ArchiveFormat format;       /* EXPORT */
+        char *tag;                  /* EXPORT: of the image, or NULL: an archive */
         char *suite;                /* INSTALL: to bootstrap, or NULL */
         OperationNaming naming;     /* INSTALL */
         char *user;                 /* INSTALL: the name for the default user */

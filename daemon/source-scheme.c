@@ -15,6 +15,7 @@ static const struct {
 } schemes[] = {
         { "bootstrap:", SOURCE_SCHEME_BOOTSTRAP },
         { "catalogue:", SOURCE_SCHEME_CATALOGUE },
+        { "docker://", SOURCE_SCHEME_REGISTRY },
         { "http://", SOURCE_SCHEME_TRANSFER },
         { "https://", SOURCE_SCHEME_TRANSFER },
         { "file://", SOURCE_SCHEME_TRANSFER },
@@ -33,5 +34,7 @@ SourceScheme source_scheme_of(const char *uri, const char **ret_rest) {
 }
 
 char *source_scheme_default_name(SourceScheme scheme, const char *uri, const char *rest) {
+        if (scheme == SOURCE_SCHEME_REGISTRY)
+                return source_default_name_of_image(rest);
         return scheme == SOURCE_SCHEME_TRANSFER ? source_default_name_of_url(uri) : g_strdup(rest);
 }

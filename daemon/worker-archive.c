@@ -21,6 +21,7 @@ typedef struct Archiving {
         struct archive *reader, *writer;
         struct archive_entry_linkresolver *links;
         const OwnerMap *owners; /* NULL: as they are */
+        LayerWriter *layer;     /* what it goes through; NULL: libarchive's own filters */
         int target;
         uint64_t total, done; /* bytes of the files' contents */
         WorkerProgress *progress;
@@ -109,6 +110,23 @@ static void set_option(struct archive *writer, ArchiveFormat format) {
         (void)archive_write_set_filter_option(writer, filters[format].module, filters[format].key, value);
 }
 
+static la_ssize_t on_write(struct archive *writer, void *userdata, const void *bytes, size_t size) {
+        Archiving *a = userdata;
+        int r = layer_writer_write(a->layer, bytes, size);
+
+        if (r < 0) {
+                archive_set_error(writer, -r, "%s", strerror(-r));
+                return -1;
+        }
+        return (la_ssize_t)size;
+}
+
+static int open_target(Archiving *a) {
+        int r = a->layer ? archive_write_open(a->writer, a, NULL, on_write, NULL) : archive_write_open_fd(a->writer, a->target);
+
+        return r == ARCHIVE_OK ? 0 : writing_failed(a);
+}
+
 /* ARCHIVE_WARN: libarchive was built without the library, and would look for a program by name. */
 static int open_writer(Archiving *a, ArchiveFormat format) {
         struct stat st;
@@ -124,7 +142,7 @@ static int open_writer(Archiving *a, ArchiveFormat format) {
         /* Whole blocks are for tapes; a file or pipe ends where the archive does. */
         if (fstat(a->target, &st) == 0 && !S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
                 (void)archive_write_set_bytes_in_last_block(a->writer, 1);
-        return archive_write_open_fd(a->writer, a->target) == ARCHIVE_OK ? 0 : writing_failed(a);
+        return open_target(a);
 }
 
 static int open_links(Archiving *a) {
@@ -272,13 +290,35 @@ static int write_members(Archiving *a) {
 }
 
 static int finish(Archiving *a) {
+        int r;
+
         if (archive_write_close(a->writer) != ARCHIVE_OK)
                 return writing_failed(a);
+        r = a->layer ? layer_writer_finish(a->layer) : 0;
+        if (r < 0) {
+                archive_set_error(a->writer, -r, "%s", strerror(-r));
+                return writing_failed(a);
+        }
         /* EINVAL, EROFS: nothing that could be synced, such as a pipe. */
         if (fsync(a->target) == 0 || errno == EINVAL || errno == EROFS || errno == ENOTSUP)
                 return 0;
         return worker_report_fail(a->reterr, errno == ENOSPC || errno == EDQUOT ? LXSS_ERROR_NO_SPACE : LXSS_ERROR_FAILED,
                                   "The archive cannot be written to disk: %s.", strerror(errno));
+}
+
+static int run(Archiving *a, ArchiveFormat format) {
+        int r;
+
+        (void)signal(SIGPIPE, SIG_IGN); /* the error says it */
+        a->total = worker_tree_bytes();
+        r = open_reader(a);
+        if (r == 0)
+                r = open_writer(a, format);
+        if (r == 0)
+                r = open_links(a);
+        if (r == 0)
+                r = write_members(a);
+        return r < 0 ? r : finish(a);
 }
 
 int worker_archive(int target, ArchiveFormat format, const OwnerMap *owners, WorkerProgress *progress, WorkerReport *reterr) {
@@ -288,16 +328,17 @@ int worker_archive(int target, ArchiveFormat format, const OwnerMap *owners, Wor
                 .progress = progress,
                 .reterr = reterr,
         };
-        int r;
 
-        (void)signal(SIGPIPE, SIG_IGN); /* the error says it */
-        a.total = worker_tree_bytes();
-        r = open_reader(&a);
-        if (r == 0)
-                r = open_writer(&a, format);
-        if (r == 0)
-                r = open_links(&a);
-        if (r == 0)
-                r = write_members(&a);
-        return r < 0 ? r : finish(&a);
+        return run(&a, format);
+}
+
+int worker_archive_layer(int target, LayerWriter *writer, WorkerProgress *progress, WorkerReport *reterr) {
+        _cleanup_(archiving_done) Archiving a = {
+                .layer = writer,
+                .target = target,
+                .progress = progress,
+                .reterr = reterr,
+        };
+
+        return run(&a, ARCHIVE_FORMAT_PLAIN_TAR);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "daemon/worker-layer.h"
 #include "daemon/worker-owners.h"
 #include "daemon/worker-report.h"
 #include "shared/archive-format.h"
@@ -13,3 +14,6 @@
  * Returns 0 or negative errno with the reason in *reterr; what is in target then
  * is worth nothing. */
 int worker_archive(int target, ArchiveFormat format, const OwnerMap *owners, WorkerProgress *progress, WorkerReport *reterr);
+
+/* The same as a layer of an image: what the writer then knows is that of the whole archive. */
+int worker_archive_layer(int target, LayerWriter *writer, WorkerProgress *progress, WorkerReport *reterr);

@@ -13,21 +13,28 @@
 #include <archive_entry.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <sys/stat.h>
 
 #include "daemon/worker-disk.h"
 #include "daemon/worker-limit.h"
 #include "daemon/worker-stream.h"
+#include "daemon/worker-whiteout.h"
 #include "shared/text.h"
 
 typedef struct Extraction {
         WorkerStream *stream;
         struct archive *reader;
         WorkerDisk *disk;
-        const IdMap *uids, *gids;
-        WorkerProgress *progress;
+        const ExtractOrder *order;
         uint64_t source_size; /* 0: not known */
-        uint64_t max_size, n_members, n_bytes;
+        uint64_t n_before;    /* bytes that were read of the layers before this one */
+        uint64_t n_packed;    /* of a file system, what it takes where it comes from; 0: it is none */
+        enum {
+                PASS_ARCHIVE,
+                PASS_WHITEOUTS, /* of a layer: what it takes away from those below, whatever the order of its members */
+                PASS_LAYER,     /* of a layer: all the rest */
+        } pass;
+        bool padded;
+        uint64_t n_members, n_bytes;
         WorkerReport *reterr;
 } Extraction;
 
@@ -88,31 +95,43 @@ static bool was_read(int r) {
         return r == ARCHIVE_OK || r == ARCHIVE_WARN;
 }
 
+/* umoci leaves out what stands behind the last file's last byte: the rest of its
+ * block, and the archive's end. Whether a layer is whole is told by its digest, not by these. */
+static la_ssize_t pad_layer(Extraction *x, const void **ret) {
+        static const char zeros[3 * 512];
+
+        if (x->pass == PASS_ARCHIVE || x->padded)
+                return 0;
+        x->padded = true;
+        *ret = zeros;
+        return sizeof(zeros);
+}
+
 static la_ssize_t on_read(struct archive *reader, void *userdata, const void **ret) {
         Extraction *x = userdata;
-        ssize_t n = worker_stream_read(x->stream, ret);
+        ssize_t n = x->padded ? 0 : worker_stream_read(x->stream, ret);
 
+        if (n == 0)
+                return pad_layer(x, ret);
         if (n < 0)
                 archive_set_error(reader, -(int)n, "%s", worker_stream_trouble(x->stream));
         return n;
 }
 
-static int open_reader(Extraction *x, int source, bool hashed) {
-        struct stat st;
-        int r;
+static int open_stream(int source, bool hashed, WorkerStream **ret, WorkerReport *reterr) {
+        int r = worker_stream_open(source, hashed, ret);
 
-        r = worker_stream_open(source, hashed, &x->stream);
-        if (r < 0)
-                return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.", strerror(-r));
+        return r < 0 ? worker_report_fail(reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.", strerror(-r)) : 0;
+}
+
+static int open_reader(Extraction *x) {
         x->reader = archive_read_new();
         if (!x->reader || archive_read_support_format_tar(x->reader) != ARCHIVE_OK ||
             archive_read_support_format_cpio(x->reader) != ARCHIVE_OK)
                 return out_of_memory(x);
-        if (fstat(source, &st) == 0 && S_ISREG(st.st_mode))
-                x->source_size = (uint64_t)st.st_size;
-        if (archive_read_open(x->reader, x, NULL, on_read, NULL) != ARCHIVE_OK)
-                return reading_failed(x);
-        return 0;
+        if (x->pass == PASS_ARCHIVE)
+                x->source_size = worker_stream_size(x->stream);
+        return archive_read_open(x->reader, x, NULL, on_read, NULL) == ARCHIVE_OK ? 0 : reading_failed(x);
 }
 
 /* To the end of the source, where compressed data have their last checksums. */
@@ -175,12 +194,12 @@ static int set_owner(Extraction *x, struct archive_entry *entry, const char *nam
         int64_t uid = archive_entry_uid(entry), gid = archive_entry_gid(entry);
         char what[160];
 
-        if (id_map_is_single(x->uids) || id_map_is_single(x->gids)) {
+        if (id_map_is_single(x->order->uids) || id_map_is_single(x->order->gids)) {
                 archive_entry_set_uid(entry, 0);
                 archive_entry_set_gid(entry, 0);
                 return 0;
         }
-        if (id_map_contains(x->uids, uid) && id_map_contains(x->gids, gid))
+        if (id_map_contains(x->order->uids, uid) && id_map_contains(x->order->gids, gid))
                 return 0;
         (void)snprintf(what, sizeof(what),
                        "belongs to user %" PRId64 " and group %" PRId64
@@ -246,17 +265,21 @@ static int prepare_member(Extraction *x, struct archive_entry *entry, char **ret
 }
 
 static int note_progress(Extraction *x) {
-        uint64_t consumed = worker_stream_consumed(x->stream);
+        uint64_t consumed = x->n_packed ?: x->n_before + worker_stream_consumed(x->stream);
         const WorkerAmount amount = { .members = x->n_members, .bytes = x->n_bytes, .consumed = consumed };
         char what[100];
 
-        if (worker_limit_check(x->max_size, &amount, what, sizeof(what)) < 0)
+        if (worker_limit_check(x->order->max_size, &amount, what, sizeof(what)) < 0)
                 return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
                                           "The archive %s: refused. If it is to be trusted, install it with a larger "
                                           "--max-size.", what);
-        if (consumed > 0)
-                worker_progress_update_part(x->progress, consumed, x->source_size);
+        if (consumed > 0 && !x->n_packed && x->pass != PASS_WHITEOUTS)
+                worker_progress_update_part(x->order->progress, consumed, x->source_size);
         return 0;
+}
+
+static bool is_zero(const char *bytes, size_t n) {
+        return n > 0 && bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0;
 }
 
 static int copy_data(Extraction *x, const char *name) {
@@ -271,7 +294,8 @@ static int copy_data(Extraction *x, const char *name) {
                         return 0;
                 if (!was_read(r))
                         return reading_failed(x);
-                r = worker_disk_write(x->disk, block, size, offset);
+                /* sqfs2tar writes holes as zeros. */
+                r = x->n_packed && is_zero(block, size) ? 0 : worker_disk_write(x->disk, block, size, offset);
                 if (r < 0)
                         return writing_failed(x, name, r);
                 x->n_bytes += size;
@@ -296,9 +320,37 @@ static int write_member(Extraction *x, struct archive_entry *entry, const char *
         return r < 0 ? writing_failed(x, name, r) : 0;
 }
 
+/* Before the layer's files come: what its whiteouts hide, and directories of which it makes something else. */
+static int clear_way(Extraction *x, struct archive_entry *entry) {
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        r = normalize_path(x, archive_entry_pathname(entry), &name);
+        if (r < 0 || str_empty(name))
+                return r;
+        if (whiteout_kind(name) == WHITEOUT_INVALID)
+                return damaged(x, name, "hides nothing that could have a name");
+        if (whiteout_kind(name) != WHITEOUT_NONE)
+                return whiteout_apply(name, x->reterr);
+        if (archive_entry_filetype(entry) == AE_IFDIR && !archive_entry_hardlink(entry))
+                return 0;
+        return whiteout_directory(name, x->reterr);
+}
+
+static int take_member(Extraction *x, struct archive_entry *entry) {
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        if (x->pass == PASS_WHITEOUTS)
+                return clear_way(x, entry);
+        r = prepare_member(x, entry, &name);
+        if (r <= 0 || (x->pass == PASS_LAYER && whiteout_kind(name) != WHITEOUT_NONE))
+                return r;
+        return write_member(x, entry, name);
+}
+
 /* Returns 1 after a member, 0 at the end of the archive, or negative errno. */
 static int extract_member(Extraction *x) {
-        _cleanup_free_ char *name = NULL;
         struct archive_entry *entry;
         int r;
 
@@ -308,54 +360,108 @@ static int extract_member(Extraction *x) {
         if (!was_read(r))
                 return reading_failed(x);
         x->n_members++;
-        r = prepare_member(x, entry, &name);
-        if (r > 0)
-                r = write_member(x, entry, name);
+        r = take_member(x, entry);
         if (r >= 0)
                 r = note_progress(x);
         return r < 0 ? r : 1;
 }
 
-/* The very bytes that were unpacked are looked at; nothing of them shows before this. */
-static int verify(Extraction *x, const char *wanted) {
-        const char *found = wanted ? worker_stream_sha256(x->stream) : NULL;
+int worker_verify_sha256(WorkerStream *stream, const char *wanted, WorkerReport *reterr) {
+        const char *found = wanted ? worker_stream_sha256(stream) : NULL;
 
         if (!wanted || (found && streq(found, wanted)))
                 return 0;
         if (!found)
-                return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.",
-                                          worker_stream_trouble(x->stream));
-        return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
+                return worker_report_fail(reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.",
+                                          worker_stream_trouble(stream));
+        return worker_report_fail(reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
                                   "The archive's SHA-256 is %s, and not %s: it was damaged on its way, or is another one.",
                                   found, wanted);
 }
 
-int worker_extract(const ArchiveSource *source, const IdMap *uids, const IdMap *gids, WorkerProgress *progress,
-                   WorkerReport *reterr) {
-        _cleanup_(extraction_done) Extraction x = {
-                .max_size = source->max_size,
-                .uids = uids,
-                .gids = gids,
-                .progress = progress,
-                .reterr = reterr,
-        };
+/* All that there is to say of one source. The very bytes that were unpacked are verified; nothing shows before. */
+static int extract_stream(Extraction *x, const char *sha256) {
         int r;
 
-        r = open_reader(&x, source->fd, source->sha256);
+        r = open_reader(x);
         if (r < 0)
                 return r;
-        r = worker_disk_new(&x.disk);
-        if (r < 0)
-                return out_of_memory(&x);
+        if (worker_disk_new(&x->disk) < 0)
+                return out_of_memory(x);
         do
-                r = extract_member(&x);
+                r = extract_member(x);
         while (r > 0);
         if (r == 0)
-                r = drain(&x);
+                r = drain(x);
         if (r == 0)
-                r = verify(&x, source->sha256);
+                r = worker_verify_sha256(x->stream, sha256, x->reterr);
         if (r < 0)
                 return r;
-        r = worker_disk_finish(x.disk);
-        return r < 0 ? writing_failed(&x, "a directory", r) : 0;
+        r = worker_disk_finish(x->disk);
+        return r < 0 ? writing_failed(x, "a directory", r) : 0;
+}
+
+int worker_extract(WorkerStream *source, const ExtractOrder *order, WorkerReport *reterr) {
+        _cleanup_(extraction_done) Extraction x = { .stream = source, .order = order, .reterr = reterr };
+
+        return extract_stream(&x, order->sha256);
+}
+
+int worker_extract_filesystem(WorkerStream *tar, uint64_t n_packed, const ExtractOrder *order, WorkerReport *reterr) {
+        _cleanup_(extraction_done) Extraction x = {
+                .stream = tar,
+                .n_packed = n_packed + 1, /* not 0 */
+                .order = order,
+                .reterr = reterr,
+        };
+
+        return extract_stream(&x, NULL);
+}
+
+static int extract_blob(Extraction *x, int blob, const char *digest) {
+        int r = open_stream(blob, true, &x->stream, x->reterr);
+
+        return r < 0 ? r : extract_stream(x, digest);
+}
+
+static void close_source(Extraction *x) {
+        if (x->pass == PASS_LAYER && x->stream)
+                x->n_before += worker_stream_consumed(x->stream);
+        x->padded = false;
+        (void)archive_read_free(x->reader);
+        x->reader = NULL;
+        x->stream = worker_stream_free(x->stream);
+        x->disk = worker_disk_free(x->disk);
+}
+
+static int extract_layer(Extraction *x, int blobs, const char *digest, bool lowest) {
+        _cleanup_close_ int blob = openat(blobs, digest, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        int r;
+
+        if (blob < 0)
+                return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED, "The image's layer %s cannot be read: %s.",
+                                          digest, strerror(errno));
+        if (!lowest) {
+                x->pass = PASS_WHITEOUTS;
+                r = extract_blob(x, blob, digest);
+                close_source(x);
+                if (r < 0)
+                        return r;
+                if (lseek(blob, 0, SEEK_SET) < 0)
+                        return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "The image's layer %s cannot be read: %s.",
+                                                  digest, strerror(errno));
+        }
+        x->pass = PASS_LAYER;
+        r = extract_blob(x, blob, digest);
+        close_source(x);
+        return r;
+}
+
+int worker_extract_layers(const ImageLayers *layers, const ExtractOrder *order, WorkerReport *reterr) {
+        _cleanup_(extraction_done) Extraction x = { .order = order, .source_size = layers->n_bytes, .reterr = reterr };
+        int r = 0;
+
+        for (unsigned i = 0; r == 0 && i < layers->digests->len; i++)
+                r = extract_layer(&x, layers->blobs, g_ptr_array_index(layers->digests, i), i == 0);
+        return r;
 }

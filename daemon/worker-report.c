@@ -18,6 +18,7 @@
 static const char *const kind_names[WORKER_REPORT_MAX] = {
         [WORKER_REPORT_STAGE] = "stage",     [WORKER_REPORT_PROGRESS] = "progress",
         [WORKER_REPORT_USER] = "user",       [WORKER_REPORT_RELEASE] = "release",
+        [WORKER_REPORT_LAYER] = "layer",
         [WORKER_REPORT_NAME] = "name",       [WORKER_REPORT_OOBE] = "oobe",
         [WORKER_REPORT_SHORTCUT] = "shortcut", [WORKER_REPORT_WARNING] = "warning",
         [WORKER_REPORT_ERROR] = "error",     [WORKER_REPORT_DONE] = "done",
@@ -57,6 +58,7 @@ static bool report_is_valid(const WorkerReport *report) {
         case WORKER_REPORT_USER:
                 return worker_user_name_is_valid(report->text);
         case WORKER_REPORT_RELEASE:
+        case WORKER_REPORT_LAYER:
         case WORKER_REPORT_WARNING:
                 return n > 0;
         case WORKER_REPORT_NAME:

@@ -12,6 +12,8 @@
  *   oobe                        its first launch is to run the command that it brings along for that
  *   shortcut none|png|svg       it wants one, and in the staging directory lies "icon.png", "icon.svg", or neither
  *   warning TEXT                what of its own settings could not be honoured
+ *   layer SIZE DIGEST DIFF-ID SHELL   of what was written: bytes, SHA-256 in hexadecimal, the same before
+ *                               it was compressed, and the path of root's shell
  *   error NAME\nSENTENCE        the operation failed: a name of shared/error.h, and what to do
  *   done                        the operation succeeded
  *
@@ -28,11 +30,16 @@
 
 #define WORKER_USER_NAME_MAX 32
 
+/* Where in the staging directory lxss-fetch leaves an image for the worker: as an OCI image layout. */
+#define IMAGE_DIRECTORY "image"
+#define IMAGE_LAYOUT "layout"
+
 typedef enum WorkerReportKind {
         WORKER_REPORT_STAGE,
         WORKER_REPORT_PROGRESS,
         WORKER_REPORT_USER,
         WORKER_REPORT_RELEASE,
+        WORKER_REPORT_LAYER,
         WORKER_REPORT_NAME,
         WORKER_REPORT_OOBE,
         WORKER_REPORT_SHORTCUT,

@@ -10,6 +10,7 @@
 #include "daemon/worker-stream.h"
 
 #include <pthread.h>
+#include <sys/stat.h>
 
 #include "daemon/worker-decoder.h"
 #include "daemon/worker-source.h"
@@ -24,6 +25,8 @@ typedef struct Block {
 } Block;
 
 struct WorkerStream {
+        int fd;
+        StreamImage image;
         WorkerSource *source;
         WorkerDecoder *decoder;
         bool threaded; /* and the thread has not been joined yet */
@@ -81,7 +84,50 @@ static void *run(void *userdata) {
 
 /* ------------------------------------------------------------- the reader's side */
 
+static bool has(const void *bytes, size_t n, size_t offset, const char *magic, size_t size) {
+        return n >= offset + size && memcmp((const char *)bytes + offset, magic, size) == 0;
+}
+
+/* The table of an MBR: four entries, of which each is active (0x80) or not, and one has a type. */
+static bool has_partitions(const uint8_t *bytes, size_t n) {
+        bool typed = false;
+
+        if (!has(bytes, n, 510, "\x55\xaa", 2))
+                return false;
+        for (size_t at = 446; at < 510; at += 16) {
+                if (bytes[at] & 0x7f)
+                        return false;
+                typed = typed || bytes[at + 4];
+        }
+        return typed;
+}
+
+StreamImage stream_image_recognise(const void *bytes, size_t n) {
+        if (has(bytes, n, 0, "hsqs", 4))
+                return STREAM_IMAGE_SQUASHFS;
+        if (has(bytes, n, 257, "ustar", 5))
+                return STREAM_IMAGE_NONE;
+        if (has(bytes, n, 0, "QFI\xfb", 4) || has(bytes, n, 0, "vhdxfile", 8) || has(bytes, n, 0, "KDMV", 4))
+                return STREAM_IMAGE_VIRTUAL;
+        if (has_partitions(bytes, n) || has(bytes, n, 512, "EFI PART", 8))
+                return STREAM_IMAGE_PARTITIONS;
+        /* Of the superblock at 1024: the magic number, and a state and a way with errors that there are. */
+        if (has(bytes, n, 1080, "\x53\xef", 2) && n >= 1086 && ((const uint8_t *)bytes)[1082] <= 7 &&
+            ((const uint8_t *)bytes)[1084] <= 3)
+                return STREAM_IMAGE_EXT;
+        return STREAM_IMAGE_NONE;
+}
+
+static StreamImage recognise(const WorkerSource *source) {
+        size_t size;
+        const uint8_t *beginning = worker_source_beginning(source, &size);
+
+        return stream_image_recognise(beginning, size);
+}
+
 static WorkerDecoder *choose_decoder(WorkerSource *source) {
+        if (recognise(source))
+                return worker_decoder_plain_new(source);
         if (worker_decoder_is_gzip(source))
                 return worker_decoder_gzip_new(source);
         if (worker_decoder_is_xz(source))
@@ -101,6 +147,8 @@ int worker_stream_open(int source, bool hashed, WorkerStream **ret) {
         r = worker_source_open(source, hashed, &stream->source);
         if (r < 0)
                 return r;
+        stream->fd = source;
+        stream->image = recognise(stream->source);
         stream->decoder = choose_decoder(stream->source);
         if (!stream->decoder)
                 return -ENOMEM;
@@ -156,6 +204,16 @@ ssize_t worker_stream_read(WorkerStream *stream, const void **ret) {
         if (n <= 0)
                 join(stream);
         return n;
+}
+
+StreamImage worker_stream_image(const WorkerStream *stream) {
+        return stream->image;
+}
+
+uint64_t worker_stream_size(const WorkerStream *stream) {
+        struct stat st;
+
+        return fstat(stream->fd, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 }
 
 const char *worker_stream_trouble(const WorkerStream *stream) {

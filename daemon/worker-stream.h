@@ -9,9 +9,26 @@
  * lzma, zstd, lz4, compress, or nothing). */
 typedef struct WorkerStream WorkerStream;
 
+/* What is no archive and is told by its first bytes. Such a stream's bytes are the source's. */
+typedef enum StreamImage {
+        STREAM_IMAGE_NONE,
+        STREAM_IMAGE_SQUASHFS,
+        STREAM_IMAGE_EXT,        /* ext2, ext3, ext4 */
+        STREAM_IMAGE_PARTITIONS, /* a disk's */
+        STREAM_IMAGE_VIRTUAL,    /* a virtual machine's disk: qcow2, VHDX, VMDK */
+} StreamImage;
+
+/* Pure. */
+StreamImage stream_image_recognise(const void *bytes, size_t n);
+
 /* Borrows source, a descriptor of any kind. Reads its beginning. hashed: the
  * source's SHA-256 is wanted. Returns 0 or negative errno. */
 int worker_stream_open(int source, bool hashed, WorkerStream **ret);
+
+StreamImage worker_stream_image(const WorkerStream *stream);
+
+/* Of the source, where it is a file; else 0. */
+uint64_t worker_stream_size(const WorkerStream *stream);
 
 /* The next bytes, at most some hundred kilobytes, in *ret until the next call.
  * Returns how many; 0 at the end, which is one only where every checksum and

@@ -7,6 +7,7 @@
  * goes to descriptor 3, an archive (or the directory of an original) comes from descriptor 4, or goes there. It may be killed at any moment: what it leaves in /mnt is
  * worth nothing until lxssd, having read "done", gives it a name. */
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -16,7 +17,9 @@
 #include "daemon/worker-configure.h"
 #include "daemon/worker-copy.h"
 #include "daemon/worker-extract.h"
+#include "daemon/worker-filesystem.h"
 #include "daemon/worker-ids.h"
+#include "daemon/worker-layout.h"
 #include "daemon/worker-remove.h"
 #include "daemon/worker-report.h"
 #include "daemon/worker-root.h"
@@ -28,11 +31,13 @@
 #define STAGING "/mnt"
 #define ROOT STAGING "/rootfs"
 #define TEMPORARY STAGING "/tmp"
+#define FILESYSTEM STAGING "/filesystem"
+#define IMAGE STAGING "/" IMAGE_DIRECTORY "/" IMAGE_LAYOUT /* where fetch-image.c put it */
 
 typedef struct Worker {
         const char *suite;    /* bootstrap */
         WorkerConfigure configure;
-        ArchiveSource source; /* extract */
+        ExtractOrder order;   /* extract, image */
         ArchiveFormat format; /* export */
         IdMap uids, gids;
         WorkerProgress progress;
@@ -96,19 +101,92 @@ static int finish(Worker *worker) {
         return worker_sync_root(worker->reterr);
 }
 
+static int enter_new_root(Worker *worker) {
+        int r = make_directory(worker, ROOT, 0755);
+
+        return r < 0 ? r : worker_enter_root(ROOT, worker->reterr);
+}
+
+/* n_packed: of the image. */
+static int extract_from(Worker *worker, int tar, uint64_t n_packed) {
+        WorkerStream *stream;
+        int r = worker_stream_open(tar, false, &stream);
+
+        if (r < 0)
+                return worker_report_fail(worker->reterr, LXSS_ERROR_FAILED, "The image cannot be read: %s.", strerror(-r));
+        return worker_extract_filesystem(stream, n_packed, &worker->order, worker->reterr);
+}
+
+/* A file system in a file, which is kept beside the root as long as it is read. */
+static int extract_filesystem(Worker *worker, WorkerStream *stream) {
+        StreamImage kind = worker_stream_image(stream);
+        FilesystemReader reader = FILESYSTEM_READER_NONE;
+        struct stat st = { 0 };
+        int r;
+
+        r = filesystem_check(kind, worker->reterr);
+        if (r == 0)
+                r = filesystem_keep(stream, FILESYSTEM, worker->reterr);
+        if (r == 0)
+                r = worker_verify_sha256(stream, worker->order.sha256, worker->reterr);
+        if (r == 0)
+                r = filesystem_reader_start(kind, FILESYSTEM, &reader, worker->reterr);
+        if (r == 0)
+                r = enter_new_root(worker);
+        if (r == 0 && fstatat(worker->configure.directory, "filesystem", &st, AT_SYMLINK_NOFOLLOW) == 0)
+                r = extract_from(worker, reader.tar, (uint64_t)st.st_blocks * 512);
+        r = filesystem_reader_finish(&reader, r, worker->reterr);
+        if (r == 0)
+                (void)unlinkat(worker->configure.directory, "filesystem", 0);
+        return r;
+}
+
 static int run_extract(Worker *worker) {
+        _cleanup_(worker_stream_freep) WorkerStream *stream = NULL;
         int r;
 
         announce("extracting");
         r = read_ids(worker);
         if (r == 0)
-                r = make_directory(worker, ROOT, 0755);
+                r = open_staging(worker);
+        if (r < 0)
+                return r;
+        r = worker_stream_open(SOURCE_FD, worker->order.sha256, &stream);
+        if (r < 0)
+                return worker_report_fail(worker->reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.", strerror(-r));
+        if (worker_stream_image(stream))
+                r = extract_filesystem(worker, stream);
+        else {
+                r = enter_new_root(worker);
+                if (r == 0)
+                        r = worker_extract(steal_pointer(&stream), &worker->order, worker->reterr);
+        }
+        return r < 0 ? r : finish(worker);
+}
+
+static void image_layers_donep(ImageLayers *layers) {
+        if (layers->digests)
+                image_layers_done(layers);
+}
+
+static int run_image(Worker *worker) {
+        _cleanup_(image_layers_donep) ImageLayers layers = { .blobs = -EBADF };
+        int r;
+
+        announce("extracting");
+        r = read_ids(worker);
         if (r == 0)
                 r = open_staging(worker);
         if (r == 0)
+                r = worker_layout_open(IMAGE, &layers, worker->reterr);
+        if (r == 0)
+                r = make_directory(worker, ROOT, 0755);
+        if (r == 0)
                 r = worker_enter_root(ROOT, worker->reterr);
         if (r == 0)
-                r = worker_extract(&worker->source, &worker->uids, &worker->gids, &worker->progress, worker->reterr);
+                r = worker_extract_layers(&layers, &worker->order, worker->reterr);
+        if (r == 0)
+                r = worker_remove_directory(worker->configure.directory, IMAGE_DIRECTORY, worker->reterr);
         return r < 0 ? r : finish(worker);
 }
 
@@ -175,15 +253,47 @@ static int run_export(Worker *worker) {
         return r < 0 ? r : worker_archive(TARGET_FD, worker->format, NULL, &worker->progress, worker->reterr);
 }
 
+static void layer_writer_freep(LayerWriter **writer) {
+        layer_writer_free(*writer);
+}
+
+/* The default of the image's own user, who is root. */
+static const char *find_shell(void) {
+        struct stat st;
+
+        return stat("/bin/bash", &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111) ? "/bin/bash" : "/bin/sh";
+}
+
+static int run_layer(Worker *worker) {
+        _cleanup_(layer_writer_freep) LayerWriter *writer = layer_writer_new(TARGET_FD);
+        char text[256];
+        int r;
+
+        if (!writer)
+                return worker_report_fail(worker->reterr, LXSS_ERROR_FAILED, "Out of memory.");
+        announce("exporting");
+        r = worker_enter_root(STAGING, worker->reterr);
+        if (r == 0)
+                r = worker_archive_layer(TARGET_FD, writer, &worker->progress, worker->reterr);
+        if (r < 0)
+                return r;
+        (void)snprintf(text, sizeof(text), "%" PRIu64 " %s %s %s", layer_writer_size(writer), layer_writer_digest(writer),
+                       layer_writer_diff_id(writer), find_shell());
+        (void)worker_report_text(REPORT_FD, WORKER_REPORT_LAYER, text);
+        return 0;
+}
+
 static const struct {
         const char *name;
         bool takes_suite, takes_format, takes_user, takes_source;
         int (*run)(Worker *worker);
 } verbs[] = {
         { "extract", false, false, true, true, run_extract },
+        { "image", false, false, true, true, run_image },
         { "bootstrap", true, false, true, false, run_bootstrap },
         { "clone", false, false, false, false, run_clone },
         { "export", false, true, false, false, run_export },
+        { "layer", false, false, false, false, run_layer },
         { "remove", false, false, false, false, run_remove },
 };
 
@@ -202,7 +312,7 @@ static char **take_configuration(WorkerConfigure *ret, char **argv) {
 }
 
 /* [--sha256 DIGITS] [--max-size BYTES]; returns what is left. */
-static char **take_source(ArchiveSource *ret, char **argv) {
+static char **take_source(ExtractOrder *ret, char **argv) {
         if (argv[0] && streq(argv[0], "--sha256") && argv[1]) {
                 ret->sha256 = argv[1];
                 argv += 2;
@@ -229,23 +339,23 @@ static int run(Worker *worker, char **argv) {
                 if (verbs[i].takes_user)
                         argv = take_configuration(&worker->configure, argv);
                 if (verbs[i].takes_source)
-                        argv = take_source(&worker->source, argv);
+                        argv = take_source(&worker->order, argv);
                 if (*argv || (verbs[i].takes_suite && !worker->suite) || (verbs[i].takes_format && worker->format < 0))
                         break;
                 return verbs[i].run(worker);
         }
         return worker_report_fail(worker->reterr, LXSS_ERROR_INVALID_ARGUMENT,
                                   "lxss-worker is started by lxssd: extract [--user NAME] [--without-oobe] [--sha256 DIGITS] "
-                                  "[--max-size BYTES], "
-                                  "bootstrap SUITE [--user NAME], clone, export FORMAT, or remove.");
+                                  "[--max-size BYTES], image [--user NAME] [--max-size BYTES], bootstrap SUITE [--user NAME], clone, export FORMAT, layer, or remove.");
 }
 
 int main(int argc, char **argv) {
         WorkerReport report = { .kind = WORKER_REPORT_DONE };
         Worker worker = { .progress = { .fd = REPORT_FD }, .configure = { .directory = -EBADF },
-                          .source = { .fd = SOURCE_FD }, .reterr = &report };
+                          .reterr = &report };
         int r;
 
+        worker.order = (ExtractOrder){ .uids = &worker.uids, .gids = &worker.gids, .progress = &worker.progress };
         (void)prctl(PR_SET_NAME, "lxss-worker"); /* executed by descriptor, it has none that says anything */
         r = run(&worker, argv + (argc > 0));
         if (r == 0)

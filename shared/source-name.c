@@ -21,7 +21,8 @@ static bool strip(char *name, const char *ending) {
 
 static char *name_of(const char *path, size_t length) {
         static const char *const compressions[] = { ".gz", ".xz", ".bz2", ".zst", ".lzma", ".lz4", ".lz", ".Z" };
-        static const char *const archives[] = { ".tar", ".cpio", ".tgz", ".txz", ".tbz2", ".tbz", ".tzst", ".tlz", ".wsl" };
+        static const char *const archives[] = { ".tar", ".cpio", ".tgz", ".txz", ".tbz2", ".tbz", ".tzst", ".tlz", ".wsl",
+                                                ".squashfs", ".sqfs", ".ext4", ".ext3", ".ext2", ".img" };
         const char *slash;
         char *name;
 
@@ -56,6 +57,12 @@ char *source_default_name_of_url(const char *url) {
         const char *path = authority + strcspn(authority, "/?#");
 
         return name_of(path, strcspn(path, "?#"));
+}
+
+char *source_default_name_of_image(const char *image) {
+        const char *slash = strrchr(image, '/'), *last = slash ? slash + 1 : image;
+
+        return strndup(last, strcspn(last, ":@"));
 }
 
 char *source_public_url(const char *url) {

@@ -132,8 +132,29 @@ START_TEST(a_fifo_is_written_to_as_it_is) {
 }
 END_TEST
 
+START_TEST(a_directory_appears_when_it_is_complete) {
+        Target target;
+
+        set_up();
+        ck_assert_int_eq(target_open_directory(&target, "file"), 0);
+        ck_assert_int_eq(access("file", F_OK), -1);
+        ck_assert_int_eq(mkdirat(target.fd, "inside", 0700), 0);
+        ck_assert_int_eq(target_commit(&target), 0);
+        target_finish(&target);
+        ck_assert_int_eq(access("file/inside", F_OK), 0);
+        ck_assert_int_eq(target_open_directory(&target, "file"), -EEXIST);
+        target_finish(&target);
+        ck_assert_int_eq(rmdir("file/inside"), 0);
+        ck_assert_int_eq(target_open_directory(&target, "file"), 0);
+        ck_assert_int_eq(mkdirat(target.fd, "inside", 0700), 0);
+        target_finish(&target);
+        ck_assert_int_eq(access("file/inside", F_OK), -1);
+        tear_down(1);
+}
+END_TEST
+
 int main(void) {
         return RUN_TESTS("client-target", a_committed_file_is_there, what_is_not_committed_leaves_what_was_there,
                          with_a_name_of_its_own_it_is_the_same, a_directory_and_a_missing_one_are_refused,
-                         a_fifo_is_written_to_as_it_is);
+                         a_fifo_is_written_to_as_it_is, a_directory_appears_when_it_is_complete);
 }

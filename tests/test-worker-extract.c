@@ -37,6 +37,7 @@ static Outcome *outcome; /* shared with the child that extracts */
 static bool possible = true;
 static const char *wanted_sha256; /* NULL: none */
 static uint64_t max_size;         /* 0: none */
+static const ImageLayers *layers; /* instead of a source; NULL: none */
 
 static void set_up(void) {
         strcpy(base, "/tmp/test-worker-extract.XXXXXX");
@@ -111,16 +112,28 @@ static int enter_user_namespace(void) {
 
 /* In the child, which must not return into the test's machinery. */
 static void extract_and_exit(int source) {
-        const ArchiveSource archive = { .fd = source, .sha256 = wanted_sha256, .max_size = max_size };
         WorkerProgress progress = { .fd = -EBADF };
+        WorkerStream *stream = NULL;
         IdMap uids, gids;
+        const ExtractOrder order = {
+                .uids = &uids,
+                .gids = &gids,
+                .sha256 = wanted_sha256,
+                .max_size = max_size,
+                .progress = &progress,
+        };
         char root[sizeof(base) + 16];
 
         (void)snprintf(root, sizeof(root), "%s/rootfs", base);
         if (enter_user_namespace() < 0 || id_map_read("/proc/self/uid_map", &uids) < 0 ||
             id_map_read("/proc/self/gid_map", &gids) < 0 || worker_enter_root(root, &outcome->report) < 0)
                 _exit(77);
-        outcome->result = worker_extract(&archive, &uids, &gids, &progress, &outcome->report);
+        if (layers)
+                outcome->result = worker_extract_layers(layers, &order, &outcome->report);
+        else if (worker_stream_open(source, wanted_sha256, &stream) < 0)
+                outcome->result = worker_report_fail(&outcome->report, LXSS_ERROR_FAILED, "The source cannot be read.");
+        else
+                outcome->result = worker_extract(stream, &order, &outcome->report);
         _exit(0);
 }
 
@@ -519,6 +532,35 @@ START_TEST(without_a_limit_only_what_no_honest_archive_has_is_refused) {
 }
 END_TEST
 
+static void assert_layer(const char *name, LxssError error) {
+        static const Member members[] = { { .path = "file", .mode = S_IFREG | 0644, .data = "contents" } };
+        _cleanup_close_ int archive = make_archive(members, ELEMENTSOF(members)), copy = -EBADF;
+        ImageLayers one = { .blobs = base_fd, .digests = g_ptr_array_new() };
+        char bytes[4096];
+        ssize_t n = read_up_to(archive, bytes, sizeof(bytes));
+        g_autofree char *digest = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)bytes, n);
+
+        if (!name)
+                name = digest;
+        copy = openat(base_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        ck_assert_int_eq(write_all(copy, bytes, n), 0);
+        g_ptr_array_add(one.digests, (char *)name);
+        layers = &one;
+        extract(-1);
+        layers = NULL;
+        g_ptr_array_unref(one.digests);
+        if (error < 0)
+                assert_extracted();
+        else
+                assert_failed(error, "SHA-256");
+}
+
+START_TEST(a_layer_must_have_the_digest_that_names_it) {
+        assert_layer(NULL, LXSS_ERROR_INVALID);
+        assert_layer("0000000000000000000000000000000000000000000000000000000000000000", LXSS_ERROR_ARCHIVE_DAMAGED);
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("worker-extract");
         TCase *tcase = tcase_create("archives");
@@ -548,6 +590,7 @@ int main(void) {
         tcase_add_test(tcase, a_directory_as_source_is_an_error_of_reading);
         tcase_add_test(tcase, more_than_may_be_unpacked_is_refused);
         tcase_add_test(tcase, without_a_limit_only_what_no_honest_archive_has_is_refused);
+        tcase_add_test(tcase, a_layer_must_have_the_digest_that_names_it);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);

@@ -371,6 +371,41 @@ START_TEST(a_source_that_cannot_be_read_is_told_by_its_error) {
 }
 END_TEST
 
+START_TEST(file_systems_and_disks_are_told_by_their_first_bytes) {
+        uint8_t bytes[2048] = { 0 };
+
+        ck_assert_int_eq(stream_image_recognise(bytes, sizeof(bytes)), STREAM_IMAGE_NONE);
+        ck_assert_int_eq(stream_image_recognise("hsqs", 4), STREAM_IMAGE_SQUASHFS);
+        ck_assert_int_eq(stream_image_recognise("hsq", 3), STREAM_IMAGE_NONE);
+        ck_assert_int_eq(stream_image_recognise("vhdxfile", 8), STREAM_IMAGE_VIRTUAL);
+        memcpy(bytes + 1080, "\x53\xef\x01\0\x01", 5);
+        ck_assert_int_eq(stream_image_recognise(bytes, sizeof(bytes)), STREAM_IMAGE_EXT);
+        ck_assert_int_eq(stream_image_recognise(bytes, 1085), STREAM_IMAGE_NONE);
+        memcpy(bytes + 510, "\x55\xaa", 2);
+        ck_assert_int_eq(stream_image_recognise(bytes, sizeof(bytes)), STREAM_IMAGE_EXT); /* a boot sector, no table */
+        bytes[450] = 0x83;
+        ck_assert_int_eq(stream_image_recognise(bytes, sizeof(bytes)), STREAM_IMAGE_PARTITIONS);
+        memcpy(bytes + 257, "ustar", 5);
+        ck_assert_int_eq(stream_image_recognise(bytes, sizeof(bytes)), STREAM_IMAGE_NONE);
+}
+END_TEST
+
+START_TEST(the_bytes_of_a_file_system_are_the_source_s) {
+        _cleanup_(worker_stream_freep) WorkerStream *stream = NULL;
+        _cleanup_close_ int fd = memfd_create("source", MFD_CLOEXEC);
+        const void *bytes;
+
+        ck_assert_int_eq(write_all(fd, "hsqs and more", 13), 0);
+        ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
+        ck_assert_int_eq(worker_stream_open(fd, false, &stream), 0);
+        ck_assert_int_eq(worker_stream_image(stream), STREAM_IMAGE_SQUASHFS);
+        ck_assert_uint_eq(worker_stream_size(stream), 13);
+        ck_assert_int_eq(worker_stream_read(stream, &bytes), 13);
+        ck_assert_int_eq(memcmp(bytes, "hsqs and more", 13), 0);
+        ck_assert_int_eq(worker_stream_read(stream, &bytes), 0);
+}
+END_TEST
+
 int main(void) {
         return RUN_TESTS("worker-stream", every_compression_is_recognised, an_empty_source_is_an_empty_stream,
                          a_source_cut_anywhere_ends_badly, a_flipped_bit_is_noticed_or_harmless,
@@ -379,5 +414,6 @@ int main(void) {
                          large_blocks_of_xz_come_in_their_order, a_stream_can_be_left_while_blocks_of_xz_are_decoded,
                          a_stream_can_be_left_while_its_source_says_nothing,
                          the_sum_is_that_of_all_bytes_of_the_source, a_pipe_that_brings_single_bytes_will_do,
-                         a_source_that_cannot_be_read_is_told_by_its_error);
+                         a_source_that_cannot_be_read_is_told_by_its_error,
+                         file_systems_and_disks_are_told_by_their_first_bytes, the_bytes_of_a_file_system_are_the_source_s);
 }

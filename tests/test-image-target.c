@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "daemon/image-target.h"
+
+#include <glib.h>
+#include <sys/stat.h>
+
+#include "daemon/worker-remove.h"
+#include "shared/util.h"
+#include "tests/test.h"
+
+#define DIGEST "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static char directory[64];
+static int directory_fd = -EBADF;
+
+static ImageTarget *open_target(int *ret_layer) {
+        ImageTarget *target = NULL;
+
+        strcpy(directory, "/tmp/test-image-target.XXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(directory));
+        directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        ck_assert_int_eq(image_target_new(directory_fd, "v1", &target, ret_layer, NULL), 0);
+        return target;
+}
+
+static void remove_all(void) {
+        WorkerReport report;
+
+        ck_assert_int_eq(worker_remove_below(directory_fd, &report), 0);
+        closep(&directory_fd);
+        ck_assert_int_eq(rmdir(directory), 0);
+}
+
+/* Where nothing is in it. */
+static void assert_empty(void) {
+        closep(&directory_fd);
+        ck_assert_int_eq(rmdir(directory), 0);
+}
+
+static char *read_text(const char *path) {
+        char *text = NULL;
+
+        ck_assert_int_eq(read_regular_file(directory_fd, path, 65536, &text, NULL), 0);
+        return text;
+}
+
+START_TEST(a_tag_is_what_the_specification_has) {
+        g_autofree char *longest = g_strnfill(128, 'a'), *longer = g_strnfill(129, 'a');
+
+        ck_assert(image_tag_is_valid("latest") && image_tag_is_valid("1.0_a-b") && image_tag_is_valid(longest));
+        ck_assert(!image_tag_is_valid("") && !image_tag_is_valid(".x") && !image_tag_is_valid("-x") &&
+                  !image_tag_is_valid("a b"));
+        ck_assert(!image_tag_is_valid("a\"b") && !image_tag_is_valid("a/b") && !image_tag_is_valid(longer));
+}
+END_TEST
+
+START_TEST(only_what_needs_no_quoting_is_taken_of_the_worker) {
+        static const char *const wrong[] = {
+                "",
+                "7",
+                "7 " DIGEST " " DIGEST,
+                "x " DIGEST " " DIGEST " /bin/sh",
+                "7 " DIGEST " short /bin/sh",
+                "7 " DIGEST "0 " DIGEST " /bin/sh",
+                "7 ../../../../../../../../../../../../../../../../../../../etc/passwd " DIGEST " /bin/sh",
+                "7 " DIGEST " " DIGEST " sh",
+                "7 " DIGEST " " DIGEST " /bin/\"sh",
+                "7 " DIGEST " " DIGEST " /bin/sh more",
+        };
+        int layer = -EBADF;
+        ImageTarget *target = open_target(&layer);
+
+        for (size_t i = 0; i < ELEMENTSOF(wrong); i++)
+                ck_assert_msg(image_target_take_layer(target, wrong[i]) == -EBADMSG, "%s", wrong[i]);
+        ck_assert_int_lt(image_target_commit(target, NULL), 0);
+        closep(&layer);
+        image_target_free(target);
+        assert_empty();
+}
+END_TEST
+
+START_TEST(an_image_has_its_layer_under_its_digest) {
+        int layer = -EBADF;
+        ImageTarget *target = open_target(&layer);
+        g_autofree char *index = NULL, *bytes = NULL;
+        static const char *const made[] = { "index.json", "oci-layout", "blobs/sha256/" DIGEST };
+
+        ck_assert_int_eq(write_all(layer, "contents", 8), 0);
+        closep(&layer);
+        ck_assert_int_eq(image_target_take_layer(target, "8 " DIGEST " " DIGEST " /bin/sh"), 0);
+        ck_assert_int_eq(image_target_commit(target, NULL), 0);
+        image_target_free(target);
+        bytes = read_text("blobs/sha256/" DIGEST);
+        ck_assert_str_eq(bytes, "contents");
+        index = read_text("index.json");
+        ck_assert_ptr_nonnull(strstr(index, "\"org.opencontainers.image.ref.name\":\"v1\""));
+        for (size_t i = 0; i < ELEMENTSOF(made); i++) {
+                struct stat st;
+
+                ck_assert_int_eq(fstatat(directory_fd, made[i], &st, 0), 0);
+                ck_assert_uint_eq(st.st_mode & 0777, 0644);
+        }
+        remove_all();
+}
+END_TEST
+
+START_TEST(what_fails_leaves_nothing) {
+        int layer = -EBADF, other = -EBADF;
+        ImageTarget *target = open_target(&layer), *second = NULL;
+
+        ck_assert_int_lt(image_target_new(directory_fd, "v1", &second, &other, NULL), 0);
+        ck_assert_int_eq(image_target_take_layer(target, "8 " DIGEST " " DIGEST " /bin/sh"), 0);
+        ck_assert_int_eq(mkdirat(directory_fd, "index.json", 0700), 0);
+        ck_assert_int_lt(image_target_commit(target, NULL), 0);
+        closep(&layer);
+        image_target_free(target);
+        ck_assert_int_eq(unlinkat(directory_fd, "index.json", AT_REMOVEDIR), 0);
+        assert_empty();
+}
+END_TEST
+
+int main(void) {
+        return RUN_TESTS("image-target", a_tag_is_what_the_specification_has,
+                         only_what_needs_no_quoting_is_taken_of_the_worker, an_image_has_its_layer_under_its_digest,
+                         what_fails_leaves_nothing);
+}
