@@ -9,7 +9,7 @@ times as a chart.
   --build DIR            where the programs are (make bench says it)
   --output DIR           where results.json and results.svg go (DIR/bench of the build)
   --quick                a few rounds of everything, to see that it works
-  --only MEASURE         running, cold, new, rate, terminal, pipe, crowd, end, memory, install,
+  --only MEASURE         running, cold, new, rate, terminal, pipe, crowd, end, layers, memory, install,
                          uninstall, export, worker or counts
   --without-slow-peers   not distrobox, which needs half a minute to get ready
   --guard FILE           only counts, and only whether they are those of FILE (results.json
@@ -286,6 +286,40 @@ class Bench:
         self.note_times("end", {f"{n} processes": times})
         self.target(f"ending an instance with {n} processes, ms", median(times), 100)
 
+    def layers(self):
+        """Clones and snapshots of a small root and of a large one, and launches above layers."""
+        world = self.machine.world("layers")
+        for name in ("200 MB", "2 GB"):
+            world.install(self.machine.archive, distribution(name))
+        grow = "mkdir /more; for i in 1 2 3 4 5 6 7 8 9 10 11; do cp -a /usr /more/$i; done"
+        world.run("lxctl", "-q", "launch", "-d", distribution("2 GB"), "-u", "root", "--", "sh", "-c", grow)
+        times = {f"{verb}, {name}": [] for verb in ("clone", "snapshot") for name in ("200 MB", "2 GB")}
+        for number in range(self.rounds(15)):
+            for what, values in times.items():
+                verb, name = what.split(", ")
+                values.append(freeze(world, verb, distribution(name), number))
+        self.note_times("layers", times)
+        for verb in ("clone", "snapshot"):
+            self.target(f"{verb} of 2 GB / of 200 MB", paired(times[f"{verb}, 2 GB"], times[f"{verb}, 200 MB"]), 1.2)
+            self.target(f"{verb} of 2 GB, ms", median(times[f"{verb}, 2 GB"]), 30)
+        self.above_layers(world)
+        world.close()
+
+    def above_layers(self, world):
+        """The same Debian, as it was installed and above one layer."""
+        for name in ("plain", "origin"):
+            world.install(self.machine.archive, name)
+        world.run("lxctl", "-q", "clone", "origin", "layered")
+        for state, rounds in (("new", 60), ("running", 200)):
+            if state == "running":
+                world.hold("plain")
+                world.hold("layered")
+            contestants = [world.contestant(name, ["lxctl", "launch", "-d", name, "--", TRUE]) for name in ("plain", "layered")]
+            times = self.machine.stopwatch(contestants, self.rounds(rounds))
+            self.note_times(f"layers, {state}", times)
+            bound = 1.4 if state == "new" else 1.1
+            self.target(f"launch above a layer / in a plain one, {state}", paired(times["layered"], times["plain"]), bound)
+
     def memory(self):
         world = self.machine.user
         world.close()  # as it is when nothing has happened yet
@@ -371,7 +405,7 @@ class Bench:
         for what, programs in self.counted.items():
             print(f"    {what:18}  {sum(programs.values()):8}  " + ", ".join(f"{k} {v}" for k, v in programs.items()))
 
-    MEASURES = ("running", "cold", "new", "rate", "terminal", "pipe", "crowd", "end", "memory", "install", "uninstall", "export", "worker",
+    MEASURES = ("running", "cold", "new", "rate", "terminal", "pipe", "crowd", "end", "layers", "memory", "install", "uninstall", "export", "worker",
                 "counts")  # fmt: skip
 
     # ------------------------------------------------------------------ the run
@@ -419,6 +453,22 @@ class Bench:
         with open(os.path.join(directory, "results.svg"), "w") as file:
             file.write(chart.draw(self.charts))
         print(f"\n{directory}/results.json, {directory}/results.svg")
+
+
+def distribution(size):
+    return "root-" + size.replace(" ", "").lower()
+
+
+def freeze(world, verb, name, number):
+    """Milliseconds of it, where something has changed since the last time."""
+    world.run("lxctl", "-q", "launch", "-d", name, "-u", "root", "--", "sh", "-c", f"echo {number} >/etc/changed")
+    world.run("lxctl", "-q", "terminate", name)
+    start = time.monotonic()
+    world.run("lxctl", "-q", verb, name, f"made-{number}")
+    taken = (time.monotonic() - start) * 1000
+    if verb == "clone":
+        world.run("lxctl", "-q", "uninstall", f"made-{number}")
+    return taken
 
 
 def pss(pid):

@@ -8,9 +8,18 @@
 #include "client/signals.h"
 #include "client/text.h"
 
-enum { CLONE_TERMINATE = OPTION_OWN };
+enum {
+        CLONE_TERMINATE = OPTION_OWN,
+        CLONE_COPY,
+};
+
+typedef struct CloneOptions {
+        const char *names[2];
+        bool terminate, copy;
+} CloneOptions;
 
 static const Option option_table[] = {
+        { CLONE_COPY, 0, "copy", NULL, false, "copy the files, so that the two share nothing" },
         { CLONE_TERMINATE, 0, "terminate", NULL, false, "end its programs first, if it runs" },
         { 0 },
 };
@@ -35,40 +44,54 @@ static void print_success(const Command *command, const char *const *names) {
         }
 }
 
-static int clone_distribution(Command *command, const char *const *names, bool terminate) {
+static int clone_distribution(Command *command, const CloneOptions *options) {
         _cleanup_dbus_writer_ DbusWriter w = { 0 };
+        DbusArray array;
         int r;
 
         dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "Clone", "ssa{sv}");
-        dbus_put(&w, "ss", names[0], names[1]);
-        operation_put_terminate(&w, terminate);
+        dbus_put(&w, "ss", options->names[0], options->names[1]);
+        array = dbus_open_array(&w, '{');
+        if (options->terminate)
+                remote_put_option(&w, "terminate", "b", true);
+        if (options->copy)
+                remote_put_option(&w, "copy", "b", true);
+        dbus_close_array(&w, array);
         r = operation_run(command, ACTIVATE_FOR_INSTANCE, &w);
         if (r < 0)
                 signal_die(-r);
         if (r == EXIT_SUCCESS)
-                print_success(command, names);
+                print_success(command, options->names);
         return r;
 }
 
 static int run_clone(Command *command) {
-        const char *names[2] = { NULL, NULL };
-        bool terminate;
+        CloneOptions options = { 0 };
+        int id;
 
-        if (command_words_and_flag(command, 2, names, CLONE_TERMINATE, &terminate) < 0)
-                return command->exit_code;
-        if (!names[1])
-                return command_usage(command, "Name the distribution and what the other one is to be called: lxctl clone NAME NEW");
-        return clone_distribution(command, names, terminate);
+        while ((id = command_next(command)) != OPTION_DONE) {
+                if (id == OPTION_WORD)
+                        id = command_take_word(command, ELEMENTSOF(options.names), options.names);
+                if (id < 0)
+                        return command->exit_code;
+                options.terminate |= id == CLONE_TERMINATE;
+                options.copy |= id == CLONE_COPY;
+        }
+        if (!options.names[1])
+                return command_usage(
+                                command,
+                                "Name the distribution and what the other one is to be called: lxctl clone NAME NEW");
+        return clone_distribution(command, &options);
 }
 
 const Verb verb_clone = {
         .name = "clone",
         .group = VERB_GROUP_DISTRIBUTIONS,
-        .synopsis = "[--terminate] NAME NEW",
+        .synopsis = "[--copy] [--terminate] NAME NEW",
         .summary = "Make another distribution with the same files",
-        .details =
-                "The contents are shared as long as they are the same, where the file system can\n"
-                "(btrfs, xfs), else copied. The distribution must not run.",
+        .details = "The two share the files that are there now, each with its own changes above them,\n"
+                   "so it takes as long for a large one as for a small one. With --copy, or where the\n"
+                   "host cannot do that, the files are copied. The distribution must not run.",
         .options = option_table,
         .run = run_clone,
 };

@@ -40,6 +40,10 @@ static void print_json(const Snapshot *snapshot, bool only_running) {
                 json_string(&json, "oobe", d->oobe);
                 json_string(&json, "source", d->source);
                 json_string(&json, "root", d->root);
+                json_open(&json, "layers", '[');
+                for (char **layer = d->layers; layer && *layer; layer++)
+                        json_string(&json, NULL, *layer);
+                json_close(&json, ']');
                 json_unsigned(&json, "install_time_us", d->install_time);
                 json_close(&json, '}');
         }

@@ -159,20 +159,32 @@ void operation_put_terminate(DbusWriter *w, bool terminate) {
         dbus_close_array(w, options);
 }
 
-int operation_begin(Connection *connection, DbusWriter *call, char **ret_path, Failure *reterr) {
+/* ret_name may be NULL; else the answer has a string behind the operation. */
+static int begin(Connection *connection, DbusWriter *call, char **ret_path, char **ret_name, Failure *reterr) {
+        _cleanup_free_ char *path_copy = NULL, *name_copy = NULL;
         _cleanup_incoming_ Incoming *answer = NULL;
+        const char *path, *name = "";
         DbusReader reader;
-        const char *path;
         int r;
 
         r = remote_finish_call(connection, call, &answer, reterr);
         if (r < 0)
                 return r;
         reader = incoming_read(answer);
-        if (dbus_get(&reader, "o", &path) < 0)
+        if (dbus_get(&reader, "o", &path) < 0 || (ret_name && dbus_get(&reader, "s", &name) < 0))
                 return remote_bad_answer(-EBADMSG, reterr);
-        *ret_path = strdup(path);
-        return *ret_path ? 0 : -ENOMEM;
+        path_copy = strdup(path);
+        name_copy = strdup(name);
+        if (!path_copy || !name_copy)
+                return -ENOMEM;
+        *ret_path = steal_pointer(&path_copy);
+        if (ret_name)
+                *ret_name = steal_pointer(&name_copy);
+        return 0;
+}
+
+int operation_begin(Connection *connection, DbusWriter *call, char **ret_path, Failure *reterr) {
+        return begin(connection, call, ret_path, NULL, reterr);
 }
 
 int operation_wait(Command *command, Connection *connection, const char *path, int signal_fd, char **distribution) {
@@ -194,7 +206,7 @@ int operation_wait(Command *command, Connection *connection, const char *path, i
         return command_fail(command, -EIO, &failure);
 }
 
-int operation_run(Command *command, Activation activation, DbusWriter *call) {
+int operation_run_named(Command *command, Activation activation, DbusWriter *call, char **ret_name) {
         _cleanup_failure_ Failure failure = {};
         _cleanup_close_ int signal_fd = -EBADF;
         _cleanup_free_ char *path = NULL;
@@ -207,8 +219,12 @@ int operation_run(Command *command, Activation activation, DbusWriter *call) {
         signal_fd = signals_block_termination();
         if (signal_fd < 0)
                 return command_fail(command, signal_fd, NULL);
-        r = operation_begin(connection, call, &path, &failure);
+        r = begin(connection, call, &path, ret_name, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
         return operation_wait(command, connection, path, signal_fd, NULL);
+}
+
+int operation_run(Command *command, Activation activation, DbusWriter *call) {
+        return operation_run_named(command, activation, call, NULL);
 }

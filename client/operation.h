@@ -16,6 +16,9 @@ void operation_put_terminate(DbusWriter *w, bool terminate);
  * call, and stands by. Says why it failed. Returns as operation_wait(). */
 int operation_run(Command *command, Activation activation, DbusWriter *call);
 
+/* The same for calls that answer with a name, too. *ret_name is the caller's, wherever the call was answered. */
+int operation_run_named(Command *command, Activation activation, DbusWriter *call, char **ret_name);
+
 /* Shows progress until the operation at `path` is finished. Ctrl-C (or SIGTERM,
  * SIGHUP) cancels it, and lxssd then cleans up; a second one does not wait for that.
  * signal_fd is signals_block_termination()'s, which is called before the

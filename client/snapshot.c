@@ -18,6 +18,7 @@ static const Property distribution_properties[] = {
         { "State",         's', offsetof(DistributionInfo, state) },
         { "Default",       'b', offsetof(DistributionInfo, is_default) },
         { "RootDirectory", 's', offsetof(DistributionInfo, root) },
+        { "Layers",        'a', offsetof(DistributionInfo, layers) },
         { "DefaultUser",   's', offsetof(DistributionInfo, default_user) },
         { "Oobe",          's', offsetof(DistributionInfo, oobe) },
         { "Release",       's', offsetof(DistributionInfo, release) },

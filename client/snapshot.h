@@ -13,6 +13,7 @@ typedef struct DistributionInfo {
         char *name, *state, *root, *default_user, *oobe, *release, *source;
         bool is_default;
         uint64_t install_time;
+        char **layers;   /* below root, topmost first; may be NULL */
         char **settings; /* key, value, where it comes from, …; may be NULL */
 } DistributionInfo;
 

@@ -4,6 +4,7 @@
 
 #include "daemon/bus-objects.h"
 #include "daemon/bus-requests.h"
+#include "daemon/registry-layers.h"
 #include "shared/util.h"
 
 #define INTERFACE BUS_INTERFACE ".Distribution"
@@ -56,12 +57,28 @@ static int get_oobe(sd_bus *connection _unused_, const char *path _unused_, cons
         return sd_bus_message_append(reply, "s", oobe_state_to_string(((Distribution *)userdata)->oobe));
 }
 
+static int get_layers(sd_bus *connection, const char *path _unused_, const char *interface _unused_,
+                      const char *property _unused_, sd_bus_message *reply, void *userdata,
+                      sd_bus_error *reterr _unused_) {
+        const Registry *registry = manager_registry(bus_manager(bus_current(connection)));
+        const Distribution *d = userdata;
+        int r = sd_bus_message_open_container(reply, 'a', "s");
+
+        for (char **layer = d->layers; r >= 0 && layer && *layer; layer++) {
+                g_autofree char *directory = registry_layer_path(registry, *layer);
+
+                r = sd_bus_message_append(reply, "s", directory);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
 static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Name", "s", NULL, offsetof(Distribution, name), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("State", "s", get_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Default", "b", get_default, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("RootDirectory", "s", NULL, offsetof(Distribution, rootfs), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Layers", "as", get_layers, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("DefaultUser", "s", get_default_user, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Oobe", "s", get_oobe, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Release", "s", NULL, offsetof(Distribution, release), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
@@ -87,7 +104,7 @@ void bus_distribution_added(Distribution *distribution, void *userdata) {
 
 void bus_distribution_changed(Distribution *distribution, void *userdata) {
         static const char *const names[] = {
-                "State", "Default", "DefaultUser", "Oobe", "Release", "InstallTime", "Settings", "RootDirectory", NULL,
+                "State", "Default", "Layers", "DefaultUser", "Oobe", "Release", "InstallTime", "Settings", "RootDirectory", NULL,
         };
         static const char *const manager_names[] = { "DefaultDistribution", NULL };
         g_autofree char *path = bus_distribution_path(distribution->name);

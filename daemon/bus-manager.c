@@ -7,6 +7,7 @@
 #include "daemon/bus-launch.h"
 #include "daemon/bus-objects.h"
 #include "daemon/bus-requests.h"
+#include "daemon/bus-snapshots.h"
 #include "daemon/log.h"
 #include "shared/util.h"
 
@@ -231,6 +232,14 @@ static const sd_bus_vtable vtable[] = {
                                 bus_method_clone, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Move", SD_BUS_ARGS("s", name, "a{sv}", options), SD_BUS_RESULT("o", operation), bus_method_move,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Snapshot", SD_BUS_ARGS("s", name, "s", snapshot, "a{sv}", options),
+                                SD_BUS_RESULT("o", operation, "s", made), bus_method_snapshot, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Rollback", SD_BUS_ARGS("s", name, "s", snapshot, "a{sv}", options),
+                                SD_BUS_RESULT("o", operation, "s", chosen), bus_method_rollback, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("RemoveSnapshot", SD_BUS_ARGS("s", name, "s", snapshot), SD_BUS_NO_RESULT,
+                                bus_method_remove_snapshot, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListSnapshots", SD_BUS_ARGS("s", name), SD_BUS_RESULT("a(sstsb)", snapshots),
+                                bus_method_list_snapshots, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Rename", SD_BUS_ARGS("s", name, "s", new_name), SD_BUS_NO_RESULT, bus_method_rename,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Configure", SD_BUS_ARGS("s", name, "a{ss}", settings, "as", unset), SD_BUS_RESULT("b", pending),

@@ -31,7 +31,7 @@ typedef struct OperationOptions {
         char **environment;
         int directory;
         uint64_t max_size;
-        bool make_default, detach, terminate, without_oobe, without_shortcut, legacy;
+        bool make_default, detach, terminate, without_oobe, without_shortcut, legacy, copy;
 } OperationOptions;
 
 #define NO_OPTIONS { .directory = -EBADF, .keyring = -EBADF, .signature = -EBADF }
@@ -68,6 +68,12 @@ static const Option install_options[] = {
 };
 
 static const Option terminating_options[] = {
+        { "terminate", "b", option_bool, offsetof(OperationOptions, terminate) },
+        { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
+};
+
+static const Option clone_options[] = {
+        { "copy", "b", option_bool, offsetof(OperationOptions, copy) },
         { "terminate", "b", option_bool, offsetof(OperationOptions, terminate) },
         { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
 };
@@ -357,10 +363,11 @@ int bus_method_clone(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
         int r;
 
         if ((r = sd_bus_message_read(m, "ss", &request.name, &request.new_name)) < 0 ||
-            (r = options_read(m, terminating_options, ELEMENTSOF(terminating_options), &options, reterr)) < 0 ||
+            (r = options_read(m, clone_options, ELEMENTSOF(clone_options), &options, reterr)) < 0 ||
             (r = bus_find_peer(userdata, m, &peer, reterr)) < 0)
                 return r;
         request.terminate = options.terminate;
+        request.copy = options.copy;
         request.detached = options.detach;
         r = manager_clone(bus_manager(userdata), peer->client, &request, &operation, reterr);
         return r < 0 ? r : reply_operation(m, operation);

@@ -33,6 +33,7 @@
 #include <sys/syscall.h>
 
 #include "daemon/base-stage.h"
+#include "daemon/container-stack.h"
 #include "daemon/mount.h"
 #include "daemon/parent-death.h"
 #include "daemon/rlimit.h"
@@ -61,6 +62,8 @@ typedef struct Child {
         int report;
         int proc;    /* the /proc of lxssd's own processes */
         int shifted; /* ID_MODE_ROOT, instances: the root file system with its owners shifted; -EBADF: not possible */
+        Stack stack; /* the same of what the spec has in its stack; once it is open */
+        int source;  /* workers: what becomes descriptor 4 instead; or -EBADF */
         int program; /* what is executed */
         int home;    /* a copy of the mount with the user's home directory; -EBADF: none */
 } Child;
@@ -137,37 +140,30 @@ static int open_idmap(const Child *child) {
         return r < 0 ? r : fd;
 }
 
-/* A path of the host, from the stage. The host's links lead where they lead on the host. */
-static int open_on_host(const char *path, int flags) {
-        _cleanup_close_ int raw = open("/" STAGE_RAW, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-        return raw < 0 ? -errno : mount_open_in_root(raw, path, flags);
-}
-
-/* A copy of the mount that it is on, with that directory as its root. */
-static int clone_root(const ContainerSpec *spec) {
-        _cleanup_close_ int root = open_on_host(spec->root, O_PATH | O_DIRECTORY);
-
-        return root < 0 ? root : mount_clone(root, "", false);
-}
-
 /* Root's instances: the root file system with its owners shifted from where
  * they are stored to the distribution's own ids. Safe with root's rights: it
  * clones a mount of root's own directory, detached, and resolves nothing in it. */
-static int open_shifted_root(const Child *child) {
-        _cleanup_close_ int tree = -EBADF, idmap = -EBADF;
-        struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
+static int open_shifted_root(Child *child) {
+        _cleanup_close_ int tree = mount_clone_of_host(child->spec->root), idmap = -EBADF;
+        int r;
 
-        tree = clone_root(child->spec);
         if (tree < 0)
                 return tree;
         idmap = open_idmap(child);
         if (idmap < 0)
                 return idmap;
-        attr.userns_fd = idmap;
-        if (mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
-                return -errno;
-        return steal_fd(&tree);
+        r = mount_shift(tree, idmap);
+        if (r < 0)
+                return r;
+        child->shifted = steal_fd(&tree);
+        return 0;
+}
+
+/* The same of each directory of the stack: all of them, or the stack stays closed. */
+static int open_shifted_stack(Child *child) {
+        _cleanup_close_ int idmap = open_idmap(child);
+
+        return idmap < 0 ? idmap : stack_open(child->spec->stack, idmap, &child->stack);
 }
 
 /* The copy must be of this mount namespace, so it is made in here; for root it comes ready. */
@@ -176,7 +172,7 @@ static int attach_root(Child *child, int *ret_root) {
         int r;
 
         if (tree < 0)
-                tree = clone_root(child->spec);
+                tree = mount_clone_of_host(child->spec->root);
         if (tree < 0)
                 return tree;
         /* What the host mounts in there later is not for the instance; and pivot_root(2) wants no shared mount. */
@@ -310,7 +306,7 @@ static void mount_host_file(int root, const char *path) {
         _cleanup_close_ int file = -EBADF, tree = -EBADF;
         struct stat st;
 
-        file = open_on_host(path, O_PATH);
+        file = mount_open_on_host(path, O_PATH);
         if (file < 0 || fstat(file, &st) < 0 || !S_ISREG(st.st_mode))
                 return;
         tree = mount_clone(file, "", false);
@@ -394,17 +390,30 @@ static void set_up_extras(Child *child, int root) {
                 fail(child, CONTAINER_STEP_NETWORK, r);
 }
 
+static void enter_root_file_system(Child *child, int *ret_root) {
+        const ContainerSpec *spec = child->spec;
+        int r = 0;
+
+        /* As the user, who may walk where root of the instance may not. */
+        if (!spec->stack)
+                r = attach_root(child, ret_root);
+        else if (child->stack.n == 0)
+                r = stack_open(spec->stack, -EBADF, &child->stack);
+        if (r < 0)
+                fail(child, CONTAINER_STEP_ROOT, r);
+        if (spec->home && (r = clone_home(child)) < 0)
+                fail(child, CONTAINER_STEP_HOME, r);
+        if ((r = become_root(child)) < 0)
+                fail(child, CONTAINER_STEP_IDENTITY, r);
+        if (spec->stack && (r = stack_attach(&child->stack, "/" STAGE_ROOT, ret_root)) < 0)
+                fail(child, CONTAINER_STEP_STACK, r);
+}
+
 static void set_up_instance(Child *child) {
         _cleanup_close_ int root = -EBADF;
         int r;
 
-        /* As the user, who may walk where root of the instance may not. */
-        if ((r = attach_root(child, &root)) < 0)
-                fail(child, CONTAINER_STEP_ROOT, r);
-        if (child->spec->home && (r = clone_home(child)) < 0)
-                fail(child, CONTAINER_STEP_HOME, r);
-        if ((r = become_root(child)) < 0)
-                fail(child, CONTAINER_STEP_IDENTITY, r);
+        enter_root_file_system(child, &root);
         if ((r = mount_proc(root)) < 0)
                 fail(child, CONTAINER_STEP_PROC, r);
         if ((r = mount_sys(child->spec, root)) < 0)
@@ -439,36 +448,55 @@ static int enter_host(void) {
         return r < 0 ? r : pivot(tree);
 }
 
-static int mount_staging(const char *path) {
-        _cleanup_close_ int staging = mount_clone(AT_FDCWD, path, false), target = -EBADF;
+static int attach_to_worker(int tree) {
+        _cleanup_close_ int target = open(WORKER_MOUNT, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-        if (staging < 0)
-                return staging;
-        target = open(WORKER_MOUNT, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        return target < 0 ? -errno : mount_attach(staging, target);
+        return target < 0 ? -errno : mount_attach(tree, target);
+}
+
+/* What the stack makes is where the program looks for its root, or what it has for a source. */
+static int mount_worker_stack(Child *child) {
+        _cleanup_close_ int tree = stack_mount(&child->stack, WORKER_MOUNT, false);
+
+        stack_close(&child->stack);
+        if (tree < 0)
+                return tree;
+        if (chdir("/") < 0)
+                return -errno;
+        if (!child->spec->root)
+                return attach_to_worker(tree);
+        child->source = steal_fd(&tree);
+        return 0;
 }
 
 static void set_up_worker(Child *child) {
-        _cleanup_close_ int root = -EBADF;
+        _cleanup_close_ int root = -EBADF, staging = steal_fd(&child->shifted);
+        const ContainerSpec *spec = child->spec;
         int r;
 
+        if (spec->stack && (r = stack_open(spec->stack, -EBADF, &child->stack)) < 0)
+                fail(child, CONTAINER_STEP_STACK, r);
         if ((r = enter_host()) < 0)
                 fail(child, CONTAINER_STEP_ROOT, r);
-        if ((r = mount_staging(child->spec->root)) < 0)
-                fail(child, CONTAINER_STEP_STAGING, r);
+        if (spec->root && staging < 0 && (staging = mount_clone(AT_FDCWD, spec->root, false)) < 0)
+                fail(child, CONTAINER_STEP_STAGING, staging);
         if ((r = become_root(child)) < 0)
                 fail(child, CONTAINER_STEP_IDENTITY, r);
+        if (spec->stack && (r = mount_worker_stack(child)) < 0)
+                fail(child, CONTAINER_STEP_STACK, r);
+        if (staging >= 0 && (r = attach_to_worker(staging)) < 0)
+                fail(child, CONTAINER_STEP_STAGING, r);
         root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (root < 0)
                 fail(child, CONTAINER_STEP_PROC, -errno);
         if ((r = mount_proc(root)) < 0)
                 fail(child, CONTAINER_STEP_PROC, r);
-        child->program = child->spec->program_fd;
+        child->program = spec->program_fd;
 }
 
 /* 0 to 2 are /dev/null, 3 and 4 what the program was promised, all else closes on exec. */
 static int place_descriptors(Child *child) {
-        const int *fds = child->spec->fds;
+        const int fds[] = { child->spec->fds[0], child->source >= 0 ? child->source : child->spec->fds[1] };
         int sources[ELEMENTSOF(child->spec->fds)], null;
 
         for (size_t i = 0; i < ELEMENTSOF(sources); i++) {
@@ -572,6 +600,18 @@ static int enter_base(Child *child) {
         return 0;
 }
 
+/* Not every file system can shift owners. Then the instance gets the ids of the store itself. */
+static void shift_owners(Child *child) {
+        const ContainerSpec *spec = child->spec;
+        int r;
+
+        if (spec->kind != CONTAINER_INSTANCE && !spec->shift_root)
+                return;
+        r = spec->kind == CONTAINER_INSTANCE && spec->stack ? open_shifted_stack(child) : open_shifted_root(child);
+        if (spec->kind == CONTAINER_INSTANCE)
+                child->uids = child->gids = id_map_single(0, r < 0 ? ID_STORE_BASE : spec->slot_base, ID_COUNT);
+}
+
 _Noreturn void container_child_run(const ContainerSpec *spec, int lxssd, int report) {
         Child child = {
                 .spec = spec,
@@ -580,6 +620,7 @@ _Noreturn void container_child_run(const ContainerSpec *spec, int lxssd, int rep
                 .lxssd = lxssd,
                 .report = report,
                 .shifted = -EBADF,
+                .source = -EBADF,
                 .program = -EBADF,
                 .home = -EBADF,
         };
@@ -589,11 +630,8 @@ _Noreturn void container_child_run(const ContainerSpec *spec, int lxssd, int rep
         r = enter_base(&child);
         if (r < 0)
                 fail(&child, CONTAINER_STEP_ENTER, r);
-        if (spec->mode == ID_MODE_ROOT && spec->kind == CONTAINER_INSTANCE) {
-                child.shifted = open_shifted_root(&child);
-                /* Not every file system can shift owners. Then the instance gets the ids of the store itself. */
-                child.uids = child.gids = id_map_single(0, child.shifted < 0 ? ID_STORE_BASE : spec->slot_base, ID_COUNT);
-        }
+        if (spec->mode == ID_MODE_ROOT)
+                shift_owners(&child);
         make_first_process(&child);
         _exit(EXIT_SUCCESS);
 }

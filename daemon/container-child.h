@@ -17,6 +17,7 @@ typedef struct ContainerReport {
         X(CLONE, "making namespaces")                                        \
         X(MAP_IDS, "mapping user ids")                                       \
         X(ROOT, "mounting the root file system")                             \
+        X(STACK, "mounting the distribution's layers")                       \
         X(IDENTITY, "becoming the container's root user")                    \
         X(HOST, "mounting the host at /mnt/host")                            \
         X(PROC, "mounting /proc")                                            \

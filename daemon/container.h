@@ -26,8 +26,13 @@ typedef struct ContainerSpec {
         int user_fd;        /* the base namespaces (daemon/base.h); no user namespace in ID_MODE_ROOT: -EBADF */
         int mount_fd;
         IdMap uids, gids;   /* of the container's own namespace; in ID_MODE_ROOT, of a worker */
-        uint32_t slot_base; /* ID_MODE_ROOT, instances: first id of the range; files are mapped from ID_STORE_BASE */
-        const char *root;   /* absolute path on the host */
+        uint32_t slot_base; /* ID_MODE_ROOT, instances, shift_root: first id of the range; files are mapped from ID_STORE_BASE */
+        const char *root;   /* absolute path on the host; NULL: what the stack makes */
+        /* Directories on the host that make one tree (daemon/container-stack.h), topmost first; NULL: none. An
+         * instance writes to the first, which has "rootfs" and "work" in it. A worker reads them: as
+         * WORKER_MOUNT, or with a root as its descriptor 4. */
+        const char *const *stack;
+        bool shift_root;    /* workers in ID_MODE_ROOT: mount the root as an instance's, to see whether that works */
         bool host;          /* instances: the host's tree at /mnt/host */
         const char *home;   /* instances: a directory of the host's, put at BOOT_HOME for /init; NULL: none */
         bool own_network;   /* instances: a network of its own, with a loopback alone, rather than the host's */

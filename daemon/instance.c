@@ -13,6 +13,7 @@
 
 #include "daemon/instance-private.h"
 #include "daemon/log.h"
+#include "daemon/registry-layers.h"
 #include "daemon/text.h"
 #include "shared/boot-options.h"
 #include "shared/util.h"
@@ -344,6 +345,7 @@ static int start_container(Instance *instance) {
                 .failed = on_container_failed,
                 .exited = on_container_exited,
         };
+        g_auto(GStrv) stack = d->layers ? registry_stack(instance->host->registry, d, true) : NULL;
         ContainerSpec spec = {
                 .kind = CONTAINER_INSTANCE,
                 .mode = base_mode(instance->host->base),
@@ -353,6 +355,7 @@ static int start_container(Instance *instance) {
                 .gids = *base_gid_map(instance->host->base),
                 .slot_base = ID_SLOT_BASE + d->slot * ID_COUNT,
                 .root = d->rootfs,
+                .stack = (const char *const *)stack,
                 .host = settings_mount_host(&d->settings),
                 .own_network = d->settings.network == NETWORK_NONE,
                 .program_fd = -EBADF,

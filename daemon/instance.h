@@ -45,6 +45,7 @@ typedef struct InstanceEvents {
 typedef struct InstanceHost {
         sd_event *event;
         Base *base;
+        const Registry *registry;
         int cgroup_fd; /* where instances' cgroups may be made; -EBADF: nowhere */
         InstanceEvents events;
         void *userdata;

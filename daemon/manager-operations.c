@@ -7,6 +7,7 @@
 
 #include "daemon/log.h"
 #include "daemon/manager-private.h"
+#include "daemon/registry-layers.h"
 #include "shared/util.h"
 
 static void start_next(Manager *manager);
@@ -111,6 +112,8 @@ static void on_finished(Operation *operation, const sd_bus_error *error, void *u
         release_held(manager, operation);
         if (operation->kind != OPERATION_CLEANUP)
                 manager->events.operation_finished(operation, error, manager->userdata);
+        if (operation->kind != OPERATION_CLEANUP)
+                manager_clean_up_layers(manager);
         operation_free(operation);
         manager_retry_held_back(manager);
         start_next(manager);
@@ -146,17 +149,20 @@ static void start(Manager *manager, Operation *operation) {
         instance_stop(instance);
 }
 
-/* One by one, but for exports: whoever reads what is exported may be slow, or be the next install. */
+/* One by one, but for exports: whoever reads what is exported may be slow, or be the next install. What is removed
+ * on the quiet keeps nobody waiting, but is one by one, too. */
 static void start_next(Manager *manager) {
-        bool busy = false;
+        bool busy = false, cleaning = false;
 
         for (GList *l = manager->operations.head; l; l = l->next) {
                 Operation *operation = l->data;
-                bool exclusive = operation->kind != OPERATION_EXPORT;
+                bool export = operation->kind == OPERATION_EXPORT;
+                bool *taken = operation->kind == OPERATION_CLEANUP ? &cleaning : &busy;
 
-                if (!operation->started && !(exclusive && busy))
+                if (!operation->started && (export || !*taken))
                         start(manager, operation);
-                busy = busy || exclusive;
+                if (!export)
+                        *taken = true;
         }
 }
 
@@ -168,13 +174,26 @@ void manager_enqueue(Manager *manager, Operation *operation) {
         manager_check_idle(manager);
 }
 
+static void clean_up(Manager *manager, const char *path) {
+        manager_enqueue(manager, operation_new(&manager->operation_host, ++manager->last_id, OPERATION_CLEANUP, path));
+}
+
 void manager_clean_up_leftovers(Manager *manager) {
         g_auto(GStrv) paths = registry_leftovers(manager->registry);
 
         for (char **path = paths; *path; path++) {
                 log_info("Removing what is left of an interrupted operation: %s", *path);
-                manager_enqueue(manager, operation_new(&manager->operation_host, ++manager->last_id, OPERATION_CLEANUP, *path));
+                clean_up(manager, *path);
         }
+        manager_clean_up_layers(manager);
+}
+
+/* One that is being shut down leaves them to the next. */
+void manager_clean_up_layers(Manager *manager) {
+        g_auto(GStrv) paths = manager->shutting_down ? NULL : registry_withdraw_layers(manager->registry);
+
+        for (char **path = paths; path && *path; path++)
+                clean_up(manager, *path);
 }
 
 int manager_cancel(Manager *manager, Operation *operation, sd_bus_error *reterr) {

@@ -52,6 +52,8 @@ void manager_free_operation(void *operation);
 void manager_enqueue(Manager *manager, Operation *operation);
 /* Removes what an earlier lxssd left in staging. */
 void manager_clean_up_leftovers(Manager *manager);
+/* Removes the layers that nobody refers to any more. */
+void manager_clean_up_layers(Manager *manager);
 /* Whether an operation is under way that a launch into this distribution (empty: the default one) waits for. */
 bool manager_operation_concerns(Manager *manager, const char *name);
 /* Lets the launches that wait try again; those for whom the wait goes on line up anew. */

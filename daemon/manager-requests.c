@@ -303,6 +303,7 @@ int manager_clone(Manager *manager, Client *client, const CloneRequest *request,
         operation->client = client;
         operation->detached = request->detached;
         operation->terminate = request->terminate;
+        operation->copy = request->copy;
         operation->distribution = d;
         manager->events.distribution_added(d, manager->userdata);
         manager_hold_distribution(manager, operation, original, DISTRIBUTION_CLONING);

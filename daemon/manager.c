@@ -138,6 +138,7 @@ static void fill_hosts(Manager *manager) {
         manager->instance_host = (InstanceHost){
                 .event = manager->event,
                 .base = manager->base,
+                .registry = manager->registry,
                 .cgroup_fd = cgroup_open_delegated(),
                 .events = {
                         .changed = on_instance_changed,

@@ -88,6 +88,7 @@ int manager_uninstall(Manager *manager, Client *client, const char *name, bool t
 typedef struct CloneRequest {
         const char *name, *new_name;
         bool terminate; /* end its instance first */
+        bool copy;      /* its files are its own, whatever can be shared here */
         bool detached;
 } CloneRequest;
 
@@ -102,6 +103,19 @@ typedef struct MoveRequest {
 } MoveRequest;
 
 int manager_move(Manager *manager, Client *client, const MoveRequest *request, Operation **ret, sd_bus_error *reterr);
+
+/* Keeps what a distribution that does not run is now, or makes it again what it was. Owned by the caller. */
+typedef struct SnapshotRequest {
+        const char *name;
+        const char *snapshot; /* empty: a name is made, or the newest one is meant */
+        bool rollback;        /* the latter */
+        bool terminate;       /* end its instance first */
+        bool detached;
+} SnapshotRequest;
+
+/* (*ret)->snapshot is the one that it became. */
+int manager_snapshot(Manager *manager, Client *client, const SnapshotRequest *request, Operation **ret, sd_bus_error *reterr);
+int manager_remove_snapshot(Manager *manager, const char *name, const char *snapshot, sd_bus_error *reterr);
 
 /* Where a distribution that does not run is to be written to. Owned by the caller. */
 typedef struct ExportRequest {

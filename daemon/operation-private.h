@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What operation.c and operation-move.c share, and nobody else may see. */
+/* What operation.c and operation-*.c share, and nobody else may see. */
 
 #include "daemon/container.h"
 #include "daemon/fetcher.h"
@@ -11,6 +11,7 @@
 
 typedef struct OperationWork {
         char *staging; /* of which nothing may be left, unless it is committed; NULL: EXPORT, which only reads */
+        char **stack;  /* what the worker reads, of a distribution that stands on layers */
         Container *container;
         int report;
         sd_event_source *report_source;
@@ -20,6 +21,7 @@ typedef struct OperationWork {
         bool fetch_wanted, fetch_done; /* the worker's "done" is not enough; it said so */
         ImageTarget *image;            /* EXPORT: NULL: an archive */
         bool withdrawn;                /* UNINSTALL: it is gone from the registry */
+        bool layered;                  /* CLONE: of the original's layers; SNAPSHOT, ROLLBACK */
         Move *move;                    /* MOVE, until it is concluded */
         bool moved;                    /* … by a rename: it is committed */
         GPtrArray *claims;             /* to be followed when staging is removed */
@@ -30,6 +32,8 @@ typedef struct OperationWork {
 
 /* operation.c */
 
+/* Whose ids are not those that workers see now would come out as somebody else's. */
+int operation_check_ids(const Operation *operation, sd_bus_error *reterr);
 void operation_set_stage(Operation *operation, const char *name);
 void operation_keep_error(Operation *operation, const sd_bus_error *error);
 /* Starts lxss-worker on work->staging. 0, or negative errno with *reterr set. */
@@ -50,3 +54,16 @@ void operation_conclude_move(Operation *operation);
 void operation_clean_up(Operation *operation);
 /* When something was removed: whether something else remains to be, which then has begun. */
 bool operation_remove_next(Operation *operation);
+
+/* operation-layers.c */
+
+/* The beginnings, as those in operation.c. 1: there is no work, commit at once. */
+int operation_clone_layered(Operation *operation, sd_bus_error *reterr);
+int operation_snapshot(Operation *operation, sd_bus_error *reterr);
+int operation_roll_back(Operation *operation, sd_bus_error *reterr);
+
+/* What the worker has prepared appears. */
+int operation_commit_layered(Operation *operation, sd_bus_error *reterr);
+
+/* The worker failed: whether a clone can do without layers, and goes on. */
+bool operation_copies_instead(Operation *operation);

@@ -12,6 +12,7 @@
 
 #include "daemon/log.h"
 #include "daemon/operation-private.h"
+#include "daemon/registry-layers.h"
 #include "daemon/worker-report.h"
 #include "shared/fd-socket.h"
 #include "shared/util.h"
@@ -22,6 +23,8 @@ static const char *const kind_names[OPERATION_KIND_MAX] = {
         [OPERATION_EXPORT] = "export",
         [OPERATION_CLONE] = "clone",
         [OPERATION_MOVE] = "move",
+        [OPERATION_SNAPSHOT] = "snapshot",
+        [OPERATION_ROLLBACK] = "rollback",
         [OPERATION_CLEANUP] = "cleanup",
 };
 
@@ -73,6 +76,7 @@ Operation *operation_free(Operation *operation) {
         sd_bus_error_free(&operation->work->error);
         image_target_free(operation->work->image);
         g_free(operation->work->staging);
+        g_strfreev(operation->work->stack);
         g_free(operation->work->claim);
         g_ptr_array_unref(operation->work->claims);
         move_free(operation->work->move);
@@ -85,6 +89,7 @@ Operation *operation_free(Operation *operation) {
         g_free(operation->tag);
         g_free(operation->user);
         g_free(operation->sha256);
+        g_free(operation->snapshot);
         g_free(operation);
         return NULL;
 }
@@ -101,16 +106,24 @@ void operation_keep_error(Operation *operation, const sd_bus_error *error) {
                 (void)sd_bus_error_copy(&operation->work->error, error);
 }
 
+static int commit_made(Operation *operation, sd_bus_error *reterr) {
+        operation_set_stage(operation, "committing");
+        if (operation_makes(operation))
+                operation->distribution->id_mode = base_mode(operation->host->base);
+        if (operation->work->layered)
+                return operation_commit_layered(operation, reterr);
+        return registry_commit(operation->host->registry, operation->distribution, operation->held,
+                               operation->work->staging, reterr);
+}
+
 static void commit(Operation *operation) {
         OperationWork *work = operation->work;
         g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
         int r = 0;
 
-        if (operation_makes(operation)) {
-                operation_set_stage(operation, "committing");
-                operation->distribution->id_mode = base_mode(operation->host->base);
-                r = registry_commit(operation->host->registry, operation->distribution, operation->held, work->staging, &error);
-        } else if (work->image)
+        if (operation_commits(operation))
+                r = commit_made(operation, &error);
+        else if (work->image)
                 r = image_target_commit(work->image, &error);
         if (r < 0)
                 operation_keep_error(operation, &error);
@@ -134,7 +147,7 @@ static void conclude(Operation *operation) {
         if (!sd_bus_error_is_set(&work->error))
                 commit(operation);
         work->image = image_target_free(work->image);
-        if (operation_makes(operation) && sd_bus_error_is_set(&work->error) && work->staging)
+        if (operation_commits(operation) && sd_bus_error_is_set(&work->error) && work->staging)
                 operation_start_removal(operation);
         else
                 operation_finish(operation);
@@ -311,7 +324,8 @@ static void on_worker_over(Operation *operation) {
         }
         if (!work->worker_done || (work->fetch_wanted && !work->fetch_done))
                 keep_unexpected_end(operation);
-        conclude(operation);
+        if (!operation_copies_instead(operation))
+                conclude(operation);
 }
 
 static void on_fetch_reported(const WorkerReport *report, void *userdata) {
@@ -390,7 +404,9 @@ static IdMap store_ids(bool removing) {
 
 static ContainerSpec worker_spec(const Operation *operation, const char *const *argv, int report_end) {
         const Base *base = operation->host->base;
-        const IdMap store = store_ids(operation->work->removing);
+        const OperationWork *work = operation->work;
+        const IdMap store = store_ids(work->removing);
+        const char *const *stack = work->removing ? NULL : (const char *const *)work->stack;
         bool root = base_mode(base) == ID_MODE_ROOT;
 
         return (ContainerSpec){
@@ -400,11 +416,14 @@ static ContainerSpec worker_spec(const Operation *operation, const char *const *
                 .mount_fd = base_mount_fd(base),
                 .uids = root ? store : *base_uid_map(base),
                 .gids = root ? store : *base_gid_map(base),
-                .root = operation->work->staging ?: operation->distribution->rootfs,
+                .root = work->staging || stack ? work->staging : operation->distribution->rootfs,
+                .stack = stack,
+                .shift_root = work->layered && !work->removing, /* it is to see whether layers are possible */
+                .slot_base = ID_STORE_BASE,
                 .cgroup_fd = -EBADF,
                 .program_fd = operation->host->worker_fd,
                 .argv = argv,
-                .fds = { report_end, operation->work->removing ? -EBADF : operation->archive },
+                .fds = { report_end, work->removing ? -EBADF : operation->archive },
         };
 }
 
@@ -553,9 +572,7 @@ int operation_start_worker(Operation *operation, const char *const *argv, sd_bus
         return r < 0 ? error_set(reterr, LXSS_ERROR_FAILED, "A worker could not be started: %s", g_strerror(-r)) : 0;
 }
 
-/* Whose ids are not those that workers see now would come out as somebody else's. */
-int operation_start_copy(Operation *operation, sd_bus_error *reterr) {
-        static const char *const argv[] = { "lxss-worker", "clone", NULL };
+int operation_check_ids(const Operation *operation, sd_bus_error *reterr) {
         const Distribution *original = operation->held;
 
         if (original->id_mode != base_mode(operation->host->base))
@@ -564,15 +581,33 @@ int operation_start_copy(Operation *operation, sd_bus_error *reterr) {
                                  "lxctl doctor",
                                  original->name, id_mode_to_string(original->id_mode),
                                  id_mode_to_string(base_mode(operation->host->base)));
-        operation->archive = open(original->rootfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (operation->archive < 0)
+        return 0;
+}
+
+int operation_start_copy(Operation *operation, sd_bus_error *reterr) {
+        static const char *const argv[] = { "lxss-worker", "clone", NULL };
+        const Distribution *original = operation->held;
+        int r = operation_check_ids(operation, reterr);
+
+        if (r < 0)
+                return r;
+        closep(&operation->archive);
+        if (original->layers)
+                operation->work->stack = registry_stack(operation->host->registry, original, false);
+        else
+                operation->archive = open(original->rootfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (!original->layers && operation->archive < 0)
                 return error_set(reterr, LXSS_ERROR_FAILED, "%s cannot be opened: %s", original->rootfs, g_strerror(errno));
         return operation_start_worker(operation, argv, reterr);
 }
 
+/* Copied where that is wanted, or it cannot be made a layer. */
 static int clone_held(Operation *operation, sd_bus_error *reterr) {
-        int r = registry_make_staging(operation->host->registry, &operation->work->staging, reterr);
+        int r;
 
+        if (!operation->copy && registry_check_layerable(operation->held, NULL) >= 0)
+                return operation_clone_layered(operation, reterr);
+        r = registry_make_staging(operation->host->registry, &operation->work->staging, reterr);
         return r < 0 ? r : operation_start_copy(operation, reterr);
 }
 
@@ -581,12 +616,37 @@ static int export(Operation *operation, sd_bus_error *reterr) {
         const char *layer[] = { "lxss-worker", "layer", NULL };
         int r;
 
+        if (operation->distribution->layers)
+                operation->work->stack = registry_stack(operation->host->registry, operation->distribution, false);
         if (operation->tag) {
                 r = image_target_new(operation->directory, operation->tag, &operation->work->image, &operation->archive, reterr);
                 if (r < 0)
                         return r;
         }
         return operation_start_worker(operation, operation->tag ? layer : archive, reterr);
+}
+
+/* 1: there is nothing to wait for. */
+static int begin(Operation *operation, sd_bus_error *reterr) {
+        switch (operation->kind) {
+        case OPERATION_INSTALL:
+                return install(operation, reterr);
+        case OPERATION_UNINSTALL:
+                return uninstall(operation, reterr);
+        case OPERATION_EXPORT:
+                return export(operation, reterr);
+        case OPERATION_CLONE:
+                return clone_held(operation, reterr);
+        case OPERATION_MOVE:
+                return operation_move(operation, reterr);
+        case OPERATION_SNAPSHOT:
+                return operation_snapshot(operation, reterr);
+        case OPERATION_ROLLBACK:
+                return operation_roll_back(operation, reterr);
+        default:
+                operation_clean_up(operation);
+                return 0;
+        }
 }
 
 static void on_base(Base *base _unused_, const sd_bus_error *error, void *userdata) {
@@ -598,18 +658,8 @@ static void on_base(Base *base _unused_, const sd_bus_error *error, void *userda
                 r = sd_bus_error_copy(&e, error);
         else if (operation->canceled)
                 r = -ECANCELED;
-        else if (operation->kind == OPERATION_INSTALL)
-                r = install(operation, &e);
-        else if (operation->kind == OPERATION_UNINSTALL)
-                r = uninstall(operation, &e);
-        else if (operation->kind == OPERATION_EXPORT)
-                r = export(operation, &e);
-        else if (operation->kind == OPERATION_CLONE)
-                r = clone_held(operation, &e);
-        else if (operation->kind == OPERATION_MOVE)
-                r = operation_move(operation, &e);
         else
-                operation_clean_up(operation);
+                r = begin(operation, &e);
         if (r == 0)
                 return;
         if (sd_bus_error_is_set(&e))

@@ -22,6 +22,8 @@ typedef enum OperationKind {
         OPERATION_EXPORT,
         OPERATION_CLONE,
         OPERATION_MOVE,
+        OPERATION_SNAPSHOT,
+        OPERATION_ROLLBACK,
         OPERATION_CLEANUP, /* of what an earlier lxssd left; nobody asked for it, and nobody is told */
         OPERATION_KIND_MAX,
         OPERATION_KIND_INVALID = -22,
@@ -67,7 +69,7 @@ struct Operation {
         bool started, canceled;
         char *name;                 /* of the distribution */
         Distribution *distribution; /* while there is one */
-        Distribution *held;         /* UNINSTALL, EXPORT, MOVE: the same, CLONE: the original; nobody else may use it */
+        Distribution *held;         /* UNINSTALL, EXPORT, MOVE: the same, CLONE: the original, SNAPSHOT, ROLLBACK: the one */
         DistributionState before;   /* what held was */
         const char *stage;          /* static */
         double progress;            /* 0 to 1; negative: not known */
@@ -85,6 +87,8 @@ struct Operation {
         bool without_oobe, without_shortcut; /* INSTALL: what the distribution itself asks for is not done */
         char *sha256;               /* INSTALL: of the archive, or NULL */
         uint64_t max_size;          /* INSTALL: bytes that the archive may unpack to, or 0 */
+        char *snapshot;             /* SNAPSHOT: its name; ROLLBACK: the one to go back to */
+        bool copy;                  /* CLONE: its files are its own */
         bool make_default, terminate;
 
         struct OperationWork *work;
@@ -93,6 +97,11 @@ struct Operation {
 /* Whether a distribution comes of it. */
 static inline bool operation_makes(const Operation *operation) {
         return operation->kind == OPERATION_INSTALL || operation->kind == OPERATION_CLONE;
+}
+
+/* Whether something appears when the work is done. */
+static inline bool operation_commits(const Operation *operation) {
+        return operation_makes(operation) || operation->kind == OPERATION_SNAPSHOT || operation->kind == OPERATION_ROLLBACK;
 }
 
 /* Nothing happens before operation_start(). The name is copied. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What registry.c and registry-move.c share, and nobody else may see. */
+/* What registry.c and registry-*.c share, and nobody else may see. */
 
 #include "daemon/registry.h"
 
 struct Registry {
-        char *directory, *distributions, *staging, *settings_file;
+        char *directory, *distributions, *staging, *layers, *settings_file;
         Settings *settings;
         GHashTable *table; /* name → Distribution, owned */
         int lock;
@@ -14,8 +14,16 @@ struct Registry {
 
 /* registry.c */
 
-/* Gives a directory to the worker: it works as the container's root, which for root's own lxssd is another id. */
-int registry_hand_over(const char *path);
+/* Makes a directory of staging one of the distribution's: with distribution.conf, what the distribution is now over
+ * what people have set for `origin`, if there is one, and its icon; no longer the worker's. */
+int registry_furnish(const Distribution *d, const Distribution *origin, const char *staging, sd_bus_error *reterr);
+
+/* registry-layers.c */
+
+/* The layers and snapshots of its distribution.conf. What an interrupted operation left of them in staging is
+ * brought into place. Where it cannot stand on its layers, negative errno and *ret_problem, a part of a sentence. */
+int registry_load_layers(Registry *registry, Distribution *d, GKeyFile *file, char **ret_problem);
+void registry_forget_layers(Distribution *d);
 
 /* registry-move.c */
 

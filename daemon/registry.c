@@ -35,6 +35,8 @@ static const char *const state_names[DISTRIBUTION_STATE_MAX] = {
         [DISTRIBUTION_EXPORTING] = "exporting",
         [DISTRIBUTION_CLONING] = "cloning",
         [DISTRIBUTION_MOVING] = "moving",
+        [DISTRIBUTION_SNAPSHOTTING] = "snapshotting",
+        [DISTRIBUTION_ROLLING_BACK] = "rolling-back",
         [DISTRIBUTION_UNAVAILABLE] = "unavailable",
         [DISTRIBUTION_BROKEN] = "broken",
 };
@@ -66,6 +68,7 @@ static void distribution_free(void *p) {
         g_free(d->source);
         g_free(d->trouble);
         g_free(d->icon);
+        registry_forget_layers(d);
         g_free(d);
 }
 
@@ -155,7 +158,7 @@ static GKeyFile *read_conf(const char *path, GError **error) {
 
 /* What cannot be used is listed as broken, so that it can be repaired or removed. */
 static void load_one(Registry *registry, const char *name) {
-        g_autofree char *path = conf_path(registry, name);
+        g_autofree char *path = conf_path(registry, name), *trouble = NULL;
         g_autoptr(GError) error = NULL;
         g_autoptr(GKeyFile) file = read_conf(path, &error);
         Distribution *d = add(registry, name, DISTRIBUTION_INSTALLED);
@@ -172,12 +175,19 @@ static void load_one(Registry *registry, const char *name) {
                 mark_broken(d, "%s: %s", path, error->message);
         else
                 take_conf(d, file);
-        if (d->state == DISTRIBUTION_BROKEN)
+        if (d->state == DISTRIBUTION_BROKEN) {
+                /* What it refers to in staging is no leftover all the same. */
+                if (file)
+                        (void)registry_load_layers(registry, d, file, &trouble);
+                d->refers_unknown |= error || !file;
                 return;
+        }
         if (d->id_mode < 0 || d->slot == ID_SLOT_MAX)
                 mark_broken(d, "%s lacks what lxssd wrote there, or has it wrong", path);
         else
                 settings_load_instance(path, &d->settings);
+        if (registry_load_layers(registry, d, file, &trouble) < 0)
+                mark_broken(d, "%s", trouble);
 }
 
 /* A folder of another name is somebody's distribution only if it looks like one. */
@@ -233,6 +243,7 @@ int registry_open(const char *directory, const char *settings_file, Registry **r
         registry->directory = g_strdup(directory);
         registry->distributions = g_build_filename(directory, "distributions", NULL);
         registry->staging = g_build_filename(directory, "staging", NULL);
+        registry->layers = g_build_filename(directory, "layers", NULL);
         registry->settings_file = g_strdup(settings_file);
         registry->table = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, distribution_free);
         if ((r = directory_make_private(directory, reterr)) < 0 || (r = take_lock(registry, reterr)) < 0 ||
@@ -254,6 +265,7 @@ Registry *registry_free(Registry *registry) {
         g_free(registry->directory);
         g_free(registry->distributions);
         g_free(registry->staging);
+        g_free(registry->layers);
         g_free(registry->settings_file);
         g_free(registry);
         return NULL;
@@ -359,6 +371,10 @@ static const char *what_is_done(DistributionState state) {
                 return "cloned";
         case DISTRIBUTION_MOVING:
                 return "moved";
+        case DISTRIBUTION_SNAPSHOTTING:
+                return "frozen for a snapshot";
+        case DISTRIBUTION_ROLLING_BACK:
+                return "rolled back";
         default:
                 return NULL;
         }
@@ -538,6 +554,8 @@ static int store_conf(const Distribution *d, GKeyFile *file, const char *directo
         set_optional(file, "shortcut", d->shortcut ? "true" : NULL);
         set_optional(file, "icon", d->icon);
         set_optional(file, "location", d->location);
+        layers_store(file, GROUP, d->layers);
+        snapshots_store(file, d->snapshots);
         set_optional(file, "location-id", d->location ? d->location_id : NULL);
         data = g_key_file_to_data(file, &size, NULL);
         if (!g_file_set_contents_full(path, data, size, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600,
@@ -598,20 +616,31 @@ static int copy_icon(const Distribution *origin, const char *staging, sd_bus_err
         return error_set(reterr, LXSS_ERROR_FAILED, "%s", error->message);
 }
 
+/* In root mode the worker's id owned the directory while it worked, and an instance's root must reach what it mounts
+ * as the topmost of several; nobody else gets as far as this directory. */
+static int take_back(const Distribution *d, const char *staging, sd_bus_error *reterr) {
+        if (d->id_mode == ID_MODE_ROOT && (chown(staging, 0, 0) < 0 || chmod(staging, d->layers ? 0711 : 0700) < 0))
+                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take %s back: %s", staging, g_strerror(errno));
+        return 0;
+}
+
+int registry_furnish(const Distribution *d, const Distribution *origin, const char *staging, sd_bus_error *reterr) {
+        int r = origin ? copy_icon(origin, staging, reterr) : 0;
+
+        if (r == 0)
+                r = write_conf(d, origin, staging, reterr);
+        return r < 0 ? r : take_back(d, staging, reterr);
+}
+
 int registry_commit(Registry *registry, Distribution *distribution, const Distribution *origin, const char *staging,
                     sd_bus_error *reterr) {
         const char *target = distribution->directory;
         int r;
 
         distribution->install_time = g_get_real_time();
-        r = origin ? copy_icon(origin, staging, reterr) : 0;
-        if (r == 0)
-                r = write_conf(distribution, origin, staging, reterr);
+        r = registry_furnish(distribution, origin, staging, reterr);
         if (r < 0)
                 return r;
-        /* In root mode the worker's id owned the directory while it worked. */
-        if (distribution->id_mode == ID_MODE_ROOT && chown(staging, 0, 0) < 0)
-                return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take %s back: %s", staging, g_strerror(errno));
         r = durable_sync_directory(staging);
         if (r == 0)
                 r = durable_rename(staging, target);
@@ -666,7 +695,7 @@ static bool slot_is_free(Registry *registry, const Distribution *d) {
 }
 
 int registry_repair(Registry *registry, Distribution *d, char **ret_aside, sd_bus_error *reterr) {
-        g_autofree char *path = conf_path(registry, d->name), *aside = NULL;
+        g_autofree char *path = conf_path(registry, d->name), *aside = NULL, *trouble = NULL;
         g_autoptr(GKeyFile) file = NULL;
         int r;
 
@@ -676,6 +705,9 @@ int registry_repair(Registry *registry, Distribution *d, char **ret_aside, sd_bu
         if (r < 0)
                 return r;
         take_conf(d, file);
+        if (registry_load_layers(registry, d, file, &trouble) < 0)
+                return error_set(reterr, LXSS_ERROR_DISTRIBUTION_BROKEN, "%s cannot be repaired: %s. Its settings are in %s.", d->name,
+                                 trouble, aside);
         d->id_mode = mode_of_root(d);
         if (!slot_is_free(registry, d))
                 d->slot = free_slot(registry);

@@ -5,6 +5,7 @@
 
 #include "daemon/error.h"
 #include "daemon/id-map.h"
+#include "daemon/layer.h"
 #include "daemon/settings.h"
 
 /* Distributions on disk: DATA/distributions/NAME/{rootfs,distribution.conf}
@@ -19,6 +20,8 @@ typedef enum DistributionState {
         DISTRIBUTION_EXPORTING,
         DISTRIBUTION_CLONING, /* another one is made of it */
         DISTRIBUTION_MOVING,
+        DISTRIBUTION_SNAPSHOTTING,
+        DISTRIBUTION_ROLLING_BACK,
         DISTRIBUTION_UNAVAILABLE, /* its files lie elsewhere, and that is not there just now */
         DISTRIBUTION_BROKEN,
         DISTRIBUTION_STATE_MAX,
@@ -30,7 +33,8 @@ const char *distribution_state_to_string(DistributionState state);
 /* Whether it is there, whole, and stays, though an operation may hold it just now. */
 static inline bool distribution_state_is_lasting(DistributionState state) {
         return state == DISTRIBUTION_INSTALLED || state == DISTRIBUTION_EXPORTING || state == DISTRIBUTION_CLONING ||
-               state == DISTRIBUTION_MOVING || state == DISTRIBUTION_UNAVAILABLE;
+               state == DISTRIBUTION_MOVING || state == DISTRIBUTION_SNAPSHOTTING || state == DISTRIBUTION_ROLLING_BACK ||
+               state == DISTRIBUTION_UNAVAILABLE;
 }
 
 /* The first interactive launch, on which a distribution that brings a command along for that sets itself up. */
@@ -48,7 +52,10 @@ typedef struct Distribution {
         char *name;
         DistributionState state;
         char *directory;       /* its own in the registry's, with distribution.conf */
-        char *rootfs;          /* where it is, or will be: there, or elsewhere */
+        char *rootfs;          /* where it is, or will be: there, or elsewhere; with layers: what differs from them */
+        char **layers;         /* what it stands on, topmost first; NULL: its rootfs is all of it */
+        GPtrArray *snapshots;  /* Snapshot, the oldest first; may be NULL */
+        bool refers_unknown;   /* to which layers it refers is not known, or not wholly */
         char *location;        /* elsewhere: the directory that was made for it (daemon/registry-move.h); NULL: not */
         char *location_id;
         char *default_user;    /* NULL: root */
@@ -105,6 +112,9 @@ void registry_forget(Registry *registry, Distribution *distribution);
 
 /* A new, empty directory in staging; g_free() the path. */
 int registry_make_staging(Registry *registry, char **ret, sd_bus_error *reterr);
+
+/* Gives a directory to the worker: it works as the container's root, which for root's own lxssd is another id. */
+int registry_hand_over(const char *path);
 
 /* Turns DIRECTORY (from staging, with its rootfs) into the reserved
  * distribution: writes its settings, those of `origin` if there is one, syncs, renames. */

@@ -69,7 +69,10 @@ static int failed(Copying *c, const FTSENT *file, int error) {
 
 /* ------------------------------------------------------------------- attributes */
 
+/* What overlayfs notes of its own directories is nothing of the file's. */
 static bool xattr_is_kept(const char *name) {
+        if (strncmp(name, "user.overlay.", 13) == 0)
+                return false;
         return strncmp(name, "user.", 5) == 0 || streq(name, "security.capability");
 }
 
@@ -91,7 +94,7 @@ static void copy_xattrs(int from, int to) {
 }
 
 /* The mode last: a change of owner takes set-user-ID away. File capabilities, too, so they come after both. */
-static int copy_attributes(int from, int to, const struct stat *st) {
+int worker_copy_attributes(int from, int to, const struct stat *st) {
         const struct timespec times[] = { st->st_atim, st->st_mtim };
 
         if (fchown(to, st->st_uid, st->st_gid) < 0 || fchmod(to, st->st_mode & 07777) < 0)
@@ -180,7 +183,7 @@ static int copy_regular(Copying *c, const FTSENT *file) {
         if (to < 0)
                 return -errno;
         r = copy_data(c, from, to, st.st_size);
-        return r < 0 ? r : copy_attributes(from, to, &st);
+        return r < 0 ? r : worker_copy_attributes(from, to, &st);
 }
 
 static int copy_link(Copying *c, const FTSENT *file) {
@@ -257,7 +260,7 @@ static int leave(Copying *c, const FTSENT *file) {
 
         if (from < 0)
                 return -errno;
-        r = copy_attributes(from, c->here, file->fts_statp);
+        r = worker_copy_attributes(from, c->here, file->fts_statp);
         if (r < 0 || file->fts_level == 0)
                 return r;
         up = openat(c->here, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "daemon/worker-report.h"
 
 /* Copies everything below the directory `source` into the root directory of this
@@ -10,3 +12,6 @@
  * not entered, links not followed; sockets and device nodes are left out. Returns 0
  * or negative errno with the reason in *reterr. */
 int worker_copy(int source, WorkerProgress *progress, WorkerReport *reterr);
+
+/* The same attributes of one file (st: of `from`). Returns 0 or negative errno. */
+int worker_copy_attributes(int from, int to, const struct stat *st);

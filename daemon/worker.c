@@ -23,6 +23,7 @@
 #include "daemon/worker-remove.h"
 #include "daemon/worker-report.h"
 #include "daemon/worker-root.h"
+#include "daemon/worker-upper.h"
 
 #define REPORT_FD 3
 #define SOURCE_FD 4
@@ -283,6 +284,27 @@ static int run_layer(Worker *worker) {
         return 0;
 }
 
+/* For the distribution that is being frozen, and for a clone of it. The root directory is the one at descriptor 4. */
+static int make_uppers(Worker *worker, bool both) {
+        int r;
+
+        announce("preparing");
+        r = worker_upper_check(STAGING, worker->reterr);
+        if (r == 0)
+                r = worker_upper_make(STAGING, SOURCE_FD, worker->reterr);
+        if (r == 0 && both)
+                r = worker_upper_make(STAGING "/original", SOURCE_FD, worker->reterr);
+        return r < 0 ? r : worker_upper_sync(STAGING, worker->reterr);
+}
+
+static int run_upper(Worker *worker) {
+        return make_uppers(worker, false);
+}
+
+static int run_uppers(Worker *worker) {
+        return make_uppers(worker, true);
+}
+
 static const struct {
         const char *name;
         bool takes_suite, takes_format, takes_user, takes_source;
@@ -295,6 +317,8 @@ static const struct {
         { "export", false, true, false, false, run_export },
         { "layer", false, false, false, false, run_layer },
         { "remove", false, false, false, false, run_remove },
+        { "upper", false, false, false, false, run_upper },
+        { "uppers", false, false, false, false, run_uppers },
 };
 
 /* [--user NAME | --given-user NAME] [--without-oobe]; returns what is left. */
@@ -346,7 +370,7 @@ static int run(Worker *worker, char **argv) {
         }
         return worker_report_fail(worker->reterr, LXSS_ERROR_INVALID_ARGUMENT,
                                   "lxss-worker is started by lxssd: extract [--user NAME] [--without-oobe] [--sha256 DIGITS] "
-                                  "[--max-size BYTES], image [--user NAME] [--max-size BYTES], bootstrap SUITE [--user NAME], clone, export FORMAT, layer, or remove.");
+                                  "[--max-size BYTES], image [--user NAME] [--max-size BYTES], bootstrap SUITE [--user NAME], clone, export FORMAT, layer, upper, uppers, or remove.");
 }
 
 int main(int argc, char **argv) {

@@ -23,6 +23,8 @@
         X(NO_SUCH_USER,           "NoSuchUser",           ENOENT,          125) \
         X(NO_SUCH_DIRECTORY,      "NoSuchDirectory",      ENOTDIR,         125) \
         X(DISTRIBUTION_EXISTS,    "DistributionExists",   EEXIST,          125) \
+        X(NO_SUCH_SNAPSHOT,       "NoSuchSnapshot",       ENOENT,          125) \
+        X(SNAPSHOT_EXISTS,        "SnapshotExists",       EEXIST,          125) \
         X(DISTRIBUTION_BROKEN,    "DistributionBroken",   EUCLEAN,         125) \
         X(DISTRIBUTION_UNAVAILABLE, "DistributionUnavailable", ENODEV,         125) \
         X(DISTRIBUTION_RUNNING,   "DistributionRunning",  EBUSY,           125) \

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Cloning: another distribution with the same files and settings, whole or not
-at all, and on its own from then on."""
+at all, and on its own from then on. What is particular to clones that share their
+files is in itest-layers.py; what takes its time here is a copy."""
 
 import os
 import signal
@@ -19,7 +20,7 @@ def test_a_clone_of_a_debian_with_odd_files_is_the_same(fresh):
     fresh.install(debian_tar(), "first").good()
     fresh.lxctl("launch", "-d", "first", "-u", "root", "--", "sh", "-c", ODD).good()
     before = listing(fresh, "first")
-    fresh.lxctl("clone", "--terminate", "first", "second").good()
+    fresh.lxctl("clone", "--copy", "--terminate", "first", "second").good()
     same(listing(fresh, "second"), before, "the clone")
     blocks = fresh.lxctl("launch", "-d", "second", "-u", "root", "--", "stat", "-c", "%b", "/odd/sparse").good().text
     expect(int(blocks) < 1000, f"the sparse file takes {blocks} blocks")
@@ -76,7 +77,7 @@ def test_what_cannot_be_cloned_changes_nothing(fresh):
 def test_a_signal_cancels_and_the_original_is_free_again(fresh):
     fresh.install(debian_tar(), "first").good()
     for number in (signal.SIGINT, signal.SIGKILL):
-        command = fresh.start("clone", "first", "second")
+        command = fresh.start("clone", "--copy", "first", "second")
         wait_for("the clone is at work", lambda: fresh.staged() or command.poll() is not None)
         command.send_signal(number)
         equal(command.ended(), -number, "how lxctl ended")
@@ -88,7 +89,7 @@ def test_a_signal_cancels_and_the_original_is_free_again(fresh):
 @modes("rootless")
 def test_launches_wait_until_the_clone_is_there(fresh):
     fresh.install(debian_tar(), "first").good()
-    clone = fresh.start("clone", "first", "second")
+    clone = fresh.start("clone", "--copy", "first", "second")
     wait_for("the clone is at work", lambda: fresh.staged() or clone.poll() is not None)
     results = [fresh.start("launch", "-d", name, "--", "echo", name) for name in ("first", "second")]
     for name, command in zip(("first", "second"), results):

@@ -73,11 +73,19 @@ class Swept:
         wait_for("nothing is staged", lambda: not self.world.staged())
         equal(self.world.installed(), sorted(names), "what is in the data directory")
         for name in names:
-            found = snapshot(self.world.rootfs(name))
+            found = self.tree(name)
             wrong = {path for path in {*found, *self.whole_root} if found.get(path) != self.whole_root.get(path)}
             expect(not wrong, f"{name} is not whole: {sorted(wrong)[:5]} of {len(wrong)}")
             self.world.lxctl("launch", "-d", name, "--", "true").good()
         return names
+
+    def tree(self, name):
+        """With what it stands on; nothing is ever removed here."""
+        (d,) = [d for d in self.world.lxctl("--json", "list").json() if d["name"] == name]
+        found = {}
+        for root in [*reversed(d["layers"]), d["root"]]:
+            found.update(snapshot(root))
+        return found
 
     def archive_is_there(self):
         names = os.listdir(self.out)
@@ -109,8 +117,8 @@ class Uninstall:
         return swept.names() == []
 
 
-class Clone:
-    words = lambda swept: ["clone", "it", "copy"]
+class Copy:
+    words = lambda swept: ["clone", "--copy", "it", "copy"]
 
     def prepare(swept):
         if "copy" in swept.world.installed():
@@ -120,6 +128,19 @@ class Clone:
         names = swept.names()
         expect(names in (["it"], ["copy", "it"]), f"these are there: {names}")
         return "copy" in names
+
+
+class Clone(Copy):
+    words = lambda swept: ["clone", "it", "copy"]
+
+    def prepare(swept):
+        """Something is written, the same as before, so that there is something to freeze."""
+        Copy.prepare(swept)
+        if len(swept.world.lxctl("--json", "list").json()[0]["layers"]) > 50:
+            swept.world.lxctl("uninstall", "it").good()
+            swept.install()
+            swept.world.lxctl("launch", "-d", "it", "--", "true").good()
+        swept.world.lxctl("launch", "-d", "it", "-u", "root", "--", "chmod", "644", "/etc/marker").good()
 
 
 class Export:
@@ -245,6 +266,10 @@ def test_a_clone_killed_at_any_system_call_is_there_whole_or_not_at_all(fresh):
     sweep(fresh, Clone)
 
 
+def test_a_copy_killed_at_any_system_call_is_there_whole_or_not_at_all(fresh):
+    sweep(fresh, Copy)
+
+
 def test_an_export_killed_at_any_system_call_leaves_a_whole_archive_or_none(fresh):
     sweep(fresh, Export)
 
@@ -290,6 +315,12 @@ def test_a_clone_on_a_disk_that_becomes_full_at_any_call_says_so_and_leaves_noth
 
 
 @modes("rootless")
+def test_a_copy_on_a_disk_that_becomes_full_at_any_call_says_so_and_leaves_nothing(fresh):
+    only_where_calls_can_fail()
+    sweep(fresh, Copy, "ENOSPC", "No space left")
+
+
+@modes("rootless")
 def test_an_export_to_a_disk_that_becomes_full_at_any_call_says_so_and_leaves_nothing(fresh):
     only_where_calls_can_fail()
     sweep(fresh, Export, "ENOSPC", "No space left")
@@ -309,6 +340,12 @@ def test_an_install_on_a_disk_that_fails_at_any_call_says_so_and_leaves_nothing(
 def test_a_clone_of_a_disk_that_fails_at_any_call_says_so_and_leaves_nothing(fresh):
     only_where_calls_can_fail()
     sweep(fresh, Clone, "EIO")
+
+
+@modes("rootless")
+def test_a_copy_of_a_disk_that_fails_at_any_call_says_so_and_leaves_nothing(fresh):
+    only_where_calls_can_fail()
+    sweep(fresh, Copy, "EIO")
 
 
 @modes("rootless")

@@ -861,7 +861,9 @@ def cgroup_directories(lines):
 # ------------------------------------------------------- root file systems
 
 
-TINY_PROGRAMS = ("sh", "cat", "sleep", "true", "false", "echo", "id", "ls", "stat", "env", "kill", "touch", "mkdir")
+TINY_PROGRAMS = (
+    "sh", "cat", "sleep", "true", "false", "echo", "id", "ls", "stat", "env", "kill", "touch", "mkdir", "rm", "chmod",
+)  # fmt: skip
 
 
 def tiny_files():
