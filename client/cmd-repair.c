@@ -18,7 +18,8 @@ static void print_success(const Command *command, const char *name, const char *
                 text_print(stdout, name);
                 fputs(" is whole.", stdout);
                 if (aside[0]) {
-                        fputs(" Settings that could not be read have their defaults now; the damaged file is kept:\n", stdout);
+                        fputs(" Settings that could not be read have their defaults now; the damaged file is kept:\n",
+                              stdout);
                         text_print(stdout, aside);
                 }
                 fputs("\n", stdout);

@@ -370,7 +370,8 @@ static int run(Worker *worker, char **argv) {
         }
         return worker_report_fail(worker->reterr, LXSS_ERROR_INVALID_ARGUMENT,
                                   "lxss-worker is started by lxssd: extract [--user NAME] [--without-oobe] [--sha256 DIGITS] "
-                                  "[--max-size BYTES], image [--user NAME] [--max-size BYTES], bootstrap SUITE [--user NAME], clone, export FORMAT, layer, upper, uppers, or remove.");
+                                  "[--max-size BYTES], image [--user NAME] [--max-size BYTES], bootstrap SUITE [--user NAME], clone, "
+                                  "export FORMAT, layer, upper, uppers, or remove.");
 }
 
 int main(int argc, char **argv) {
