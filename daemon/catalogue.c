@@ -127,7 +127,7 @@ static CatalogueEntry *decode_entry(const char *const *fields) {
 
 int catalogue_decode(const void *bytes, size_t size, Catalogue **ret) {
         g_autoptr(Catalogue) catalogue = catalogue_new();
-        const char *next = bytes, *end = next + size;
+        const char *next = size > 0 ? bytes : "", *end = next + size; /* nothing may be NULL */
 
         if (size > CATALOGUE_SIZE_MAX || (size > 0 && end[-1] != '\0'))
                 return -EBADMSG;

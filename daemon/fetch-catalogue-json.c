@@ -218,6 +218,8 @@ static int parse(Reading *reading, JsonParser *parser, const char *bytes, size_t
         g_autoptr(GError) error = NULL;
         JsonNode *root;
 
+        if (size == 0)
+                return broken(reading, "it is empty");
         /* What editors on Windows put before UTF-8. */
         if (size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) {
                 bytes += 3;

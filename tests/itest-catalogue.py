@@ -168,7 +168,7 @@ def test_the_digest_of_the_catalogue_is_heeded(fresh):
 @everywhere
 def test_what_is_damaged_or_not_there_is_said(fresh):
     cases = {
-        b"<html>": "no JSON", b"[]": "no object", b"{}": "neither", b"\xff": "UTF-8", b"[" * 100000: "brackets",
+        b"": "empty", b"<html>": "no JSON", b"[]": "no object", b"{}": "neither", b"\xff": "UTF-8", b"[" * 100000: "brackets",
         document({"A": [{"FriendlyName": "x"}]}): "no Name", document({"A": [{"Name": "a", f"{KIND}Url": {}}]}): "no Url",
         document({"A": [entry("a", "ftp://x/y")]}): "address", document({"A": [entry("a", "file:///etc/shadow")]}): "address",
         bytes(5 << 20): "MiB",

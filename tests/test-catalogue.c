@@ -104,7 +104,8 @@ START_TEST(what_is_damaged_is_said) {
         static const struct {
                 const char *json, *said;
         } cases[] = {
-                { "", "no object" },
+                { "", "empty" },
+                { "\xef\xbb\xbf", "no object" },
                 { "<html>a page</html>", "no JSON" },
                 { "{\"Default\":\"a\"", "no JSON" },
                 { "[]", "no object" },
@@ -179,6 +180,15 @@ START_TEST(what_is_passed_on_is_what_arrives) {
 }
 END_TEST
 
+START_TEST(nothing_is_an_empty_catalogue) {
+        g_autoptr(Catalogue) empty = catalogue_new(), arrived = NULL;
+        g_autoptr(GByteArray) bytes = catalogue_encode(empty);
+
+        ck_assert_int_eq(catalogue_decode(bytes->data, bytes->len, &arrived), 0);
+        ck_assert_uint_eq(arrived->len, 0);
+}
+END_TEST
+
 START_TEST(lies_are_not_decoded) {
         static const char *const lies[] = {
                 "a\0f\0\0file:///etc/shadow\0\0https://x/c.json\0\0",
@@ -205,5 +215,5 @@ int main(void) {
                          a_later_entry_takes_the_place_of_one_of_its_name, only_a_file_may_name_files,
                          what_is_damaged_is_said, brackets_cannot_exhaust_the_stack,
                          a_mark_of_windows_editors_is_no_harm, what_is_passed_on_is_what_arrives,
-                         lies_are_not_decoded);
+                         nothing_is_an_empty_catalogue, lies_are_not_decoded);
 }
