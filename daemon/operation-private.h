@@ -32,17 +32,27 @@ typedef struct OperationWork {
 
 /* operation.c */
 
-/* Whose ids are not those that workers see now would come out as somebody else's. */
-int operation_check_ids(const Operation *operation, sd_bus_error *reterr);
 void operation_set_stage(Operation *operation, const char *name);
 void operation_keep_error(Operation *operation, const sd_bus_error *error);
 /* Starts lxss-worker on work->staging. 0, or negative errno with *reterr set. */
 int operation_start_worker(Operation *operation, const char *const *argv, sd_bus_error *reterr);
-/* Copies held's files into work->staging. */
-int operation_start_copy(Operation *operation, sd_bus_error *reterr);
 void operation_start_removal(Operation *operation);
 /* The last thing that is done with it: the receiver may free it. */
 void operation_finish(Operation *operation);
+
+/* Starts lxss-fetch with operation->fetch, whose archive operation->archive then is. 0 or negative errno. */
+int operation_start_fetcher(Operation *operation);
+
+/* operation-begin.c */
+
+/* 1: there is nothing to wait for. */
+int operation_begin(Operation *operation, sd_bus_error *reterr);
+/* INSTALL, once there is something to unpack. */
+int operation_start_unpacking(Operation *operation, sd_bus_error *reterr);
+/* Whose ids are not those that workers see now would come out as somebody else's. */
+int operation_check_ids(const Operation *operation, sd_bus_error *reterr);
+/* Copies held's files into work->staging. */
+int operation_start_copy(Operation *operation, sd_bus_error *reterr);
 
 /* operation-move.c */
 

@@ -14,9 +14,29 @@ struct Registry {
 
 /* registry.c */
 
+/* A new one in the table, of which nothing is known yet. */
+Distribution *registry_add(Registry *registry, const char *name, DistributionState state);
+
+/* The first range of ids that no distribution has. */
+uint32_t registry_free_slot(Registry *registry);
+
 /* Makes a directory of staging one of the distribution's: with distribution.conf, what the distribution is now over
  * what people have set for `origin`, if there is one, and its icon; no longer the worker's. */
 int registry_furnish(const Distribution *d, const Distribution *origin, const char *staging, sd_bus_error *reterr);
+
+/* registry-conf.c */
+
+/* Whether a folder is a distribution's: one whose name cannot be that only if it looks like one. */
+bool registry_is_ours(Registry *registry, const char *name);
+
+/* Puts such a folder into the table. What cannot be used is listed as broken, so that it can be repaired or removed. */
+void registry_load_conf(Registry *registry, const char *name);
+
+/* Writes what the distribution is into a directory, over what people have set for `origin`, if there is one. */
+int registry_write_conf(const Distribution *d, const Distribution *origin, const char *directory, sd_bus_error *reterr);
+
+/* What can be done about a broken one. */
+int registry_fail_broken(const Distribution *d, sd_bus_error *reterr);
 
 /* registry-layers.c */
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The table of distributions and the renames that change it. Metadata is read
- * once, at start, and is ours alone: the data directory belongs to the user and
- * nobody else may write there. What is inside a root file system is not looked
- * at here. */
+/* The table of distributions and the renames that change it. It is ours alone: the
+ * data directory belongs to the user and nobody else may write there. What is inside
+ * a root file system is not looked at here, and what a distribution.conf says is
+ * registry-conf.c's. */
 
 #include "daemon/registry.h"
 
@@ -12,7 +12,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include "daemon/conf-salvage.h"
 #include "daemon/directory.h"
 #include "daemon/durable.h"
 #include "daemon/log.h"
@@ -25,8 +24,6 @@
 #include "shared/util.h"
 
 #define LOCK_WAIT_SECONDS 10
-#define GROUP "distribution"
-#define CONF "distribution.conf"
 
 static const char *const state_names[DISTRIBUTION_STATE_MAX] = {
         [DISTRIBUTION_INSTALLED] = "installed",
@@ -72,7 +69,7 @@ static void distribution_free(void *p) {
         g_free(d);
 }
 
-static Distribution *add(Registry *registry, const char *name, DistributionState state) {
+Distribution *registry_add(Registry *registry, const char *name, DistributionState state) {
         Distribution *d = g_new0(Distribution, 1);
 
         d->name = g_strdup(name);
@@ -87,128 +84,12 @@ static Distribution *add(Registry *registry, const char *name, DistributionState
         return d;
 }
 
-static char *conf_path(Registry *registry, const char *name) {
-        return g_build_filename(registry->distributions, name, CONF, NULL);
-}
-
-static void take_string(GKeyFile *file, const char *key, char **member) {
-        char *value = g_key_file_get_string(file, GROUP, key, NULL);
-
-        if (value) {
-                g_free(*member);
-                *member = value;
-        }
-}
-
-static void mark_broken(Distribution *d, const char *format, ...) _printf_(2, 3);
-
-static void mark_broken(Distribution *d, const char *format, ...) {
-        g_autofree char *trouble = NULL;
-        va_list arguments;
-
-        va_start(arguments, format);
-        trouble = g_strdup_vprintf(format, arguments);
-        va_end(arguments);
-        g_free(d->trouble);
-        d->trouble = text_printable(trouble, 400);
-        d->state = DISTRIBUTION_BROKEN;
-        log_warning("%s is broken: %s.", d->name, d->trouble);
-}
-
-/* The file's name comes from a user's file, and may be no path. */
-static void take_shortcut(GKeyFile *file, Distribution *d) {
-        d->shortcut = g_key_file_get_boolean(file, GROUP, "shortcut", NULL);
-        take_string(file, "icon", &d->icon);
-        if (d->icon && strchr(d->icon, '/'))
-                g_clear_pointer(&d->icon, g_free);
-}
-
-/* A slot that is not there is the first one. */
-static void take_conf(Distribution *d, GKeyFile *file) {
-        guint64 slot = g_key_file_get_uint64(file, GROUP, "slot", NULL);
-        g_autofree char *mode = g_key_file_get_string(file, GROUP, "id-mode", NULL);
-        g_autofree char *oobe = g_key_file_get_string(file, GROUP, "oobe", NULL);
-
-        take_string(file, "default-user", &d->default_user);
-        take_string(file, "release", &d->release);
-        take_string(file, "source", &d->source);
-        take_shortcut(file, d);
-        d->oobe = g_strcmp0(oobe, oobe_names[OOBE_PENDING]) == 0 ? OOBE_PENDING : OOBE_NONE;
-        d->install_time = g_key_file_get_uint64(file, GROUP, "install-time", NULL);
-        d->slot = slot < ID_SLOT_MAX ? slot : ID_SLOT_MAX;
-        d->id_mode = id_mode_from_string(mode);
-}
-
-static bool has_rootfs(const Distribution *d) {
-        return g_file_test(d->rootfs, G_FILE_TEST_IS_DIR);
-}
-
-/* Also of a file that is damaged: where the files are must be known to repair or to remove it. NULL: it is not there. */
-static GKeyFile *read_conf(const char *path, GError **error) {
-        g_autoptr(GKeyFile) file = g_key_file_new();
-        g_autofree char *data = NULL;
-        gsize size;
-
-        if (!g_file_get_contents(path, &data, &size, error))
-                return NULL;
-        if (g_key_file_load_from_data(file, data, size, G_KEY_FILE_NONE, error))
-                return g_steal_pointer(&file);
-        return conf_salvage(data, size);
-}
-
-/* What cannot be used is listed as broken, so that it can be repaired or removed. */
-static void load_one(Registry *registry, const char *name) {
-        g_autofree char *path = conf_path(registry, name), *trouble = NULL;
-        g_autoptr(GError) error = NULL;
-        g_autoptr(GKeyFile) file = read_conf(path, &error);
-        Distribution *d = add(registry, name, DISTRIBUTION_INSTALLED);
-        int r = file ? registry_load_place(d, file) : 0;
-        bool there = registry_check_place(d, NULL) >= 0;
-
-        if (!distribution_name_is_valid(name))
-                mark_broken(d, "the name of its folder in %s cannot be a distribution's", registry->distributions);
-        else if (r < 0)
-                mark_broken(d, "%s names a place of its files that cannot be", path);
-        else if (there && !has_rootfs(d))
-                mark_broken(d, "there is no directory %s", d->rootfs);
-        else if (error)
-                mark_broken(d, "%s: %s", path, error->message);
-        else
-                take_conf(d, file);
-        if (d->state == DISTRIBUTION_BROKEN) {
-                /* What it refers to in staging is no leftover all the same. */
-                if (file)
-                        (void)registry_load_layers(registry, d, file, &trouble);
-                d->refers_unknown |= error || !file;
-                return;
-        }
-        if (d->id_mode < 0 || d->slot == ID_SLOT_MAX)
-                mark_broken(d, "%s lacks what lxssd wrote there, or has it wrong", path);
-        else
-                settings_load_instance(path, &d->settings);
-        if (registry_load_layers(registry, d, file, &trouble) < 0)
-                mark_broken(d, "%s", trouble);
-}
-
-/* A folder of another name is somebody's distribution only if it looks like one. */
-static bool is_ours(Registry *registry, const char *name) {
-        g_autofree char *folder = g_build_filename(registry->distributions, name, NULL);
-        g_autofree char *root = g_build_filename(folder, "rootfs", NULL), *conf = g_build_filename(folder, CONF, NULL);
-
-        if (!g_file_test(folder, G_FILE_TEST_IS_DIR))
-                return false;
-        if (distribution_name_is_valid(name))
-                return true;
-        return name[0] != '.' && text_is_printable(name, strlen(name)) &&
-               (g_file_test(root, G_FILE_TEST_EXISTS) || g_file_test(conf, G_FILE_TEST_EXISTS));
-}
-
 static void load_all(Registry *registry) {
         g_autoptr(GDir) dir = g_dir_open(registry->distributions, 0, NULL);
 
         for (const char *name; dir && (name = g_dir_read_name(dir));)
-                if (is_ours(registry, name))
-                        load_one(registry, name);
+                if (registry_is_ours(registry, name))
+                        registry_load_conf(registry, name);
 }
 
 static void on_alarm(int signal _unused_) {
@@ -380,21 +261,6 @@ static const char *what_is_done(DistributionState state) {
         }
 }
 
-static bool is_repairable(const Distribution *d) {
-        return distribution_name_is_valid(d->name) && has_rootfs(d);
-}
-
-static int fail_broken(const Distribution *d, sd_bus_error *reterr) {
-        if (is_repairable(d))
-                return error_set(reterr, LXSS_ERROR_DISTRIBUTION_BROKEN,
-                                 "%s is broken: %s. Repair it with lxctl repair %s, or remove it with lxctl uninstall %s.",
-                                 d->name, d->trouble, d->name, d->name);
-        return error_set(reterr, LXSS_ERROR_DISTRIBUTION_BROKEN,
-                         "%s is broken: %s. Put that right by hand and run lxctl shutdown, or remove it with: "
-                         "lxctl uninstall \"%s\"",
-                         d->name, d->trouble, d->name);
-}
-
 int registry_resolve(Registry *registry, const char *name, Distribution **ret, sd_bus_error *reterr) {
         Distribution *d = str_empty(name) ? registry_default(registry) : registry_find(registry, name);
         int r;
@@ -408,7 +274,7 @@ int registry_resolve(Registry *registry, const char *name, Distribution **ret, s
         if (what_is_done(d->state))
                 return error_set(reterr, LXSS_ERROR_OPERATION_PENDING, "%s is being %s.", d->name, what_is_done(d->state));
         if (d->state == DISTRIBUTION_BROKEN)
-                return fail_broken(d, reterr);
+                return registry_fail_broken(d, reterr);
         r = registry_check_place(d, reterr);
         if (r < 0)
                 return r;
@@ -428,7 +294,7 @@ static Distribution *find_ignoring_case(Registry *registry, const char *name) {
         return NULL;
 }
 
-static uint32_t free_slot(Registry *registry) {
+uint32_t registry_free_slot(Registry *registry) {
         g_autoptr(GHashTable) used = g_hash_table_new(NULL, NULL);
         GHashTableIter i;
         uint32_t slot = 0;
@@ -472,8 +338,8 @@ int registry_reserve(Registry *registry, const char *name, Distribution **ret, s
         r = check_new_name(registry, name, NULL, reterr);
         if (r < 0)
                 return r;
-        slot = free_slot(registry);
-        d = add(registry, name, DISTRIBUTION_INSTALLING);
+        slot = registry_free_slot(registry);
+        d = registry_add(registry, name, DISTRIBUTION_INSTALLING);
         d->slot = slot;
         *ret = d;
         return 0;
@@ -530,58 +396,6 @@ int registry_make_staging(Registry *registry, char **ret, sd_bus_error *reterr) 
         return 0;
 }
 
-static void set_optional(GKeyFile *file, const char *key, const char *value) {
-        if (value)
-                g_key_file_set_string(file, GROUP, key, value);
-        else
-                (void)g_key_file_remove_key(file, GROUP, key, NULL);
-}
-
-/* file: what else is to stand there. */
-static int store_conf(const Distribution *d, GKeyFile *file, const char *directory, sd_bus_error *reterr) {
-        g_autofree char *path = g_build_filename(directory, CONF, NULL), *data = NULL;
-        g_autoptr(GError) error = NULL;
-        gsize size;
-
-        if (d->default_user)
-                g_key_file_set_string(file, GROUP, "default-user", d->default_user);
-        g_key_file_set_string(file, GROUP, "release", d->release);
-        g_key_file_set_string(file, GROUP, "source", d->source);
-        g_key_file_set_uint64(file, GROUP, "install-time", d->install_time);
-        g_key_file_set_string(file, GROUP, "id-mode", id_mode_to_string(d->id_mode));
-        g_key_file_set_uint64(file, GROUP, "slot", d->slot);
-        set_optional(file, "oobe", d->oobe == OOBE_NONE ? NULL : oobe_names[OOBE_PENDING]);
-        set_optional(file, "shortcut", d->shortcut ? "true" : NULL);
-        set_optional(file, "icon", d->icon);
-        set_optional(file, "location", d->location);
-        layers_store(file, GROUP, d->layers);
-        snapshots_store(file, d->snapshots);
-        set_optional(file, "location-id", d->location ? d->location_id : NULL);
-        data = g_key_file_to_data(file, &size, NULL);
-        if (!g_file_set_contents_full(path, data, size, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600,
-                                      &error))
-                return error_set(reterr, LXSS_ERROR_FAILED, "%s", error->message);
-        return 0;
-}
-
-/* With what people have set for `origin`, or nothing. */
-static int write_conf(const Distribution *d, const Distribution *origin, const char *directory, sd_bus_error *reterr) {
-        g_autoptr(GKeyFile) file = g_key_file_new();
-        g_autoptr(GError) error = NULL;
-
-        if (origin) {
-                g_autofree char *theirs = g_build_filename(origin->directory, CONF, NULL);
-
-                if (!g_key_file_load_from_file(file, theirs, G_KEY_FILE_KEEP_COMMENTS, &error))
-                        return error_set(reterr, LXSS_ERROR_FAILED, "%s: %s", theirs, error->message);
-        }
-        return store_conf(d, file, directory, reterr);
-}
-
-int registry_store(Registry *registry _unused_, Distribution *distribution, sd_bus_error *reterr) {
-        return write_conf(distribution, distribution, distribution->directory, reterr);
-}
-
 /* That desktops do not show what can be launched is no reason not to have it. */
 static void show(const Distribution *d) {
         g_autofree char *icon = d->icon ? g_build_filename(d->directory, d->icon, NULL) : NULL;
@@ -628,7 +442,7 @@ int registry_furnish(const Distribution *d, const Distribution *origin, const ch
         int r = origin ? copy_icon(origin, staging, reterr) : 0;
 
         if (r == 0)
-                r = write_conf(d, origin, staging, reterr);
+                r = registry_write_conf(d, origin, staging, reterr);
         return r < 0 ? r : take_back(d, staging, reterr);
 }
 
@@ -653,70 +467,6 @@ int registry_commit(Registry *registry, Distribution *distribution, const Distri
         if (origin)
                 distribution->settings = origin->settings;
         show(distribution);
-        return 0;
-}
-
-int registry_configure(Registry *registry, Distribution *distribution, const SettingChange *changes, size_t n,
-                       sd_bus_error *reterr) {
-        g_autofree char *path = conf_path(registry, distribution->name);
-        int r;
-
-        r = settings_store(path, 0600, changes, n, reterr);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < n; i++)
-                if (streq(changes[i].group, GROUP) && streq(changes[i].key, "default-user")) {
-                        g_free(distribution->default_user);
-                        distribution->default_user = g_strdup(changes[i].value);
-                }
-        distribution->settings = registry->settings->instance;
-        settings_load_instance(path, &distribution->settings);
-        return 0;
-}
-
-/* In which mode a root file system was written shows in whom it belongs to. */
-static IdMode mode_of_root(const Distribution *d) {
-        struct stat st;
-
-        if (geteuid() == 0)
-                return ID_MODE_ROOT;
-        return stat(d->rootfs, &st) == 0 && st.st_uid == geteuid() ? ID_MODE_SINGLE : ID_MODE_SUBIDS;
-}
-
-static bool slot_is_free(Registry *registry, const Distribution *d) {
-        GHashTableIter i;
-        void *other;
-
-        g_hash_table_iter_init(&i, registry->table);
-        while (g_hash_table_iter_next(&i, NULL, &other))
-                if (other != d && ((Distribution *)other)->slot == d->slot)
-                        return false;
-        return d->slot < ID_SLOT_MAX;
-}
-
-int registry_repair(Registry *registry, Distribution *d, char **ret_aside, sd_bus_error *reterr) {
-        g_autofree char *path = conf_path(registry, d->name), *aside = NULL, *trouble = NULL;
-        g_autoptr(GKeyFile) file = NULL;
-        int r;
-
-        if (!is_repairable(d))
-                return fail_broken(d, reterr);
-        r = conf_set_aside(path, &file, &aside, reterr);
-        if (r < 0)
-                return r;
-        take_conf(d, file);
-        if (registry_load_layers(registry, d, file, &trouble) < 0)
-                return error_set(reterr, LXSS_ERROR_DISTRIBUTION_BROKEN, "%s cannot be repaired: %s. Its settings are in %s.", d->name,
-                                 trouble, aside);
-        d->id_mode = mode_of_root(d);
-        if (!slot_is_free(registry, d))
-                d->slot = free_slot(registry);
-        r = store_conf(d, file, d->directory, reterr);
-        if (r < 0)
-                return r;
-        settings_load_instance(path, &d->settings);
-        d->state = DISTRIBUTION_INSTALLED;
-        *ret_aside = g_steal_pointer(&aside);
         return 0;
 }
 
