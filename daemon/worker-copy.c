@@ -319,7 +319,8 @@ int worker_copy(int source, WorkerProgress *progress, WorkerReport *reterr) {
                 return r;
         errno = 0;
         for (FTSENT *file; (file = fts_read(c.walk)); errno = 0) {
-                r = copy_one(&c, file);
+                /* fts(3) takes a directory that it could not read to its end for a shorter one; only errno tells. */
+                r = errno == EIO ? -EIO : copy_one(&c, file);
                 if (r < 0)
                         return failed(&c, file, -r);
         }

@@ -93,7 +93,7 @@ def test_list_and_status_answer_at_once_during_every_operation(fresh):
     watch = Watch(fresh)
     watch.during(fresh.start("install", source, "--name", "large"))
     watch.verdict("an install")
-    watch.during(fresh.start("clone", "large", "copy"))
+    watch.during(fresh.start("clone", "--copy", "large", "copy"))
     watch.verdict("a clone")
     export, reader = blocked_export(fresh, "large")
     for _ in range(15):
@@ -120,7 +120,8 @@ def begin(bus, kind, pipe):
     if kind == "install":
         return str(bus.manager("Install", "hsa{sv}", fd, "new", dictionary(bus)))
     if kind == "clone":
-        return str(bus.manager("Clone", "ssa{sv}", "tiny", "new", dictionary(bus)))
+        options = bus.dbus.Dictionary({"copy": True}, "sv")  # which takes its time
+        return str(bus.manager("Clone", "ssa{sv}", "tiny", "new", options))
     if kind == "export":
         return str(bus.manager("Export", "sha{sv}", "tiny", fd, dictionary(bus)))
     return str(bus.manager("Uninstall", "sa{sv}", "tiny", dictionary(bus)))
