@@ -293,6 +293,8 @@ static int install_from(Command *command, Install *install, int *fd) {
          * with us what we asked for. */
         r = begin(connection, install, *fd, &failure);
         closep(fd);
+        if (r < 0 && install->uri)
+                say("There is no file \"%s\", and as a name of the catalogue it cannot be installed:", install->source);
         if (r < 0)
                 return command_fail(command, r, &failure);
         signal_fd = signals_block_termination();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* All that has no decoder of its own: bzip2, lzma, zstd, lz4 and compress, by
+/* All that has no decoder of its own: bzip2, lzma, zstd and compress, by
  * libarchive; and what is not compressed at all, which is what libarchive finds
  * nothing in. */
 
@@ -38,7 +38,7 @@ static bool filter_is_built_in(int (*support)(struct archive *)) {
 static struct archive *new_raw(void) {
         static int (*const filters[])(struct archive *) = {
                 archive_read_support_filter_bzip2, archive_read_support_filter_lzma, archive_read_support_filter_zstd,
-                archive_read_support_filter_lz4,   archive_read_support_filter_compress,
+                archive_read_support_filter_compress,
         };
         struct archive *raw = archive_read_new();
 

@@ -20,11 +20,13 @@ struct WorkerDecoder {
 /* Each borrows the source. Returns NULL where there is no memory. */
 WorkerDecoder *worker_decoder_plain_new(WorkerSource *source);
 WorkerDecoder *worker_decoder_gzip_new(WorkerSource *source);
+WorkerDecoder *worker_decoder_lz4_new(WorkerSource *source);
 WorkerDecoder *worker_decoder_xz_new(WorkerSource *source);
 WorkerDecoder *worker_decoder_libarchive_new(WorkerSource *source);
 
 /* By what the source begins with. */
 bool worker_decoder_is_gzip(const WorkerSource *source);
+bool worker_decoder_is_lz4(const WorkerSource *source);
 bool worker_decoder_is_xz(const WorkerSource *source);
 bool worker_decoder_is_libarchives(const WorkerSource *source);
 

@@ -130,6 +130,8 @@ static WorkerDecoder *choose_decoder(WorkerSource *source) {
                 return worker_decoder_plain_new(source);
         if (worker_decoder_is_gzip(source))
                 return worker_decoder_gzip_new(source);
+        if (worker_decoder_is_lz4(source))
+                return worker_decoder_lz4_new(source);
         if (worker_decoder_is_xz(source))
                 return worker_decoder_xz_new(source);
         return worker_decoder_is_libarchives(source) ? worker_decoder_libarchive_new(source)

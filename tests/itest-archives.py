@@ -137,6 +137,11 @@ def test_a_flipped_byte_anywhere_is_refused_whatever_the_compression(fresh):
             with open(path, "wb") as file:
                 file.write(data)
             result = fresh.install(path, "bad")
+            if result.code == 0:  # of lz4, another place to copy from may have the same bytes
+                again = subprocess.run([tool[0], "-dcq"], input=data, stdout=subprocess.PIPE)
+                if again.returncode == 0 and again.stdout == whole:
+                    fresh.lxctl("uninstall", "bad").good()
+                    continue
             expect(result.code != 0, f"{tool[0]}, flipped at {place} of {len(good)}, was installed")
             nothing_stays(fresh, result)
     data = bytearray(whole)
