@@ -378,7 +378,7 @@ def test_a_power_cut_finds_it_whole_or_not_at_all(fresh):
     """What is in the files is on disk before the name is, and the name before anybody is told."""
     only_where_calls_can_fail()
     swept = Swept(fresh)
-    for operation in (Install, Clone):
+    for operation in (Install, Copy):
         order = order_of(swept, operation)
         name = order.index("lxssd renameat2")
         expect("worker syncfs" in order[:name], f"{operation.__name__}: the files are not synced before the rename: {order}")
@@ -387,6 +387,12 @@ def test_a_power_cut_finds_it_whole_or_not_at_all(fresh):
         equal(between[:2], ["lxssd fsync", "lxssd rename"], f"{operation.__name__}: how distribution.conf is written")
         equal(between[2:][-1:], ["lxssd fsync"], f"{operation.__name__}: what comes between distribution.conf and the rename")
         equal(order[name + 1 :], ["lxssd fsync", "lxssd fsync"], f"{operation.__name__}: what follows the rename, for both directories")
+    order = order_of(swept, Clone)
+    synced, moved, fsync = order.index("worker syncfs"), ["lxssd renameat2"], ["lxssd fsync"]
+    first, last = order.index(*moved), len(order) - 1 - order[::-1].index(*moved)
+    expect(synced < first, f"what a clone stands on is not synced first: {order}")
+    equal(order[first - 2 : first + 6], 2 * fsync + 2 * moved + 4 * fsync, "how the original becomes a layer")
+    equal(order[last - 2 :], 2 * fsync + moved + 2 * fsync, "how the clone gets its name")
     order = order_of(swept, Uninstall)
     equal(order[:3], ["lxssd renameat2", "lxssd fsync", "lxssd fsync"], "how an uninstall begins")
 
