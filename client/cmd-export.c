@@ -49,8 +49,9 @@ static int parse_layout(Command *command, Export *export, const char *format) {
         size_t n;
 
         if (format)
-                return usage(command, command_usage(command, "%s is an image layout, whatever --format says. Leave that out.",
-                                                    export->file));
+                return usage(command,
+                             command_usage(command, "%s is an image layout, whatever --format says. Leave that out.",
+                                           export->file));
         export->directory = source_split_image(export->file, &export->tag);
         if (!export->directory)
                 return usage(command, EXIT_SERVICE);
@@ -58,7 +59,8 @@ static int parse_layout(Command *command, Export *export, const char *format) {
         while (n > 1 && export->directory[n - 1] == '/')
                 export->directory[--n] = '\0';
         if (n == 0)
-                return usage(command, command_usage(command, "Which directory? Name it, for instance oci:%s.image", export->name));
+                return usage(command, command_usage(command, "Which directory? Name it, for instance oci:%s.image",
+                                                    export->name));
         return 0;
 }
 
@@ -76,8 +78,10 @@ static int parse(Command *command, Export *export) {
                 export->terminate |= id == EXPORT_TERMINATE;
         }
         if (!words[1])
-                return usage(command, command_usage(command, "Name a distribution and the file that it goes to (- is the standard "
-                                                             "output), for instance: lxctl export debian debian.tar.zst"));
+                return usage(command,
+                             command_usage(command,
+                                           "Name a distribution and the file that it goes to (- is the standard "
+                                           "output), for instance: lxctl export debian debian.tar.zst"));
         export->name = words[0];
         export->file = words[1];
         export->to_stdout = streq(words[1], "-");
@@ -90,9 +94,13 @@ static int parse(Command *command, Export *export) {
         if (export->format >= 0)
                 return 0;
         if (format)
-                return usage(command, command_usage(command, "\"%s\" is no format. There are: " ARCHIVE_FORMAT_NAMES ".", format));
-        return usage(command, command_usage(command, "The name of \"%s\" says nothing of its format. Add an ending, or --format; there are: "
-                                                     ARCHIVE_FORMAT_NAMES ".", words[1]));
+                return usage(command,
+                             command_usage(command, "\"%s\" is no format. There are: " ARCHIVE_FORMAT_NAMES ".",
+                                           format));
+        return usage(command, command_usage(command,
+                                            "The name of \"%s\" says nothing of its format. Add an ending, or "
+                                            "--format; there are: " ARCHIVE_FORMAT_NAMES ".",
+                                            words[1]));
 }
 
 static int open_stdout(Command *command, Export *export) {

@@ -85,8 +85,9 @@ static int check(Command *command, Install *install) {
         if (install->name && !*install->name)
                 command->exit_code = command_usage(command, "A distribution's name cannot be empty.");
         else if (install->max_size_text && parse_size(install->max_size_text, &install->max_size) < 0)
-                command->exit_code = command_usage(command, "\"%s\" is no size, such as 500M, 20G or a number of bytes.",
-                                                   install->max_size_text);
+                command->exit_code =
+                                command_usage(command, "\"%s\" is no size, such as 500M, 20G or a number of bytes.",
+                                              install->max_size_text);
         else if (!install->source)
                 command->exit_code = command_usage(command, "What is to be installed? Name an archive, for instance "
                                                    "debian.tar.xz, or what the catalogue has (lxctl list --online).");
@@ -231,7 +232,8 @@ static int begin(Connection *connection, Install *install, int fd, Failure *rete
         r = operation_begin(connection, &w, &install->operation, reterr);
         if (r < 0)
                 return r;
-        if (remote_get_string(connection, install->operation, OPERATION_INTERFACE, "Distribution", &install->distribution) < 0 ||
+        if (remote_get_string(connection, install->operation, OPERATION_INTERFACE, "Distribution",
+                              &install->distribution) < 0 ||
             str_empty(install->distribution)) {
                 free(install->distribution);
                 install->distribution = install->name ? strdup(install->name) : NULL;
@@ -313,10 +315,12 @@ static int open_signature(Install *install, int fd) {
         bool is_file = fd >= 0 && !install->path && !streq(install->source, "-");
 
         if (fd >= 0 && !is_file && !install->path && install->keyring && !install->signed_by) {
-                say("There is nothing beside an archive on the standard input. Say where its signature is: --signature");
+                say("There is nothing beside an archive on the standard input. Say where its signature is: "
+                    "--signature");
                 return -EINVAL;
         }
-        return signature_open(install->keyring, install->signed_by, is_file ? install->source : NULL, &install->signature);
+        return signature_open(install->keyring, install->signed_by, is_file ? install->source : NULL,
+                              &install->signature);
 }
 
 static int run_install(Command *command) {

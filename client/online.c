@@ -19,8 +19,8 @@ static bool next_entry(DbusReader *entries, DbusReader *reader, Entry *ret) {
         if (!dbus_more(entries, reader))
                 return false;
         dbus_get_struct(entries);
-        return dbus_get(entries, "sssbbsss", &ret->name, &ret->friendly_name, &ret->family, &ret->family_default, &ret->standard,
-                        &ret->url, &ret->sha256, &ret->catalogue) == 0;
+        return dbus_get(entries, "sssbbsss", &ret->name, &ret->friendly_name, &ret->family, &ret->family_default,
+                        &ret->standard, &ret->url, &ret->sha256, &ret->catalogue) == 0;
 }
 
 static void print_json(DbusReader *reader) {

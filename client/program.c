@@ -245,7 +245,8 @@ static void on_operations(Program *program, const Incoming *answer) {
                 dbus_get_struct(&entries);
                 /* A clone bears the new name, and holds the other one too. */
                 if (dbus_get(&entries, "sssdo", &kind, &distribution, NULL, NULL, NULL) == 0 &&
-                    (str_empty(program->distribution) || streq(program->distribution, distribution) || streq(kind, "clone"))) {
+                    (str_empty(program->distribution) || streq(program->distribution, distribution) ||
+                     streq(kind, "clone"))) {
                         say("waiting for the %s of %s to finish", describe_kind(kind), distribution);
                         return;
                 }

@@ -94,7 +94,8 @@ int remote_failure_of(const Incoming *answer, Failure *reterr) {
 }
 
 int remote_bad_answer(int r, Failure *reterr) {
-        return failure_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, r, "lxssd's answer cannot be read: %s", strerror(-r));
+        return failure_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, r, "lxssd's answer cannot be read: %s",
+                           strerror(-r));
 }
 
 int remote_finish_call(Connection *connection, DbusWriter *w, Incoming **ret, Failure *reterr) {

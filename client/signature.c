@@ -34,7 +34,8 @@ static int open_beside(const char *archive) {
                 if (errno != ENOENT)
                         return open_named(path);
         }
-        say("There is no signature beside %s (.sig, .asc or .gpg behind its name). Say where it is with --signature.", archive);
+        say("There is no signature beside %s (.sig, .asc or .gpg behind its name). Say where it is with --signature.",
+            archive);
         return -ENOENT;
 }
 

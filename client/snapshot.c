@@ -7,8 +7,8 @@
 
 typedef struct Property {
         const char *name;
-        /* s, b, u, t, d, a for "as" or T for "a(sss)": what stands at offset is char *, bool, uint32_t, uint64_t, double,
-         * and for the last two char **. */
+        /* s, b, u, t, d, a for "as" or T for "a(sss)": what stands at offset is char *, bool, uint32_t, uint64_t,
+         * double, and for the last two char **. */
         char type;
         size_t offset;
 } Property;

@@ -66,8 +66,8 @@ int bus_method_list_online(sd_bus_message *m, void *userdata, sd_bus_error *rete
         if ((r = options_read(m, list_options, ELEMENTSOF(list_options), &options, reterr)) < 0 ||
             (r = bus_find_peer(userdata, m, &peer, reterr)) < 0)
                 return r;
-        r = manager_read_catalogue(bus_manager(userdata), peer->client, options.environment, on_listed, sd_bus_message_ref(m),
-                                   reterr);
+        r = manager_read_catalogue(bus_manager(userdata), peer->client, options.environment, on_listed,
+                                   sd_bus_message_ref(m), reterr);
         if (r < 0)
                 sd_bus_message_unref(m);
         return r < 0 ? r : 1;
@@ -81,15 +81,16 @@ int bus_find_in_catalogue(const Catalogue *catalogue, const char *name, bool leg
 
         if (entry && entry->foreign)
                 return error_set(reterr, LXSS_ERROR_UNSUPPORTED_SOURCE,
-                                 "\"%s\" is in the catalogue as a package of Microsoft's store only, which cannot be unpacked here.",
+                                 "\"%s\" is in the catalogue as a package of Microsoft's store only, which cannot be "
+                                 "unpacked here.",
                                  safe);
         if (entry) {
                 *ret = entry;
                 return 0;
         }
         if (meant)
-                return error_set(reterr, LXSS_ERROR_NO_SUCH_SOURCE, "There is no \"%s\" in the catalogue. Did you mean \"%s\"?",
-                                 safe, meant);
+                return error_set(reterr, LXSS_ERROR_NO_SUCH_SOURCE,
+                                 "There is no \"%s\" in the catalogue. Did you mean \"%s\"?", safe, meant);
         return error_set(reterr, LXSS_ERROR_NO_SUCH_SOURCE,
                          "There is no \"%s\" in the catalogue. What there is: lxctl list --online", safe);
 }

@@ -77,7 +77,8 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("Name", "s", NULL, offsetof(Distribution, name), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("State", "s", get_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Default", "b", get_default, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("RootDirectory", "s", NULL, offsetof(Distribution, rootfs), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("RootDirectory", "s", NULL, offsetof(Distribution, rootfs),
+                        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Layers", "as", get_layers, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("DefaultUser", "s", get_default_user, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Oobe", "s", get_oobe, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
@@ -104,7 +105,8 @@ void bus_distribution_added(Distribution *distribution, void *userdata) {
 
 void bus_distribution_changed(Distribution *distribution, void *userdata) {
         static const char *const names[] = {
-                "State", "Default", "Layers", "DefaultUser", "Oobe", "Release", "InstallTime", "Settings", "RootDirectory", NULL,
+                "State",   "Default",     "Layers",   "DefaultUser",   "Oobe",
+                "Release", "InstallTime", "Settings", "RootDirectory", NULL,
         };
         static const char *const manager_names[] = { "DefaultDistribution", NULL };
         g_autofree char *path = bus_distribution_path(distribution->name);

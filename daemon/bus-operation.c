@@ -10,8 +10,9 @@
 static int find(sd_bus *connection _unused_, const char *path, const char *interface _unused_, void *userdata,
                 void **ret, sd_bus_error *reterr _unused_) {
         uint64_t id;
-        Operation *operation =
-                        bus_path_to_id(path, "operation", &id) ? manager_find_operation(bus_manager(userdata), id) : NULL;
+        Operation *operation = bus_path_to_id(path, "operation", &id)
+                                               ? manager_find_operation(bus_manager(userdata), id)
+                                               : NULL;
 
         if (!operation)
                 return 0;

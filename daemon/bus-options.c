@@ -171,8 +171,8 @@ static int read_value(sd_bus_message *m, const Option *option, void *target, sd_
         if (r < 0)
                 return r;
         if (!streq(signature, option->signature))
-                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "Option \"%s\" is of type %s, not %s.", option->name,
-                                 option->signature, signature);
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "Option \"%s\" is of type %s, not %s.",
+                                 option->name, option->signature, signature);
         if ((r = sd_bus_message_enter_container(m, 'v', signature)) < 0)
                 return r;
         r = option->read(m, (char *)target + option->offset);

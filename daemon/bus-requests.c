@@ -104,16 +104,19 @@ static int check_sha256(char *digits, const InstallRequest *request, sd_bus_erro
 
         if (request->transport)
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                 "An image is verified by the digests in it. To get a certain one, name it by its own: NAME@sha256:DIGITS.");
+                                 "An image is verified by the digests in it. To get a certain one, name it by its "
+                                 "own: NAME@sha256:DIGITS.");
         if (request->suite)
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                 "There is no archive whose SHA-256 could be compared: packages are verified by their own signatures.");
+                                 "There is no archive whose SHA-256 could be compared: packages are verified by their "
+                                 "own signatures.");
         for (char *c = digits; *c; c++)
                 *c = g_ascii_tolower(*c);
         if (n == 64 && !digits[n])
                 return 0;
         safe = text_printable(digits, 80);
-        return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "\"%s\" is no SHA-256, which has 64 hexadecimal digits.", safe);
+        return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "\"%s\" is no SHA-256, which has 64 hexadecimal digits.",
+                         safe);
 }
 
 /* Takes what the options say of it over into the request. */
@@ -121,13 +124,16 @@ static int check_signature(InstallRequest *request, const OperationOptions *opti
         const char *rest;
 
         if (options->keyring < 0 && (options->signature >= 0 || options->signature_url))
-                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "A signature says nothing without the keys that may have made it: "
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "A signature says nothing without the keys that may have made it: "
                                  "name them with --keyring.");
         if (options->keyring >= 0 && request->suite)
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                 "There is no archive that could have a signature: packages are verified by their own ones.");
+                                 "There is no archive that could have a signature: packages are verified by their own "
+                                 "ones.");
         if (options->signature_url && source_scheme_of(options->signature_url, &rest) != SOURCE_SCHEME_TRANSFER)
-                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "The signature's URL is none of http, https or file.");
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "The signature's URL is none of http, https or file.");
         request->keyring = options->keyring;
         request->signature = options->signature;
         request->signature_url = options->signature_url;
@@ -179,8 +185,8 @@ static int apply_entry(InstallRequest *request, const OperationOptions *options,
                 request->sha256 = str_empty(entry->sha256) ? NULL : entry->sha256;
         else if (!str_empty(entry->sha256) && !streq(entry->sha256, options->sha256))
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                 "The catalogue says that the SHA-256 of %s is %s, and you say another one.", entry->name,
-                                 entry->sha256);
+                                 "The catalogue says that the SHA-256 of %s is %s, and you say another one.",
+                                 entry->name, entry->sha256);
         return 0;
 }
 

@@ -53,7 +53,8 @@ static void on_reported(const WorkerReport *report, void *userdata) {
 /* Whether every entry stands in a catalogue that was asked for. */
 static bool is_ours(const CatalogueLookup *lookup, const Catalogue *catalogue) {
         for (guint i = 0; i < catalogue->len; i++)
-                if (!g_strv_contains((const char *const *)lookup->urls, ((const CatalogueEntry *)catalogue->pdata[i])->catalogue))
+                if (!g_strv_contains((const char *const *)lookup->urls,
+                                     ((const CatalogueEntry *)catalogue->pdata[i])->catalogue))
                         return false;
         return true;
 }
@@ -66,7 +67,8 @@ static Catalogue *merge(Catalogue *all) {
                 CatalogueEntry *entry = g_ptr_array_steal_index(all, 0);
 
                 if (catalogue_add(merged, entry))
-                        log_warning("%s in the catalogue %s goes over another one of that name.", entry->name, entry->catalogue);
+                        log_warning("%s in the catalogue %s goes over another one of that name.", entry->name,
+                                    entry->catalogue);
         }
         return merged;
 }

@@ -217,7 +217,8 @@ static int attach_copy(const char *stage, bool recursive, int root, const char *
 
 /* One that shows its own network, where the kernel grants it (it does where nothing covers a part of the host's). */
 static int mount_own_sys(int root) {
-        _cleanup_close_ int tree = mount_new("sysfs", NULL, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+        _cleanup_close_ int tree = mount_new(
+                        "sysfs", NULL, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 
         return tree < 0 ? tree : mount_attach_at(tree, root, "sys", true);
 }
@@ -263,7 +264,8 @@ static int make_dev_links(int dev) {
 
 /* Its own terminals: TIOCSTI and the like reach nobody outside. ptmx is a node, since some programs refuse a link. */
 static int mount_terminals(int dev, IdMode mode) {
-        static const char *const with_group[] = { "newinstance", "", "ptmxmode", "0666", "mode", "0620", "gid", "5", NULL };
+        static const char *const with_group[] = { "newinstance", "",    "ptmxmode", "0666", "mode",
+                                                  "0620",        "gid", "5",        NULL };
         static const char *const single[] = { "newinstance", "", "ptmxmode", "0666", "mode", "0620", NULL };
         _cleanup_close_ int pts = -EBADF, ptmx = -EBADF;
         int r;
@@ -316,7 +318,8 @@ static void mount_host_file(int root, const char *path) {
 }
 
 static int mount_run(int root) {
-        static const char *const run_options[] = { "mode", "755", NULL }, *const tmp_options[] = { "mode", "1777", NULL };
+        static const char *const run_options[] = { "mode", "755", NULL }, *const tmp_options[] = { "mode", "1777",
+                                                                                                   NULL };
         _cleanup_close_ int run = -EBADF, tmp = -EBADF;
         int r;
 
@@ -357,7 +360,8 @@ static int mount_init(Child *child, int root) {
         return 0;
 }
 
-/* A new network has a loopback that is down. Safe: the network is the container's own, and so is the right to change it. */
+/* A new network has a loopback that is down. Safe: the network is the container's own, and so is the right to change
+ * it. */
 static int raise_loopback(void) {
         _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };

@@ -26,7 +26,8 @@ typedef struct ContainerSpec {
         int user_fd;        /* the base namespaces (daemon/base.h); no user namespace in ID_MODE_ROOT: -EBADF */
         int mount_fd;
         IdMap uids, gids;   /* of the container's own namespace; in ID_MODE_ROOT, of a worker */
-        uint32_t slot_base; /* ID_MODE_ROOT, instances, shift_root: first id of the range; files are mapped from ID_STORE_BASE */
+        uint32_t slot_base; /* ID_MODE_ROOT, instances, shift_root: first id of the range; files are mapped from
+                               ID_STORE_BASE */
         const char *root;   /* absolute path on the host; NULL: what the stack makes */
         /* Directories on the host that make one tree (daemon/container-stack.h), topmost first; NULL: none. An
          * instance writes to the first, which has "rootfs" and "work" in it. A worker reads them: as

@@ -79,9 +79,10 @@ int diagnosis_start(sd_event *event, const char *program, int fd, int number, di
                 .userdata = userdata,
         };
         if ((r = start_child(diagnosis, fd)) < 0 ||
-            (r = sd_event_add_io(event, &diagnosis->result_source, diagnosis->result, EPOLLIN, on_result, diagnosis)) < 0 ||
-            (r = sd_event_add_time_relative(event, &diagnosis->timeout_source, CLOCK_MONOTONIC, PATIENCE_USEC, 0, on_timeout,
-                                            diagnosis)) < 0) {
+            (r = sd_event_add_io(event, &diagnosis->result_source, diagnosis->result, EPOLLIN, on_result, diagnosis)) <
+                            0 ||
+            (r = sd_event_add_time_relative(event, &diagnosis->timeout_source, CLOCK_MONOTONIC, PATIENCE_USEC, 0,
+                                            on_timeout, diagnosis)) < 0) {
                 diagnosis_free(diagnosis);
                 return r;
         }

@@ -35,7 +35,8 @@ static int broken(Reading *reading, const char *format, ...) {
         what = g_strdup_vprintf(format, arguments);
         va_end(arguments);
         return worker_report_fail(reading->reterr, LXSS_ERROR_CATALOGUE_DAMAGED,
-                                  "The catalogue %s is damaged: %s. Whoever publishes it has to mend it.", reading->shown, what);
+                                  "The catalogue %s is damaged: %s. Whoever publishes it has to mend it.",
+                                  reading->shown, what);
 }
 
 /* NULL where the member is missing, null or something else than a string. */
@@ -68,7 +69,8 @@ static int add(Reading *reading, CatalogueEntry *entry) {
         owned->catalogue = g_strdup(reading->url);
         owned->standard = reading->standard && g_ascii_strcasecmp(reading->standard, owned->name) == 0;
         if (!catalogue_entry_is_valid(owned))
-                return broken(reading, "what it says of \"%s\" has no address that can be used, or cannot be shown", owned->name);
+                return broken(reading, "what it says of \"%s\" has no address that can be used, or cannot be shown",
+                              owned->name);
         g_ptr_array_add(reading->catalogue, g_steal_pointer(&owned));
         return 0;
 }
@@ -105,13 +107,14 @@ static int read_modern(Reading *reading, JsonNode *node, const char *family, boo
         digits = read_sha256(get_string(json_node_get_object(where), "Sha256"));
         if (!digits)
                 return broken(reading, "the Sha256 of \"%s\" is none", name);
-        r = add(reading, g_memdup2(&(CatalogueEntry){ .name = g_strdup(name),
-                                                      .friendly_name = g_strdup(get_string(object, "FriendlyName") ?: name),
-                                                      .family = g_strdup(family),
-                                                      .url = g_strdup(url),
-                                                      .sha256 = g_steal_pointer(&digits),
-                                                      .family_default = family_default },
-                                   sizeof(CatalogueEntry)));
+        r = add(reading,
+                g_memdup2(&(CatalogueEntry){ .name = g_strdup(name),
+                                             .friendly_name = g_strdup(get_string(object, "FriendlyName") ?: name),
+                                             .family = g_strdup(family),
+                                             .url = g_strdup(url),
+                                             .sha256 = g_steal_pointer(&digits),
+                                             .family_default = family_default },
+                          sizeof(CatalogueEntry)));
         return r < 0 ? r : 1;
 }
 
@@ -176,14 +179,15 @@ static int read_legacy(Reading *reading, JsonNode *node) {
         url = get_string(object, member);
         if (str_empty(url))
                 return 0;
-        return add(reading, g_memdup2(&(CatalogueEntry){ .name = g_strdup(name),
-                                                         .friendly_name = g_strdup(get_string(object, "FriendlyName") ?: name),
-                                                         .family = g_strdup(""),
-                                                         .url = g_strdup(url),
-                                                         .sha256 = g_strdup(""),
-                                                         .legacy = true,
-                                                         .foreign = is_store_package(url) },
-                                      sizeof(CatalogueEntry)));
+        return add(reading,
+                   g_memdup2(&(CatalogueEntry){ .name = g_strdup(name),
+                                                .friendly_name = g_strdup(get_string(object, "FriendlyName") ?: name),
+                                                .family = g_strdup(""),
+                                                .url = g_strdup(url),
+                                                .sha256 = g_strdup(""),
+                                                .legacy = true,
+                                                .foreign = is_store_package(url) },
+                             sizeof(CatalogueEntry)));
 }
 
 static int read_root(Reading *reading, JsonObject *root) {

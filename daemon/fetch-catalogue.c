@@ -22,7 +22,8 @@ static int take(const void *bytes, size_t n, void *userdata) {
 
         if (text->bytes->len + n > CATALOGUE_JSON_MAX)
                 return worker_report_fail(text->reterr, LXSS_ERROR_CATALOGUE_DAMAGED,
-                                          "A catalogue has more than %d MiB. Is its address right?", CATALOGUE_JSON_MAX >> 20);
+                                          "A catalogue has more than %d MiB. Is its address right?",
+                                          CATALOGUE_JSON_MAX >> 20);
         g_byte_array_append(text->bytes, bytes, (guint)n);
         return 0;
 }
@@ -52,7 +53,8 @@ static int write_out(const Catalogue *catalogue, int target, WorkerReport *reter
         g_autoptr(GByteArray) bytes = catalogue_encode(catalogue);
 
         if (bytes->len > CATALOGUE_SIZE_MAX)
-                return worker_report_fail(reterr, LXSS_ERROR_CATALOGUE_DAMAGED, "The catalogues have too many entries.");
+                return worker_report_fail(reterr, LXSS_ERROR_CATALOGUE_DAMAGED,
+                                          "The catalogues have too many entries.");
         return write_all(target, bytes->data, bytes->len) < 0 ?
                        worker_report_fail(reterr, LXSS_ERROR_FAILED, "The catalogue cannot be passed on.") :
                        0;

@@ -40,7 +40,8 @@ static int become_nobody(void) {
 /* What libraries and tools write to without harm. */
 static void allow_dev_null(int rules) {
         _cleanup_close_ int null = open("/dev/null", O_PATH | O_CLOEXEC);
-        struct landlock_path_beneath_attr beneath = { .allowed_access = LANDLOCK_ACCESS_FS_WRITE_FILE, .parent_fd = null };
+        struct landlock_path_beneath_attr beneath = { .allowed_access = LANDLOCK_ACCESS_FS_WRITE_FILE,
+                                                      .parent_fd = null };
 
         if (null >= 0)
                 (void)syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0);
@@ -64,7 +65,8 @@ int fetch_confine(WorkerReport *reterr) {
                 r = -errno;
         if (r < 0)
                 return worker_report_fail(reterr, LXSS_ERROR_HOST_UNSUITABLE,
-                                          "The rights that a transfer does not need cannot be given up: %s.", strerror(-r));
+                                          "The rights that a transfer does not need cannot be given up: %s.",
+                                          strerror(-r));
         forbid_writing();
         return 0;
 }

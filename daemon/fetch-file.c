@@ -30,13 +30,16 @@ int fetch_file_open(const char *url, WorkerReport *reterr) {
 
         path = g_filename_from_uri(url, &host, NULL);
         if (!path || (host && !streq(host, "localhost")))
-                return worker_report_fail(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                          "%s names no file of this machine. Such a URL looks like file:///srv/debian.tar.", url);
+                return worker_report_fail(
+                                reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                "%s names no file of this machine. Such a URL looks like file:///srv/debian.tar.",
+                                url);
         fd = open_regular(path);
         if (fd >= 0)
                 return fd;
         return worker_report_fail(reterr, fd == -ENOENT ? LXSS_ERROR_NO_SUCH_SOURCE : LXSS_ERROR_FAILED,
-                                  "The archive %s cannot be read: %s.", path, fd == -EINVAL ? "it is no file" : strerror(-fd));
+                                  "The archive %s cannot be read: %s.", path,
+                                  fd == -EINVAL ? "it is no file" : strerror(-fd));
 }
 
 int fetch_file_copy(int file, WorkerProgress *progress, int (*take)(const void *bytes, size_t n, void *userdata),
@@ -52,7 +55,8 @@ int fetch_file_copy(int file, WorkerProgress *progress, int (*take)(const void *
                 int r;
 
                 if (n < 0)
-                        return worker_report_fail(reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.", strerror((int)-n));
+                        return worker_report_fail(reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.",
+                                                  strerror((int)-n));
                 if (n == 0)
                         return 0;
                 r = take(block, (size_t)n, userdata);

@@ -53,10 +53,11 @@ int http_trust_read(HttpTrust *ret, WorkerReport *reterr) {
         r = *path == '/' ? read_linked_file(path, CERTIFICATES_MAX, &ret->certificates, &ret->size) : -EINVAL;
         if (r == 0)
                 return 0;
-        return worker_report_fail(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                  "The certificates in %s, which SSL_CERT_FILE or CURL_CA_BUNDLE names, cannot be read: %s. "
-                                  "It must be a file with a path from / on.",
-                                  path, strerror(-r));
+        return worker_report_fail(
+                        reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                        "The certificates in %s, which SSL_CERT_FILE or CURL_CA_BUNDLE names, cannot be read: %s. "
+                        "It must be a file with a path from / on.",
+                        path, strerror(-r));
 }
 
 /* Of the answer that is being read, after all redirects; NULL where it is missing. */
@@ -99,7 +100,8 @@ static bool is_the_rest(const Transfer *transfer) {
 
         if (!range || sscanf(range, "bytes %llu-%llu/%llu", &first, &last, &total) != 3)
                 return false;
-        return first == transfer->taken && last + 1 == total && (transfer->total < 0 || (curl_off_t)total == transfer->total) &&
+        return first == transfer->taken && last + 1 == total &&
+               (transfer->total < 0 || (curl_off_t)total == transfer->total) &&
                (!tag || *transfer->validator != '"' || streq(tag, transfer->validator));
 }
 
@@ -107,8 +109,9 @@ static int judge_resumption(Transfer *transfer, long status) {
         const char *validator = find_validator(transfer);
 
         if (status == 206)
-                return is_the_rest(transfer) ? 0 :
-                                               fail(transfer, "the transfer broke, and the server goes on with something else. Try again.");
+                return is_the_rest(transfer) ? 0
+                                             : fail(transfer, "the transfer broke, and the server goes on with "
+                                                              "something else. Try again.");
         if (status == 200 && validator && streq(validator, transfer->validator))
                 return fail(transfer, "the transfer broke, and the server cannot go on in the middle. Try again.");
         if (status == 200 || status == 412 || status == 416)
@@ -146,7 +149,8 @@ static bool limit_protocols(Transfer *transfer) {
         bool secure = strncasecmp(transfer->get->url, "https:", strlen("https:")) == 0;
 
         return curl_easy_setopt(transfer->curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-               curl_easy_setopt(transfer->curl, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https") == CURLE_OK;
+               curl_easy_setopt(transfer->curl, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https") ==
+                               CURLE_OK;
 }
 
 /* A login goes to the host of the URL only, which is libcurl's default, and no other secret is sent. */
@@ -220,7 +224,8 @@ static CURLcode perform(Transfer *transfer) {
 
         if (transfer->resumptions > 0) {
                 wait_for_server(transfer->resumptions);
-                if (asprintf(&condition, "If-Range: %s", transfer->validator) < 0 || asprintf(&range, "%" PRIu64 "-", transfer->taken) < 0 ||
+                if (asprintf(&condition, "If-Range: %s", transfer->validator) < 0 ||
+                    asprintf(&range, "%" PRIu64 "-", transfer->taken) < 0 ||
                     !(headers = curl_slist_append(NULL, condition)))
                         return CURLE_OUT_OF_MEMORY;
                 (void)curl_easy_setopt(transfer->curl, CURLOPT_RANGE, range);
@@ -234,9 +239,11 @@ static CURLcode perform(Transfer *transfer) {
 static int run(Transfer *transfer) {
         CURLcode code = perform(transfer);
 
-        while (transfer->verdict == 0 && is_break(code) && transfer->taken > 0 && transfer->resumptions < RESUMPTIONS_MAX) {
+        while (transfer->verdict == 0 && is_break(code) && transfer->taken > 0 &&
+               transfer->resumptions < RESUMPTIONS_MAX) {
                 if (!transfer->validator)
-                        return fail(transfer, "the transfer broke, and the server says nothing (no ETag or Last-Modified) by which "
+                        return fail(transfer, "the transfer broke, and the server says nothing (no ETag or "
+                                              "Last-Modified) by which "
                                               "it could be taken up again. Try again.");
                 transfer->resumptions++;
                 code = perform(transfer);

@@ -64,7 +64,8 @@ int fetch_keyring_read(int fd, GByteArray **ret, WorkerReport *reterr) {
         } else
                 keys = fetch_keyring_dearmor(text);
         if (!keys)
-                return worker_report_fail(reterr, LXSS_ERROR_BAD_SIGNATURE, "The keyring is damaged: its armour does not hold keys.");
+                return worker_report_fail(reterr, LXSS_ERROR_BAD_SIGNATURE,
+                                          "The keyring is damaged: its armour does not hold keys.");
         *ret = keys;
         return 0;
 }

@@ -39,8 +39,9 @@ static int make_memory(const GByteArray *contents) {
 }
 
 static int spawn_gpgv(FetchSignature *verifier, int input, int keyring, int signature) {
-        static const char *const argv[] = { "gpgv", "--quiet", "--homedir", "/dev/null", "--status-fd", "3", "--keyring",
-                                            "/proc/self/fd/4", "/proc/self/fd/5", "-", NULL };
+        static const char *const argv[] = { "gpgv", "--quiet",   "--homedir",       "/dev/null",       "--status-fd",
+                                            "3",    "--keyring", "/proc/self/fd/4", "/proc/self/fd/5", "-",
+                                            NULL };
         posix_spawn_file_actions_t actions;
         int r;
 
@@ -70,7 +71,8 @@ static int start(FetchSignature *verifier, const GByteArray *keyring, const GByt
         return spawn_gpgv(verifier, input, keys, mark);
 }
 
-int fetch_signature_start(const GByteArray *keyring, const GByteArray *signature, FetchSignature **ret, WorkerReport *reterr) {
+int fetch_signature_start(const GByteArray *keyring, const GByteArray *signature, FetchSignature **ret,
+                          WorkerReport *reterr) {
         g_autoptr(FetchSignature) verifier = g_new0(FetchSignature, 1);
         int r;
 
@@ -78,7 +80,8 @@ int fetch_signature_start(const GByteArray *keyring, const GByteArray *signature
         r = start(verifier, keyring, signature);
         if (r == -ENOENT)
                 return worker_report_fail(reterr, LXSS_ERROR_TOOL_MISSING,
-                                          "Signatures are verified by gpgv, which is not installed. On Debian: apt-get install gpgv");
+                                          "Signatures are verified by gpgv, which is not installed. On Debian: "
+                                          "apt-get install gpgv");
         if (r < 0)
                 return worker_report_fail(reterr, LXSS_ERROR_TOOL_FAILED, "gpgv cannot be started: %s.", strerror(-r));
         *ret = g_steal_pointer(&verifier);
@@ -110,10 +113,12 @@ int fetch_signature_read_status(const char *status, WorkerReport *reterr) {
         static const struct {
                 const char *word, *what; /* NULL: it is good */
         } table[] = {
-                { "BADSIG", "is not one of this archive: one of the two was changed, or they belong to different things" },
+                { "BADSIG",
+                  "is not one of this archive: one of the two was changed, or they belong to different things" },
                 { "GOODSIG", NULL },
                 { "REVKEYSIG", "counts no longer: the owner has revoked the key" },
-                { "EXPKEYSIG", "counts no longer: the key has expired. A newer keyring may know that it was prolonged" },
+                { "EXPKEYSIG",
+                  "counts no longer: the key has expired. A newer keyring may know that it was prolonged" },
                 { "EXPSIG", "counts no longer: it has expired" },
                 { "NO_PUBKEY", "cannot be verified: the key is not in the keyring" },
                 { "ERRSIG", "cannot be verified: it is of a kind that gpgv does not know" },
@@ -126,10 +131,12 @@ int fetch_signature_read_status(const char *status, WorkerReport *reterr) {
                         continue;
                 if (!table[i].what)
                         return 0;
-                return worker_report_fail(reterr, LXSS_ERROR_BAD_SIGNATURE, "The signature by the key %s %s.", key, table[i].what);
+                return worker_report_fail(reterr, LXSS_ERROR_BAD_SIGNATURE, "The signature by the key %s %s.", key,
+                                          table[i].what);
         }
         return worker_report_fail(reterr, LXSS_ERROR_BAD_SIGNATURE,
-                                  "The signature is none: it has to be a detached one of OpenPGP, as gpg --detach-sign makes it.");
+                                  "The signature is none: it has to be a detached one of OpenPGP, as gpg "
+                                  "--detach-sign makes it.");
 }
 
 int fetch_signature_judge(FetchSignature *verifier, WorkerReport *reterr) {

@@ -12,7 +12,8 @@
 typedef struct FetchSignature FetchSignature;
 
 /* Returns 0 or negative errno with the reason in *reterr. */
-int fetch_signature_start(const GByteArray *keyring, const GByteArray *signature, FetchSignature **ret, WorkerReport *reterr);
+int fetch_signature_start(const GByteArray *keyring, const GByteArray *signature, FetchSignature **ret,
+                          WorkerReport *reterr);
 
 /* The next of the bytes that are signed. Waits where gpgv is slow. */
 void fetch_signature_add(FetchSignature *verifier, const void *bytes, size_t n);

@@ -16,7 +16,7 @@ typedef struct Course {
         int file, signature_file;  /* owned; or negative: not a file */
         HttpTrust trust;
         FetchSignature *verifier;  /* NULL: it is not signed */
-        bool target_is_full;       /* whoever unpacks it has all that it wants; whether that was enough is for it to say */
+        bool target_is_full; /* whoever unpacks it has all that it wants; whether that was enough is for it to say */
         WorkerReport *reterr;
 } Course;
 
@@ -37,7 +37,8 @@ static int take(const void *bytes, size_t n, void *userdata) {
         int r = course->target_is_full ? -EPIPE : write_all(course->transfer->target, bytes, n);
 
         if (r < 0 && r != -EPIPE)
-                return worker_report_fail(course->reterr, LXSS_ERROR_FAILED, "The archive cannot be passed on: %s.", strerror(-r));
+                return worker_report_fail(course->reterr, LXSS_ERROR_FAILED, "The archive cannot be passed on: %s.",
+                                          strerror(-r));
         course->target_is_full = r == -EPIPE;
         if (!course->verifier)
                 return r;
@@ -65,9 +66,10 @@ static char *url_beside(const char *url, const char *ending) {
 static const char *const endings[] = { ".sig", ".asc", ".gpg" };
 
 static int fail_without_signature(const Course *course) {
-        return worker_report_fail(course->reterr, LXSS_ERROR_NO_SUCH_SOURCE,
-                                  "There is no signature beside the archive (.sig, .asc or .gpg behind its name). Say where it "
-                                  "is with --signature.");
+        return worker_report_fail(
+                        course->reterr, LXSS_ERROR_NO_SUCH_SOURCE,
+                        "There is no signature beside the archive (.sig, .asc or .gpg behind its name). Say where it "
+                        "is with --signature.");
 }
 
 static int open_file_beside(Course *course) {
@@ -115,7 +117,8 @@ static int get_signature_beside(const Course *course, GByteArray *signature) {
                 int r = get(course, url, NULL, take_signature, signature);
 
                 if (r == 0 || r == -EFBIG ||
-                    (course->reterr->error != LXSS_ERROR_NO_SUCH_SOURCE && course->reterr->error != LXSS_ERROR_ACCESS_DENIED))
+                    (course->reterr->error != LXSS_ERROR_NO_SUCH_SOURCE &&
+                     course->reterr->error != LXSS_ERROR_ACCESS_DENIED))
                         return r;
         }
         return fail_without_signature(course);
@@ -135,7 +138,8 @@ static int get_signature(const Course *course, GByteArray *signature) {
                 r = get(course, transfer->signature, NULL, take_signature, signature);
         if (r == -EFBIG)
                 return worker_report_fail(course->reterr, LXSS_ERROR_BAD_SIGNATURE,
-                                          "The signature has more than %d KiB, which no detached one has.", SIGNATURE_MAX / 1024);
+                                          "The signature has more than %d KiB, which no detached one has.",
+                                          SIGNATURE_MAX / 1024);
         return r;
 }
 
@@ -164,7 +168,9 @@ static int move(Course *course) {
 }
 
 int fetch_transfer(const FetchTransfer *transfer, WorkerReport *reterr) {
-        _cleanup_(course_done) Course course = { .transfer = transfer, .file = -EBADF, .signature_file = -EBADF, .reterr = reterr };
+        _cleanup_(course_done) Course course = {
+                .transfer = transfer, .file = -EBADF, .signature_file = -EBADF, .reterr = reterr
+        };
         int r;
 
         (void)worker_report_text(transfer->progress->fd, WORKER_REPORT_STAGE,

@@ -25,7 +25,8 @@ static int run_directory(const char *const *words, WorkerProgress *progress, Wor
 
         r = owner_map_read(FETCH_SOURCE_FD, words[0], words[1], &owners);
         if (r < 0)
-                return worker_report_fail(reterr, LXSS_ERROR_FAILED, "The directory's owner is not known: %s.", strerror(-r));
+                return worker_report_fail(reterr, LXSS_ERROR_FAILED, "The directory's owner is not known: %s.",
+                                          strerror(-r));
         return fetch_directory(FETCH_SOURCE_FD, &owners, FETCH_OUTPUT_FD, progress, reterr);
 }
 
@@ -84,9 +85,10 @@ static int run(int argc, const char *const *argv, WorkerReport *reterr) {
         for (size_t i = 0; argc > 1 && i < ELEMENTSOF(verbs); i++)
                 if (streq(argv[1], verbs[i].name) && argc == 2 + verbs[i].n_words)
                         return verbs[i].run(argv + 2, &progress, reterr);
-        return worker_report_fail(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                  "lxss-fetch is started by lxssd: directory UID-MAP GID-MAP, transfer URL SIGNATURE PATIENCE, "
-                                  "archive SIGNATURE PATIENCE, image TRANSPORT REFERENCE, or catalogue URLS PATIENCE.");
+        return worker_report_fail(
+                        reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                        "lxss-fetch is started by lxssd: directory UID-MAP GID-MAP, transfer URL SIGNATURE PATIENCE, "
+                        "archive SIGNATURE PATIENCE, image TRANSPORT REFERENCE, or catalogue URLS PATIENCE.");
 }
 
 /* Then a failure of no particular kind is that, and not for us to say. */

@@ -115,8 +115,10 @@ static int spawn(Fetcher *fetcher, const FetchOrder *order, int report, int outp
         for (guint i = 0; i < order->words->len; i++)
                 g_ptr_array_add(argv, order->words->pdata[i]);
         g_ptr_array_add(argv, NULL);
-        return spawn_program((const char *const *)argv->pdata, environment,
-                             (int[]){ report, output, order->source, order->keyring, order->signature, order->staging }, 6, &fetcher->child);
+        return spawn_program(
+                        (const char *const *)argv->pdata, environment,
+                        (int[]){ report, output, order->source, order->keyring, order->signature, order->staging }, 6,
+                        &fetcher->child);
 }
 
 static int start(sd_event *event, Fetcher *fetcher, const FetchOrder *order, int output) {
@@ -133,8 +135,8 @@ static int start(sd_event *event, Fetcher *fetcher, const FetchOrder *order, int
         return r < 0 ? r : spawn(fetcher, order, theirs, output);
 }
 
-int fetcher_start(sd_event *event, const FetchOrder *order, const FetcherEvents *events, void *userdata, int *ret_output,
-                  Fetcher **ret) {
+int fetcher_start(sd_event *event, const FetchOrder *order, const FetcherEvents *events, void *userdata,
+                  int *ret_output, Fetcher **ret) {
         _cleanup_close_ int output = -EBADF, theirs = -EBADF;
         Fetcher *fetcher;
         int pair[2], r;

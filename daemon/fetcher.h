@@ -10,7 +10,8 @@
 typedef struct FetchOrder {
         const char *verb;   /* static */
         GPtrArray *words;   /* its arguments, owned; without NULL at the end */
-        char **environment; /* NAME=VALUE (shared/transfer-variables.h) instead of what lxssd has of these; NULL: as lxssd */
+        char **environment; /* NAME=VALUE (shared/transfer-variables.h) instead of what lxssd has of these; NULL: as
+                               lxssd */
         int source;         /* a directory or an archive, or -EBADF */
         int keyring, signature; /* of an archive, or -EBADF */
         int staging;        /* where an image goes, or -EBADF */
@@ -34,8 +35,8 @@ typedef struct FetcherEvents {
 
 /* Borrows the order. *ret_output is the end of the pipe to read, the caller's.
  * Returns 0 or negative errno. */
-int fetcher_start(sd_event *event, const FetchOrder *order, const FetcherEvents *events, void *userdata, int *ret_output,
-                  Fetcher **ret);
+int fetcher_start(sd_event *event, const FetchOrder *order, const FetcherEvents *events, void *userdata,
+                  int *ret_output, Fetcher **ret);
 
 /* Reports at once what it has said so far. Returns whether a signal has ended it. */
 bool fetcher_drain(Fetcher *fetcher);

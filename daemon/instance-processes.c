@@ -74,7 +74,8 @@ static void submit(Instance *instance, Process *process) {
                 error_set(&error, LXSS_ERROR_ARGUMENTS_TOO_LONG,
                           "The program has too many arguments, variables or descriptors to be launched.");
         else
-                error_set(&error, LXSS_ERROR_FAILED, "The launch could not be sent to the instance: %s", g_strerror(-r));
+                error_set(&error, LXSS_ERROR_FAILED, "The launch could not be sent to the instance: %s",
+                          g_strerror(-r));
         fail_process(instance, process, &error);
 }
 
@@ -138,14 +139,15 @@ static void fail_by_step(Instance *instance, Process *process, InitStep step, in
         switch (step) {
         case INIT_STEP_USER:
                 if (number == ENOENT)
-                        error_set(&error, LXSS_ERROR_NO_SUCH_USER, "%s has no user \"%s\".", name, process->user ?: "root");
+                        error_set(&error, LXSS_ERROR_NO_SUCH_USER, "%s has no user \"%s\".", name,
+                                  process->user ?: "root");
                 else
                         error_set(&error, LXSS_ERROR_NO_SUCH_USER, "The users of %s cannot be read: %s", name, why);
                 break;
         case INIT_STEP_DIRECTORY:
                 error_set(&error, LXSS_ERROR_NO_SUCH_DIRECTORY,
-                          "The directory %s cannot be entered in %s: %s. Choose another one with -C.", process->directory,
-                          name, why);
+                          "The directory %s cannot be entered in %s: %s. Choose another one with -C.",
+                          process->directory, name, why);
                 break;
         case INIT_STEP_CREDENTIALS:
                 error_set(&error, LXSS_ERROR_NO_SUCH_USER,

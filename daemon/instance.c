@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The life of one running root; the programs in it stand in instance-processes.c. Whoever wants something of it becomes a client
- * and, unless it runs, waits in a queue; READY flushes the queue, a failed start
- * fails it, and a stop lets it wait for the next start, so that nobody is ever
- * given a dying instance. Every change of state passes set_state(). */
+/* The life of one running root; the programs in it stand in instance-processes.c. Whoever wants something of it
+ * becomes a client and, unless it runs, waits in a queue; READY flushes the queue, a failed start fails it, and a stop
+ * lets it wait for the next start, so that nobody is ever given a dying instance. Every change of state passes
+ * set_state(). */
 
 #include "daemon/instance.h"
 
@@ -52,7 +52,8 @@ static bool transition_is_legal(InstanceState from, InstanceState to) {
 
 static void set_state(Instance *instance, InstanceState state) {
         g_assert(transition_is_legal(instance->state, state));
-        log_event(LOG_DEBUG, instance->distribution->name, 0, "%s → %s", state_names[instance->state], state_names[state]);
+        log_event(LOG_DEBUG, instance->distribution->name, 0, "%s → %s", state_names[instance->state],
+                  state_names[state]);
         instance->state = state;
         instance->host->events.changed(instance, instance->host->userdata);
 }
@@ -123,7 +124,8 @@ static void fail_start(Instance *instance, const sd_bus_error *error) {
 static void fail_start_step(Instance *instance, const char *step, int error) {
         g_auto(sd_bus_error) e = SD_BUS_ERROR_NULL;
 
-        error_set(&e, LXSS_ERROR_INSTANCE_FAILED, "%s could not be started: %s failed: %s. What to do about it: lxctl doctor",
+        error_set(&e, LXSS_ERROR_INSTANCE_FAILED,
+                  "%s could not be started: %s failed: %s. What to do about it: lxctl doctor",
                   instance->distribution->name, step, g_strerror(error));
         fail_start(instance, &e);
 }
@@ -333,7 +335,8 @@ static const char *shared_home(Instance *instance) {
                 return NULL;
         if (instance->distribution->id_mode != ID_MODE_ROOT)
                 return g_get_home_dir();
-        instance_warn(instance, "home=host has no effect: the files of the host's root belong to nobody in an instance.");
+        instance_warn(instance,
+                      "home=host has no effect: the files of the host's root belong to nobody in an instance.");
         return NULL;
 }
 

@@ -17,8 +17,10 @@ int manager_move(Manager *manager, Client *client, const MoveRequest *request, O
                 return r;
         if (d->layers)
                 return error_set(reterr, LXSS_ERROR_HOST_UNSUITABLE,
-                                 "%s stands on layers, which stay in the usual place. Make a flat one with lxctl clone --copy %s "
-                                 "NEW, and move that.", d->name, d->name);
+                                 "%s stands on layers, which stay in the usual place. Make a flat one with lxctl "
+                                 "clone --copy %s "
+                                 "NEW, and move that.",
+                                 d->name, d->name);
         if (request->directory >= 0) {
                 directory = fcntl(request->directory, F_DUPFD_CLOEXEC, 3);
                 if (directory < 0)

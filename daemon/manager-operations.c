@@ -25,8 +25,9 @@ bool manager_operation_concerns(Manager *manager, const char *name) {
 
                 if (operation->kind == OPERATION_CLEANUP)
                         continue;
-                if (str_empty(name) ? operation->kind == OPERATION_INSTALL || (standard && operation->held == standard) :
-                                      streq(operation->name, name) || (operation->held && streq(operation->held->name, name)))
+                if (str_empty(name) ? operation->kind == OPERATION_INSTALL || (standard && operation->held == standard)
+                                    : streq(operation->name, name) ||
+                                                      (operation->held && streq(operation->held->name, name)))
                         return true;
         }
         return false;

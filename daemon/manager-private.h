@@ -65,7 +65,8 @@ void manager_cancel_all(Manager *manager);
 /* manager-requests.c */
 
 /* Where the distribution runs, only if its instance is to be ended. verb: as it is typed. */
-int manager_refuse_running(Manager *manager, const Distribution *d, bool terminate, const char *verb, sd_bus_error *reterr);
+int manager_refuse_running(Manager *manager, const Distribution *d, bool terminate, const char *verb,
+                           sd_bus_error *reterr);
 /* Marks it, until the operation is over. */
 void manager_hold_distribution(Manager *manager, Operation *operation, Distribution *d, DistributionState state);
 

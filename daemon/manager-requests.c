@@ -38,12 +38,15 @@ static bool directory_holds(int directory, const char *path) {
 /* Whoever reads its own copy would not come to an end. */
 static int check_directory(Manager *manager, int directory, const InstallRequest *request, sd_bus_error *reterr) {
         if (request->sha256)
-                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "A directory has no SHA-256. Only an archive has one.");
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "A directory has no SHA-256. Only an archive has one.");
         if (request->keyring >= 0)
-                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "A directory has no signature. Only an archive has one.");
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "A directory has no signature. Only an archive has one.");
         if (directory_holds(directory, registry_directory(manager->registry)))
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                 "That directory holds the distributions themselves (%s). Install from one that does not.",
+                                 "That directory holds the distributions themselves (%s). Install from one that does "
+                                 "not.",
                                  registry_directory(manager->registry));
         return 0;
 }
@@ -58,7 +61,8 @@ static int take_signature(Manager *manager, FetchOrder *order, const InstallRequ
                 if (request->signature >= 0)
                         order->signature = fcntl(request->signature, F_DUPFD_CLOEXEC, 3);
                 if (order->keyring < 0 || (request->signature >= 0 && order->signature < 0))
-                        return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the keyring over: %s", g_strerror(errno));
+                        return error_set(reterr, LXSS_ERROR_FAILED, "Cannot take the keyring over: %s",
+                                         g_strerror(errno));
         }
         fetch_order_add(order, g_strdup(signature));
         fetch_order_add(order, g_strdup_printf("%" PRIu64, registry_settings(manager->registry)->transfer_timeout));
@@ -67,7 +71,8 @@ static int take_signature(Manager *manager, FetchOrder *order, const InstallRequ
 }
 
 /* One that is signed goes past gpgv, which has no place in a worker. */
-static int take_archive(Manager *manager, Operation *operation, const InstallRequest *request, int fd, sd_bus_error *reterr) {
+static int take_archive(Manager *manager, Operation *operation, const InstallRequest *request, int fd,
+                        sd_bus_error *reterr) {
         if (request->keyring < 0) {
                 operation->archive = fd;
                 return 0;
@@ -75,14 +80,16 @@ static int take_archive(Manager *manager, Operation *operation, const InstallReq
         operation->fetch = fetch_order_new("archive");
         operation->fetch->source = fd;
         if (request->signature < 0 && !request->signature_url)
-                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "Where is the signature of the archive? Name it with --signature.");
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "Where is the signature of the archive? Name it with --signature.");
         return take_signature(manager, operation->fetch, request, reterr);
 }
 
 /* skopeo opens it again, by its number: a pipe would be empty then. */
 static int check_image_source(const char *transport, const struct stat *st, sd_bus_error *reterr) {
         if (streq(transport, "oci") && !S_ISDIR(st->st_mode))
-                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "An OCI image layout is a directory, and this is none.");
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                                 "An OCI image layout is a directory, and this is none.");
         if (streq(transport, "docker-archive") && !S_ISREG(st->st_mode))
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "A docker archive is a file, and this is none.");
         return 0;
@@ -98,7 +105,8 @@ static int take_image(Operation *operation, const InstallRequest *request, sd_bu
         operation->fetch->environment = g_strdupv((char **)request->environment);
         if (request->keyring >= 0)
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                 "An image has no such signature: it is the host's policy that says whose it must have.");
+                                 "An image has no such signature: it is the host's policy that says whose it must "
+                                 "have.");
         if (request->source < 0)
                 return 0;
         operation->fetch->source = fcntl(request->source, F_DUPFD_CLOEXEC, 3);
@@ -107,7 +115,8 @@ static int take_image(Operation *operation, const InstallRequest *request, sd_bu
         return check_image_source(request->transport, &st, reterr);
 }
 
-static int take_descriptor(Manager *manager, Operation *operation, const InstallRequest *request, sd_bus_error *reterr) {
+static int take_descriptor(Manager *manager, Operation *operation, const InstallRequest *request,
+                           sd_bus_error *reterr) {
         _cleanup_close_ int fd = fcntl(request->source, F_DUPFD_CLOEXEC, 3);
         struct stat st;
         int r;
@@ -165,7 +174,8 @@ int manager_install(Manager *manager, Client *client, const InstallRequest *requ
         Distribution *d;
         int r;
 
-        if ((r = manager_refuse_while_ending(manager, reterr)) < 0 || (r = reserve(manager, request, &naming, &d, reterr)) < 0)
+        if ((r = manager_refuse_while_ending(manager, reterr)) < 0 ||
+            (r = reserve(manager, request, &naming, &d, reterr)) < 0)
                 return r;
         g_free(d->source);
         d->source = g_strdup(request->label ?: "");
@@ -195,13 +205,15 @@ int manager_install(Manager *manager, Client *client, const InstallRequest *requ
 
 /* The clients of one that is left may not have been reaped yet, and whoever comes straight after the last of them
  * cannot know. */
-int manager_refuse_running(Manager *manager, const Distribution *d, bool terminate, const char *verb, sd_bus_error *reterr) {
+int manager_refuse_running(Manager *manager, const Distribution *d, bool terminate, const char *verb,
+                           sd_bus_error *reterr) {
         const Instance *instance = manager_find_instance(manager, d->name);
 
         if (terminate || !instance || instance_is_left(instance))
                 return 0;
         return error_set(reterr, LXSS_ERROR_DISTRIBUTION_RUNNING,
-                         "%s is running. End it first (lxctl terminate %s), or %s it with --terminate.", d->name, d->name, verb);
+                         "%s is running. End it first (lxctl terminate %s), or %s it with --terminate.", d->name,
+                         d->name, verb);
 }
 
 void manager_hold_distribution(Manager *manager, Operation *operation, Distribution *d, DistributionState state) {
@@ -281,7 +293,8 @@ int manager_export(Manager *manager, Client *client, const ExportRequest *reques
         return 0;
 }
 
-int manager_clone(Manager *manager, Client *client, const CloneRequest *request, Operation **ret, sd_bus_error *reterr) {
+int manager_clone(Manager *manager, Client *client, const CloneRequest *request, Operation **ret,
+                  sd_bus_error *reterr) {
         Distribution *original, *d;
         Operation *operation;
         int r;
@@ -344,8 +357,8 @@ static int on_renaming(sd_event_source *source _unused_, void *userdata) {
         Renaming *renaming = userdata;
         g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
 
-        if (manager_rename(renaming->manager, renaming->name, renaming->new_name, renaming->callback, renaming->userdata,
-                           &error) < 0)
+        if (manager_rename(renaming->manager, renaming->name, renaming->new_name, renaming->callback,
+                           renaming->userdata, &error) < 0)
                 renaming->callback(&error, renaming->userdata);
         return 0;
 }

@@ -114,7 +114,8 @@ typedef struct SnapshotRequest {
 } SnapshotRequest;
 
 /* (*ret)->snapshot is the one that it became. */
-int manager_snapshot(Manager *manager, Client *client, const SnapshotRequest *request, Operation **ret, sd_bus_error *reterr);
+int manager_snapshot(Manager *manager, Client *client, const SnapshotRequest *request, Operation **ret,
+                     sd_bus_error *reterr);
 int manager_remove_snapshot(Manager *manager, const char *name, const char *snapshot, sd_bus_error *reterr);
 
 /* Where a distribution that does not run is to be written to. Owned by the caller. */

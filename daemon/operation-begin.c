@@ -50,7 +50,8 @@ static int install(Operation *operation, sd_bus_error *reterr) {
         if (operation->fetch) {
                 r = operation_start_fetcher(operation);
                 if (r < 0)
-                        return error_set(reterr, LXSS_ERROR_FAILED, "lxss-fetch could not be started: %s", g_strerror(-r));
+                        return error_set(reterr, LXSS_ERROR_FAILED, "lxss-fetch could not be started: %s",
+                                         g_strerror(-r));
         }
         return operation->image ? 0 : operation_start_unpacking(operation, reterr); /* or on_fetch_over() goes on */
 }
@@ -81,7 +82,8 @@ int operation_check_ids(const Operation *operation, sd_bus_error *reterr) {
 
         if (original->id_mode != base_mode(operation->host->base))
                 return error_set(reterr, LXSS_ERROR_HOST_UNSUITABLE,
-                                 "%s was installed with %s user ids, and this host now gives %s ones. What to do about it: "
+                                 "%s was installed with %s user ids, and this host now gives %s ones. What to do "
+                                 "about it: "
                                  "lxctl doctor",
                                  original->name, id_mode_to_string(original->id_mode),
                                  id_mode_to_string(base_mode(operation->host->base)));
@@ -101,7 +103,8 @@ int operation_start_copy(Operation *operation, sd_bus_error *reterr) {
         else
                 operation->archive = open(original->rootfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (!original->layers && operation->archive < 0)
-                return error_set(reterr, LXSS_ERROR_FAILED, "%s cannot be opened: %s", original->rootfs, g_strerror(errno));
+                return error_set(reterr, LXSS_ERROR_FAILED, "%s cannot be opened: %s", original->rootfs,
+                                 g_strerror(errno));
         return operation_start_worker(operation, argv, reterr);
 }
 
@@ -123,7 +126,8 @@ static int export(Operation *operation, sd_bus_error *reterr) {
         if (operation->distribution->layers)
                 operation->work->stack = registry_stack(operation->host->registry, operation->distribution, false);
         if (operation->tag) {
-                r = image_target_new(operation->directory, operation->tag, &operation->work->image, &operation->archive, reterr);
+                r = image_target_new(operation->directory, operation->tag, &operation->work->image,
+                                     &operation->archive, reterr);
                 if (r < 0)
                         return r;
         }

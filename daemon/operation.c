@@ -29,9 +29,9 @@ static const char *const kind_names[OPERATION_KIND_MAX] = {
 };
 
 /* The worker's stages, and ours. What it says beyond these is not repeated. */
-static const char *const stages[] = { "queued",      "preparing",  "bootstrapping", "downloading", "pulling", "extracting",
-                                      "configuring", "committing", "exporting",     "cloning",
-                                      "moving",      "removing" };
+static const char *const stages[] = { "queued",    "preparing",  "bootstrapping", "downloading",
+                                      "pulling",   "extracting", "configuring",   "committing",
+                                      "exporting", "cloning",    "moving",        "removing" };
 
 const char *operation_kind_to_string(OperationKind kind) {
         return kind >= 0 && kind < OPERATION_KIND_MAX ? kind_names[kind] : NULL;
@@ -142,7 +142,8 @@ static void conclude(Operation *operation) {
         }
         if (operation->naming == OPERATION_PROVISIONAL && !sd_bus_error_is_set(&work->error))
                 error_set(&work->error, LXSS_ERROR_INVALID_NAME,
-                          "The distribution does not say what it is called (defaultName in its /etc/wsl-distribution.conf). "
+                          "The distribution does not say what it is called (defaultName in its "
+                          "/etc/wsl-distribution.conf). "
                           "Give it a name: --name NAME");
         if (!sd_bus_error_is_set(&work->error))
                 commit(operation);
@@ -219,7 +220,9 @@ static void take_report(Operation *operation, const WorkerReport *report) {
                 if (streq(operation->stage, "downloading") && streq(report->text, "extracting"))
                         break;
                 /* A move that has to copy does it like a clone. */
-                operation_set_stage(operation, operation->kind == OPERATION_MOVE && streq(report->text, "cloning") ? "moving" : report->text);
+                operation_set_stage(operation, operation->kind == OPERATION_MOVE && streq(report->text, "cloning")
+                                                               ? "moving"
+                                                               : report->text);
                 break;
         case WORKER_REPORT_PROGRESS:
                 operation->progress = report->permille / 1000.0;
@@ -373,8 +376,10 @@ static void on_worker_failed(Container *container _unused_, const char *step, in
         Operation *operation = userdata;
         g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
 
-        error_set(&error, LXSS_ERROR_HOST_UNSUITABLE, "The worker could not be started: %s failed: %s. What to do about it: "
-                  "lxctl doctor", step, g_strerror(number));
+        error_set(&error, LXSS_ERROR_HOST_UNSUITABLE,
+                  "The worker could not be started: %s failed: %s. What to do about it: "
+                  "lxctl doctor",
+                  step, g_strerror(number));
         if (operation->work->removing)
                 log_warning("%s", error.message);
         else

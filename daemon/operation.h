@@ -69,15 +69,15 @@ struct Operation {
         bool started, canceled;
         char *name;                 /* of the distribution */
         Distribution *distribution; /* while there is one */
-        Distribution *held;         /* UNINSTALL, EXPORT, MOVE: the same, CLONE: the original, SNAPSHOT, ROLLBACK: the one */
+        Distribution *held; /* UNINSTALL, EXPORT, MOVE: the same, CLONE: the original, SNAPSHOT, ROLLBACK: the one */
         DistributionState before;   /* what held was */
         const char *stage;          /* static */
         double progress;            /* 0 to 1; negative: not known */
 
-        FetchOrder *fetch;          /* INSTALL: how lxss-fetch makes the archive; NULL: it is there, or none is needed */
+        FetchOrder *fetch; /* INSTALL: how lxss-fetch makes the archive; NULL: it is there, or none is needed */
         bool image;                 /* INSTALL: fetch leaves one in the staging directory */
         int directory;              /* MOVE: where to, or -EBADF: back; EXPORT: to be an image */
-        int archive;                /* INSTALL: to read, or -EBADF; EXPORT: to write; CLONE, MOVE: the original's root */
+        int archive; /* INSTALL: to read, or -EBADF; EXPORT: to write; CLONE, MOVE: the original's root */
         ArchiveFormat format;       /* EXPORT */
         char *tag;                  /* EXPORT: of the image, or NULL: an archive */
         char *suite;                /* INSTALL: to bootstrap, or NULL */
@@ -101,7 +101,8 @@ static inline bool operation_makes(const Operation *operation) {
 
 /* Whether something appears when the work is done. */
 static inline bool operation_commits(const Operation *operation) {
-        return operation_makes(operation) || operation->kind == OPERATION_SNAPSHOT || operation->kind == OPERATION_ROLLBACK;
+        return operation_makes(operation) || operation->kind == OPERATION_SNAPSHOT ||
+               operation->kind == OPERATION_ROLLBACK;
 }
 
 /* Nothing happens before operation_start(). The name is copied. */

@@ -73,7 +73,8 @@ static bool has_rootfs(const Distribution *d) {
         return g_file_test(d->rootfs, G_FILE_TEST_IS_DIR);
 }
 
-/* Also of a file that is damaged: where the files are must be known to repair or to remove it. NULL: it is not there. */
+/* Also of a file that is damaged: where the files are must be known to repair or to remove it. NULL: it is not there.
+ */
 static GKeyFile *read_conf(const char *path, GError **error) {
         g_autoptr(GKeyFile) file = g_key_file_new();
         g_autofree char *data = NULL;
@@ -138,7 +139,8 @@ static bool is_repairable(const Distribution *d) {
 int registry_fail_broken(const Distribution *d, sd_bus_error *reterr) {
         if (is_repairable(d))
                 return error_set(reterr, LXSS_ERROR_DISTRIBUTION_BROKEN,
-                                 "%s is broken: %s. Repair it with lxctl repair %s, or remove it with lxctl uninstall %s.",
+                                 "%s is broken: %s. Repair it with lxctl repair %s, or remove it with lxctl uninstall "
+                                 "%s.",
                                  d->name, d->trouble, d->name, d->name);
         return error_set(reterr, LXSS_ERROR_DISTRIBUTION_BROKEN,
                          "%s is broken: %s. Put that right by hand and run lxctl shutdown, or remove it with: "
@@ -174,13 +176,14 @@ static int store_conf(const Distribution *d, GKeyFile *file, const char *directo
         snapshots_store(file, d->snapshots);
         set_optional(file, "location-id", d->location ? d->location_id : NULL);
         data = g_key_file_to_data(file, &size, NULL);
-        if (!g_file_set_contents_full(path, data, size, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600,
-                                      &error))
+        if (!g_file_set_contents_full(path, data, size, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
+                                      0600, &error))
                 return error_set(reterr, LXSS_ERROR_FAILED, "%s", error->message);
         return 0;
 }
 
-int registry_write_conf(const Distribution *d, const Distribution *origin, const char *directory, sd_bus_error *reterr) {
+int registry_write_conf(const Distribution *d, const Distribution *origin, const char *directory,
+                        sd_bus_error *reterr) {
         g_autoptr(GKeyFile) file = g_key_file_new();
         g_autoptr(GError) error = NULL;
 
@@ -247,8 +250,8 @@ int registry_repair(Registry *registry, Distribution *d, char **ret_aside, sd_bu
                 return r;
         take_conf(d, file);
         if (registry_load_layers(registry, d, file, &trouble) < 0)
-                return error_set(reterr, LXSS_ERROR_DISTRIBUTION_BROKEN, "%s cannot be repaired: %s. Its settings are in %s.", d->name,
-                                 trouble, aside);
+                return error_set(reterr, LXSS_ERROR_DISTRIBUTION_BROKEN,
+                                 "%s cannot be repaired: %s. Its settings are in %s.", d->name, trouble, aside);
         d->id_mode = mode_of_root(d);
         if (!slot_is_free(registry, d))
                 d->slot = registry_free_slot(registry);

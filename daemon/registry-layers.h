@@ -17,7 +17,8 @@ int registry_check_layerable(const Distribution *d, sd_bus_error *reterr);
 int registry_freeze(Registry *registry, Distribution *d, const char *staging, sd_bus_error *reterr);
 
 /* The same, but what it is now is given up: it stands on these layers then. */
-int registry_restore(Registry *registry, Distribution *d, char *const *layers, const char *staging, sd_bus_error *reterr);
+int registry_restore(Registry *registry, Distribution *d, char *const *layers, const char *staging,
+                     sd_bus_error *reterr);
 
 /* For ContainerSpec.stack, g_strfreev() it: of a distribution that stands on layers. */
 char **registry_stack(const Registry *registry, const Distribution *d, bool writable);

@@ -15,6 +15,7 @@ int registry_resolve_snapshot(const Distribution *d, const char *name, Snapshot 
 int registry_name_snapshot(const Distribution *d, const char *wanted, char **ret, sd_bus_error *reterr);
 
 /* Keeps what the distribution is now. staging: as in registry_freeze(), or NULL where nothing has changed since. */
-int registry_add_snapshot(Registry *registry, Distribution *d, const char *name, const char *staging, sd_bus_error *reterr);
+int registry_add_snapshot(Registry *registry, Distribution *d, const char *name, const char *staging,
+                          sd_bus_error *reterr);
 
 int registry_remove_snapshot(Registry *registry, Distribution *d, const char *name, sd_bus_error *reterr);

@@ -110,7 +110,8 @@ static int take_lock(Registry *registry, sd_bus_error *reterr) {
         alarm(0);
         (void)sigaction(SIGALRM, &old, NULL);
         if (r < 0) {
-                error_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, "Another lxssd serves %s already.", registry->directory);
+                error_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, "Another lxssd serves %s already.",
+                          registry->directory);
                 return -EBUSY;
         }
         return 0;
@@ -272,7 +273,8 @@ int registry_resolve(Registry *registry, const char *name, Distribution **ret, s
         if (!d)
                 return fail_unknown(registry, name, reterr);
         if (what_is_done(d->state))
-                return error_set(reterr, LXSS_ERROR_OPERATION_PENDING, "%s is being %s.", d->name, what_is_done(d->state));
+                return error_set(reterr, LXSS_ERROR_OPERATION_PENDING, "%s is being %s.", d->name,
+                                 what_is_done(d->state));
         if (d->state == DISTRIBUTION_BROKEN)
                 return registry_fail_broken(d, reterr);
         r = registry_check_place(d, reterr);
@@ -326,7 +328,8 @@ static int check_new_name(Registry *registry, const char *name, const Distributi
         if (d->state == DISTRIBUTION_INSTALLING)
                 return error_set(reterr, LXSS_ERROR_DISTRIBUTION_EXISTS, "%s is being installed already.", d->name);
         return error_set(reterr, LXSS_ERROR_DISTRIBUTION_EXISTS,
-                         "There is a distribution %s already. Choose another name%s, or remove it first: lxctl uninstall %s",
+                         "There is a distribution %s already. Choose another name%s, or remove it first: lxctl "
+                         "uninstall %s",
                          d->name, of && of->state != DISTRIBUTION_INSTALLING ? "" : " with --name", d->name);
 }
 
@@ -509,7 +512,9 @@ int registry_withdraw(Registry *registry, Distribution *distribution, char **ret
         hide(distribution); /* first: an entry for what is gone would be worse than none for what is there */
         /* A link is removed, not what it leads to, which is outside. Where the directory itself vanished, that is
          * what was asked for. Either way there is nothing more to remove. */
-        r = is_directory(source) ? durable_move_into(source, registry->staging, &target) : unlink(source) < 0 ? -errno : 1;
+        r = is_directory(source) ? durable_move_into(source, registry->staging, &target)
+            : unlink(source) < 0 ? -errno
+                                 : 1;
         if (r == -ENOENT || r == 1)
                 return registry_make_staging(registry, ret_staging, reterr);
         if (r < 0) {
@@ -534,7 +539,8 @@ char **registry_leftovers(Registry *registry) {
                         (void)unlink(path);
                         continue;
                 }
-                (void)registry_hand_over(path); /* it may have been interrupted on its way from or to the distributions */
+                (void)registry_hand_over(
+                                path); /* it may have been interrupted on its way from or to the distributions */
                 g_ptr_array_add(paths, g_steal_pointer(&path));
         }
         g_ptr_array_add(paths, NULL);

@@ -33,8 +33,8 @@ const char *distribution_state_to_string(DistributionState state);
 /* Whether it is there, whole, and stays, though an operation may hold it just now. */
 static inline bool distribution_state_is_lasting(DistributionState state) {
         return state == DISTRIBUTION_INSTALLED || state == DISTRIBUTION_EXPORTING || state == DISTRIBUTION_CLONING ||
-               state == DISTRIBUTION_MOVING || state == DISTRIBUTION_SNAPSHOTTING || state == DISTRIBUTION_ROLLING_BACK ||
-               state == DISTRIBUTION_UNAVAILABLE;
+               state == DISTRIBUTION_MOVING || state == DISTRIBUTION_SNAPSHOTTING ||
+               state == DISTRIBUTION_ROLLING_BACK || state == DISTRIBUTION_UNAVAILABLE;
 }
 
 /* The first interactive launch, on which a distribution that brings a command along for that sets itself up. */

@@ -131,7 +131,8 @@ static const char *parse_decimal(const char *value, unsigned decimals, uint64_t 
                 }
                 if (point && decimals-- == 0)
                         return NULL;
-                if (__builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, *value - '0', &number))
+                if (__builtin_mul_overflow(number, 10, &number) ||
+                    __builtin_add_overflow(number, *value - '0', &number))
                         return NULL;
         }
         for (; decimals > 0; decimals--)
@@ -268,7 +269,8 @@ static const Key instance_keys[] = {
         INSTANCE_KEY("network", parse_network, format_network, network, "\"host\" or \"none\""),
         INSTANCE_KEY("automount", parse_bool, format_bool, automount, "\"yes\" or \"no\""),
         INSTANCE_KEY("isolated", parse_bool, format_bool, isolated, "\"yes\" or \"no\""),
-        INSTANCE_KEY("memory", parse_memory, format_memory, memory_bytes, "a size from 16M, such as 512M or 4G, or \"unlimited\""),
+        INSTANCE_KEY("memory", parse_memory, format_memory, memory_bytes,
+                     "a size from 16M, such as 512M or 4G, or \"unlimited\""),
         INSTANCE_KEY("processors", parse_processors, format_processors, processor_thousandths,
                      "a number such as 2 or 0.5, or \"unlimited\""),
         INSTANCE_KEY("pids", parse_pids, format_number, pids, "a number of processes from 10, or \"unlimited\""),
@@ -339,7 +341,8 @@ static void file_read(File *file) {
                 file->keys = g_steal_pointer(&keys);
 }
 
-/* Sets what the group of these keys has. Returns the key that it was, or NULL where it is unknown or its value wrong. */
+/* Sets what the group of these keys has. Returns the key that it was, or NULL where it is unknown or its value wrong.
+ */
 static const Key *apply_key(const File *file, const Key *keys, size_t n_keys, const char *name, void *settings) {
         const char *group = keys[0].group;
         g_autofree char *value = g_key_file_get_string(file->keys, group, name, NULL);
@@ -436,7 +439,8 @@ int settings_check_instance(const char *name, const char *value, sd_bus_error *r
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "There is no setting \"%s\".", safe);
         if (key->parse(g_strstrip(stripped), (char *)&scratch + key->offset))
                 return 0;
-        return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "%s cannot be \"%s\". It can be %s.", name, safe, key->choices);
+        return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "%s cannot be \"%s\". It can be %s.", name, safe,
+                         key->choices);
 }
 
 int settings_store(const char *path, int mode, const SettingChange *changes, size_t n, sd_bus_error *reterr) {
@@ -447,7 +451,8 @@ int settings_store(const char *path, int mode, const SettingChange *changes, siz
 
         file_read(&file);
         if (!file.keys && (file.contents || access(path, F_OK) == 0))
-                return error_set(reterr, LXSS_ERROR_FAILED, "%s is damaged or cannot be read; mend or remove it first.", path);
+                return error_set(reterr, LXSS_ERROR_FAILED,
+                                 "%s is damaged or cannot be read; mend or remove it first.", path);
         if (!file.keys)
                 file.keys = g_key_file_new();
         for (size_t i = 0; i < n; i++)
@@ -456,8 +461,8 @@ int settings_store(const char *path, int mode, const SettingChange *changes, siz
                 else
                         (void)g_key_file_remove_key(file.keys, changes[i].group, changes[i].key, NULL);
         data = g_key_file_to_data(file.keys, &size, NULL);
-        if (!g_file_set_contents_full(path, data, size, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, mode,
-                                      &error))
+        if (!g_file_set_contents_full(path, data, size, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
+                                      mode, &error))
                 return error_set(reterr, LXSS_ERROR_FAILED, "%s", error->message);
         return 0;
 }

@@ -14,7 +14,9 @@ typedef enum SourceScheme {
 } SourceScheme;
 
 /* All of them, for messages. */
-#define SOURCE_SCHEMES "http://, https:// and file://, catalogue:NAME, docker://HOST/NAME:TAG, and bootstrap:SUITE, for instance bootstrap:bookworm"
+#define SOURCE_SCHEMES                                                                                                \
+        "http://, https:// and file://, catalogue:NAME, docker://HOST/NAME:TAG, and bootstrap:SUITE, for instance "   \
+        "bootstrap:bookworm"
 
 /* Whatever the scheme's case. *ret_rest is what follows it. */
 SourceScheme source_scheme_of(const char *uri, const char **ret_rest);

@@ -48,7 +48,8 @@ static int reading_failed(Archiving *a, struct archive_entry *entry) {
         int error = archive_errno(a->reader);
 
         if (path && error > 0)
-                return worker_report_fail(a->reterr, LXSS_ERROR_FAILED, "The file %s cannot be read: %s.", path, strerror(error));
+                return worker_report_fail(a->reterr, LXSS_ERROR_FAILED, "The file %s cannot be read: %s.", path,
+                                          strerror(error));
         return worker_report_fail(a->reterr, LXSS_ERROR_FAILED, "The distribution's files cannot be read: %s.",
                                   text ? text : "no details");
 }
@@ -122,7 +123,8 @@ static la_ssize_t on_write(struct archive *writer, void *userdata, const void *b
 }
 
 static int open_target(Archiving *a) {
-        int r = a->layer ? archive_write_open(a->writer, a, NULL, on_write, NULL) : archive_write_open_fd(a->writer, a->target);
+        int r = a->layer ? archive_write_open(a->writer, a, NULL, on_write, NULL)
+                         : archive_write_open_fd(a->writer, a->target);
 
         return r == ARCHIVE_OK ? 0 : writing_failed(a);
 }
@@ -197,7 +199,8 @@ static int write_zeros(Archiving *a, int64_t n) {
         static const char zeros[64 * 1024];
 
         while (n > 0) {
-                la_ssize_t written = archive_write_data(a->writer, zeros, n < (int64_t)sizeof(zeros) ? (size_t)n : sizeof(zeros));
+                la_ssize_t written = archive_write_data(a->writer, zeros,
+                                                        n < (int64_t)sizeof(zeros) ? (size_t)n : sizeof(zeros));
 
                 if (written <= 0)
                         return writing_failed(a);
@@ -302,7 +305,8 @@ static int finish(Archiving *a) {
         /* EINVAL, EROFS: nothing that could be synced, such as a pipe. */
         if (fsync(a->target) == 0 || errno == EINVAL || errno == EROFS || errno == ENOTSUP)
                 return 0;
-        return worker_report_fail(a->reterr, errno == ENOSPC || errno == EDQUOT ? LXSS_ERROR_NO_SPACE : LXSS_ERROR_FAILED,
+        return worker_report_fail(a->reterr,
+                                  errno == ENOSPC || errno == EDQUOT ? LXSS_ERROR_NO_SPACE : LXSS_ERROR_FAILED,
                                   "The archive cannot be written to disk: %s.", strerror(errno));
 }
 
@@ -321,7 +325,8 @@ static int run(Archiving *a, ArchiveFormat format) {
         return r < 0 ? r : finish(a);
 }
 
-int worker_archive(int target, ArchiveFormat format, const OwnerMap *owners, WorkerProgress *progress, WorkerReport *reterr) {
+int worker_archive(int target, ArchiveFormat format, const OwnerMap *owners, WorkerProgress *progress,
+                   WorkerReport *reterr) {
         _cleanup_(archiving_done) Archiving a = {
                 .owners = owners,
                 .target = target,

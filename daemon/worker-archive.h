@@ -13,7 +13,8 @@
  * itself puts into a root to mount upon. Sockets have no place in an archive.
  * Returns 0 or negative errno with the reason in *reterr; what is in target then
  * is worth nothing. */
-int worker_archive(int target, ArchiveFormat format, const OwnerMap *owners, WorkerProgress *progress, WorkerReport *reterr);
+int worker_archive(int target, ArchiveFormat format, const OwnerMap *owners, WorkerProgress *progress,
+                   WorkerReport *reterr);
 
 /* The same as a layer of an image: what the writer then knows is that of the whole archive. */
 int worker_archive_layer(int target, LayerWriter *writer, WorkerProgress *progress, WorkerReport *reterr);

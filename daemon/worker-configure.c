@@ -45,7 +45,8 @@ static bool find_wished_user(const WorkerConfigure *configure, int64_t uid, char
         if (worker_user_find((unsigned)uid, ret_name) == 0)
                 return true;
         if (uid != WORKER_DEFAULT_UID)
-                warn(configure, WSL_DISTRIBUTION_PATH ": There is no user with the id %lld, the default one's.", (long long)uid);
+                warn(configure, WSL_DISTRIBUTION_PATH ": There is no user with the id %lld, the default one's.",
+                     (long long)uid);
         return false;
 }
 
@@ -75,13 +76,15 @@ static void make_shortcut(const WorkerConfigure *configure, const WslDistributio
         if (wishes->icon)
                 r = worker_icon_copy(wishes->icon, configure->directory, &format);
         if (r == -EBADMSG)
-                warn(configure, WSL_DISTRIBUTION_PATH ": The icon %.128s is no PNG, no SVG, and no ICO with a PNG in it.",
+                warn(configure,
+                     WSL_DISTRIBUTION_PATH ": The icon %.128s is no PNG, no SVG, and no ICO with a PNG in it.",
                      wishes->icon);
         else if (r == -EFBIG)
                 warn(configure, WSL_DISTRIBUTION_PATH ": The icon %.128s is larger than %u KiB.", wishes->icon,
                      WORKER_ICON_MAX >> 10);
         else if (r < 0)
-                warn(configure, WSL_DISTRIBUTION_PATH ": The icon %.128s cannot be taken: %s", wishes->icon, strerror(-r));
+                warn(configure, WSL_DISTRIBUTION_PATH ": The icon %.128s cannot be taken: %s", wishes->icon,
+                     strerror(-r));
         (void)worker_report_text(configure->report, WORKER_REPORT_SHORTCUT, format);
 }
 

@@ -298,12 +298,14 @@ static int open_both(Copying *c, int source) {
         c->here = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         /* Out of the root that we are locked into, which relative paths do not mind. */
         if (c->root < 0 || c->here < 0 || fchdir(source) < 0 || fstat(source, &st) < 0)
-                return worker_report_fail(c->reterr, LXSS_ERROR_FAILED, "The distribution cannot be entered: %s.", strerror(errno));
+                return worker_report_fail(c->reterr, LXSS_ERROR_FAILED, "The distribution cannot be entered: %s.",
+                                          strerror(errno));
         c->device = st.st_dev;
         c->total = worker_tree_bytes();
         c->walk = fts_open(top, FTS_PHYSICAL | FTS_XDEV, NULL);
         if (!c->walk)
-                return worker_report_fail(c->reterr, LXSS_ERROR_FAILED, "The distribution cannot be read: %s.", strerror(errno));
+                return worker_report_fail(c->reterr, LXSS_ERROR_FAILED, "The distribution cannot be read: %s.",
+                                          strerror(errno));
         c->links = g_hash_table_new_full(inode_hash, inode_equal, g_free, g_free);
         return 0;
 }
@@ -325,6 +327,9 @@ int worker_copy(int source, WorkerProgress *progress, WorkerReport *reterr) {
                         return failed(&c, file, -r);
         }
         if (errno != 0)
-                return worker_report_fail(reterr, LXSS_ERROR_FAILED, "The distribution cannot be read: %s.", strerror(errno));
-        return chdir("/") < 0 ? worker_report_fail(reterr, LXSS_ERROR_FAILED, "The copy cannot be entered: %s.", strerror(errno)) : 0;
+                return worker_report_fail(reterr, LXSS_ERROR_FAILED, "The distribution cannot be read: %s.",
+                                          strerror(errno));
+        return chdir("/") < 0 ? worker_report_fail(reterr, LXSS_ERROR_FAILED, "The copy cannot be entered: %s.",
+                                                   strerror(errno))
+                              : 0;
 }

@@ -230,7 +230,8 @@ static int fill_entry(Reading *reading, ext2_ino_t inode, struct ext2_inode_larg
                 r = read_link(reading, inode, base, entry);
         if (r == 0 && S_ISREG(st->i_mode)) {
                 if (EXT2_I_SIZE(base) > BYTES_MAX - reading->n_bytes)
-                        return damaged(reading, archive_entry_pathname(entry), "is larger than any file of a distribution");
+                        return damaged(reading, archive_entry_pathname(entry),
+                                       "is larger than any file of a distribution");
                 reading->n_bytes += EXT2_I_SIZE(base);
                 archive_entry_set_size(entry, (la_int64_t)EXT2_I_SIZE(base));
                 r = find_holes(reading, inode, base, entry);

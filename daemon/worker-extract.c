@@ -121,7 +121,8 @@ static la_ssize_t on_read(struct archive *reader, void *userdata, const void **r
 static int open_stream(int source, bool hashed, WorkerStream **ret, WorkerReport *reterr) {
         int r = worker_stream_open(source, hashed, ret);
 
-        return r < 0 ? worker_report_fail(reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.", strerror(-r)) : 0;
+        return r < 0 ? worker_report_fail(reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.", strerror(-r))
+                     : 0;
 }
 
 static int open_reader(Extraction *x) {
@@ -374,9 +375,10 @@ int worker_verify_sha256(WorkerStream *stream, const char *wanted, WorkerReport 
         if (!found)
                 return worker_report_fail(reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.",
                                           worker_stream_trouble(stream));
-        return worker_report_fail(reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
-                                  "The archive's SHA-256 is %s, and not %s: it was damaged on its way, or is another one.",
-                                  found, wanted);
+        return worker_report_fail(
+                        reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
+                        "The archive's SHA-256 is %s, and not %s: it was damaged on its way, or is another one.",
+                        found, wanted);
 }
 
 /* All that there is to say of one source. The very bytes that were unpacked are verified; nothing shows before. */
@@ -439,8 +441,8 @@ static int extract_layer(Extraction *x, int blobs, const char *digest, bool lowe
         int r;
 
         if (blob < 0)
-                return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED, "The image's layer %s cannot be read: %s.",
-                                          digest, strerror(errno));
+                return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
+                                          "The image's layer %s cannot be read: %s.", digest, strerror(errno));
         if (!lowest) {
                 x->pass = PASS_WHITEOUTS;
                 r = extract_blob(x, blob, digest);
@@ -448,8 +450,8 @@ static int extract_layer(Extraction *x, int blobs, const char *digest, bool lowe
                 if (r < 0)
                         return r;
                 if (lseek(blob, 0, SEEK_SET) < 0)
-                        return worker_report_fail(x->reterr, LXSS_ERROR_FAILED, "The image's layer %s cannot be read: %s.",
-                                                  digest, strerror(errno));
+                        return worker_report_fail(x->reterr, LXSS_ERROR_FAILED,
+                                                  "The image's layer %s cannot be read: %s.", digest, strerror(errno));
         }
         x->pass = PASS_LAYER;
         r = extract_blob(x, blob, digest);

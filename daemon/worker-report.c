@@ -217,5 +217,6 @@ void worker_progress_update(WorkerProgress *progress, unsigned permille) {
 
 void worker_progress_update_part(WorkerProgress *progress, uint64_t done, uint64_t total) {
         if (total > 0)
-                worker_progress_update(progress, done >= total ? 1000 : (unsigned)((double)done / (double)total * 1000));
+                worker_progress_update(progress,
+                                       done >= total ? 1000 : (unsigned)((double)done / (double)total * 1000));
 }

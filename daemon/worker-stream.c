@@ -48,7 +48,8 @@ static ssize_t fill_block(WorkerStream *stream, Block *block) {
 
         block->size = 0;
         while (n > 0 && block->size < sizeof(block->data)) {
-                n = stream->decoder->read(stream->decoder, block->data + block->size, sizeof(block->data) - block->size);
+                n = stream->decoder->read(stream->decoder, block->data + block->size,
+                                          sizeof(block->data) - block->size);
                 block->size += n > 0 ? (size_t)n : 0;
         }
         return n;

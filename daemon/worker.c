@@ -4,8 +4,8 @@
  * operation. Owns the command line and the order of the steps; each step is a
  * module of its own. It must not know lxssd's objects, paths or settings: the
  * staging directory is always /mnt (for an export, the distribution's root), news
- * goes to descriptor 3, an archive (or the directory of an original) comes from descriptor 4, or goes there. It may be killed at any moment: what it leaves in /mnt is
- * worth nothing until lxssd, having read "done", gives it a name. */
+ * goes to descriptor 3, an archive (or the directory of an original) comes from descriptor 4, or goes there. It may be
+ * killed at any moment: what it leaves in /mnt is worth nothing until lxssd, having read "done", gives it a name. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -114,7 +114,8 @@ static int extract_from(Worker *worker, int tar, uint64_t n_packed) {
         int r = worker_stream_open(tar, false, &stream);
 
         if (r < 0)
-                return worker_report_fail(worker->reterr, LXSS_ERROR_FAILED, "The image cannot be read: %s.", strerror(-r));
+                return worker_report_fail(worker->reterr, LXSS_ERROR_FAILED, "The image cannot be read: %s.",
+                                          strerror(-r));
         return worker_extract_filesystem(stream, n_packed, &worker->order, worker->reterr);
 }
 
@@ -154,7 +155,8 @@ static int run_extract(Worker *worker) {
                 return r;
         r = worker_stream_open(SOURCE_FD, worker->order.sha256, &stream);
         if (r < 0)
-                return worker_report_fail(worker->reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.", strerror(-r));
+                return worker_report_fail(worker->reterr, LXSS_ERROR_FAILED, "The archive cannot be read: %s.",
+                                          strerror(-r));
         if (worker_stream_image(stream))
                 r = extract_filesystem(worker, stream);
         else {
@@ -278,8 +280,8 @@ static int run_layer(Worker *worker) {
                 r = worker_archive_layer(TARGET_FD, writer, &worker->progress, worker->reterr);
         if (r < 0)
                 return r;
-        (void)snprintf(text, sizeof(text), "%" PRIu64 " %s %s %s", layer_writer_size(writer), layer_writer_digest(writer),
-                       layer_writer_diff_id(writer), find_shell());
+        (void)snprintf(text, sizeof(text), "%" PRIu64 " %s %s %s", layer_writer_size(writer),
+                       layer_writer_digest(writer), layer_writer_diff_id(writer), find_shell());
         (void)worker_report_text(REPORT_FD, WORKER_REPORT_LAYER, text);
         return 0;
 }
@@ -368,10 +370,12 @@ static int run(Worker *worker, char **argv) {
                         break;
                 return verbs[i].run(worker);
         }
-        return worker_report_fail(worker->reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                  "lxss-worker is started by lxssd: extract [--user NAME] [--without-oobe] [--sha256 DIGITS] "
-                                  "[--max-size BYTES], image [--user NAME] [--max-size BYTES], bootstrap SUITE [--user NAME], clone, "
-                                  "export FORMAT, layer, upper, uppers, or remove.");
+        return worker_report_fail(
+                        worker->reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                        "lxss-worker is started by lxssd: extract [--user NAME] [--without-oobe] [--sha256 DIGITS] "
+                        "[--max-size BYTES], image [--user NAME] [--max-size BYTES], bootstrap SUITE [--user NAME], "
+                        "clone, "
+                        "export FORMAT, layer, upper, uppers, or remove.");
 }
 
 int main(int argc, char **argv) {

@@ -270,7 +270,8 @@ static void describe_failure(int status, char *said) {
 
 /* By the distribution's own mount(8), which knows its options and helpers. */
 static void mount_all(void) {
-        static const char *const programs[] = { "/usr/bin/mount", "/bin/mount", "/usr/sbin/mount", "/sbin/mount", NULL };
+        static const char *const programs[] = { "/usr/bin/mount", "/bin/mount", "/usr/sbin/mount", "/sbin/mount",
+                                                NULL };
         static const char *const argv[] = { "mount", "-a", NULL };
         _cleanup_child_ Child child = CHILD_NONE;
         char said[512];
@@ -310,8 +311,8 @@ static void choose_user(WslConf *conf, Boot *ret) {
         if (r == 0)
                 ret->user = steal_pointer(&conf->user);
         else if (r == -ENOENT)
-                warn(WSL_CONF_PATH ":%u: There is no user \"%s\". Programs run as the usual default user.", conf->user_line,
-                     conf->user);
+                warn(WSL_CONF_PATH ":%u: There is no user \"%s\". Programs run as the usual default user.",
+                     conf->user_line, conf->user);
         else
                 warn(WSL_CONF_PATH ":%u: The users cannot be read: %s", conf->user_line, strerror(-r));
 }

@@ -339,7 +339,8 @@ static void on_channel(int epoll) {
                 closep(&fds[i]);
 }
 
-/* Kills what outstayed its hang-up. Returns the milliseconds until the next such moment, at most `next` unless that is -1. */
+/* Kills what outstayed its hang-up. Returns the milliseconds until the next such moment, at most `next` unless that is
+ * -1. */
 static int enforce_hangups(int next) {
         uint64_t now;
 

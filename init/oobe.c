@@ -85,7 +85,8 @@ static void find_user(int64_t uid, char ret[OOBE_USER_MAX + 1]) {
                 return;
         (void)snprintf(number, sizeof(number), "%lld", (long long)uid);
         if (account_lookup(number, &account) < 0) {
-                say("There is no user with the id %s, who was to be the default user (" WSL_DISTRIBUTION_PATH ").", number);
+                say("There is no user with the id %s, who was to be the default user (" WSL_DISTRIBUTION_PATH ").",
+                    number);
                 return;
         }
         (void)snprintf(ret, OOBE_USER_MAX + 1, "%s", oobe_user_is_valid(account->name) ? account->name : number);

@@ -47,7 +47,8 @@ static void set_systemd(Ini *ini, const IniKey *key, const char *value) {
         bool wanted = false;
 
         if (ini_read_bool(ini, key, value, &wanted) && wanted)
-                ini_warn(ini, "systemd is not started: instances have an /init of their own, and no units run in them.");
+                ini_warn(ini,
+                         "systemd is not started: instances have an /init of their own, and no units run in them.");
 }
 
 static void set_user(Ini *ini, const IniKey *key, const char *value) {
@@ -73,7 +74,8 @@ static void set_hostname(Ini *ini, const IniKey *key, const char *value) {
         for (const char *c = value; *c && n < WSL_CONF_HOSTNAME_MAX; c++) {
                 char before = n > 0 ? name[n - 1] : '.';
 
-                if (is_alphanumeric(*c) || (*c == '-' && before != '.') || (*c == '.' && before != '.' && before != '-'))
+                if (is_alphanumeric(*c) || (*c == '-' && before != '.') ||
+                    (*c == '.' && before != '.' && before != '-'))
                         name[n++] = *c;
         }
         while (n > 0 && !is_alphanumeric(name[n - 1]))

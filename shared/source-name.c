@@ -21,8 +21,9 @@ static bool strip(char *name, const char *ending) {
 
 static char *name_of(const char *path, size_t length) {
         static const char *const compressions[] = { ".gz", ".xz", ".bz2", ".zst", ".lzma", ".lz4", ".lz", ".Z" };
-        static const char *const archives[] = { ".tar", ".cpio", ".tgz", ".txz", ".tbz2", ".tbz", ".tzst", ".tlz", ".wsl",
-                                                ".squashfs", ".sqfs", ".ext4", ".ext3", ".ext2", ".img" };
+        static const char *const archives[] = { ".tar",  ".cpio", ".tgz",  ".txz",  ".tbz2",
+                                                ".tbz",  ".tzst", ".tlz",  ".wsl",  ".squashfs",
+                                                ".sqfs", ".ext4", ".ext3", ".ext2", ".img" };
         const char *slash;
         char *name;
 

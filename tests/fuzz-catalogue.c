@@ -15,14 +15,16 @@ static void require_round_trip(const Catalogue *catalogue) {
         FUZZ_REQUIRE(catalogue_decode(bytes->data, bytes->len, &decoded) == 0);
         FUZZ_REQUIRE(decoded->len == catalogue->len);
         again = catalogue_encode(decoded);
-        FUZZ_REQUIRE(again->len == bytes->len && (bytes->len == 0 || memcmp(again->data, bytes->data, bytes->len) == 0));
+        FUZZ_REQUIRE(again->len == bytes->len &&
+                     (bytes->len == 0 || memcmp(again->data, bytes->data, bytes->len) == 0));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         g_autoptr(Catalogue) published = catalogue_new(), passed_on = NULL;
         WorkerReport report;
 
-        if (catalogue_read_json(published, (const char *)data, size, "x86_64", "https://example.org/c.json", &report) >= 0) {
+        if (catalogue_read_json(published, (const char *)data, size, "x86_64", "https://example.org/c.json",
+                                &report) >= 0) {
                 require_round_trip(published);
                 (void)catalogue_suggest(published, "debian");
         }

@@ -43,8 +43,8 @@ static lzma_ret decode_xz(const uint8_t *data, size_t size) {
         size_t at = 0;
 
         reference.size = 0;
-        return lzma_stream_buffer_decode(&memory, LZMA_CONCATENATED | LZMA_TELL_UNSUPPORTED_CHECK, NULL, data, &at, size,
-                                         reference.contents, &reference.size, sizeof(reference.contents));
+        return lzma_stream_buffer_decode(&memory, LZMA_CONCATENATED | LZMA_TELL_UNSUPPORTED_CHECK, NULL, data, &at,
+                                         size, reference.contents, &reference.size, sizeof(reference.contents));
 }
 
 static void compare_with_liblzma(const uint8_t *data, size_t size) {

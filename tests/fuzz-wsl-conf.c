@@ -29,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 FUZZ_REQUIRE(strlen(*w) < 400 && strncmp(*w, WSL_CONF_PATH ":", strlen(WSL_CONF_PATH) + 1) == 0);
         if (conf.hostname)
                 check_hostname(conf.hostname);
-        FUZZ_REQUIRE(!conf.user || (*conf.user && conf.user_line > 0 && text_is_printable(conf.user, strlen(conf.user))));
+        FUZZ_REQUIRE(!conf.user ||
+                     (*conf.user && conf.user_line > 0 && text_is_printable(conf.user, strlen(conf.user))));
         FUZZ_REQUIRE(!conf.command || (*conf.command && strlen(conf.command) <= size));
         FUZZ_REQUIRE(conf.umask <= 0777);
 

@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FUZZ_REQUIRE(wsl_distribution_parse((const char *)data, size, &values) == 0);
         FUZZ_REQUIRE(strv_length(values.warnings) <= INI_WARNINGS_MAX + 1);
         for (char **w = values.warnings; w && *w; w++)
-                FUZZ_REQUIRE(strlen(*w) < 400 && strncmp(*w, WSL_DISTRIBUTION_PATH ":", strlen(WSL_DISTRIBUTION_PATH) + 1) == 0);
+                FUZZ_REQUIRE(strlen(*w) < 400 &&
+                             strncmp(*w, WSL_DISTRIBUTION_PATH ":", strlen(WSL_DISTRIBUTION_PATH) + 1) == 0);
         FUZZ_REQUIRE(!values.name || distribution_name_is_valid(values.name));
         FUZZ_REQUIRE(values.uid >= -1 && values.uid < 1000000000);
         FUZZ_REQUIRE(!values.command || (*values.command && strlen(values.command) <= size));

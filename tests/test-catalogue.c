@@ -8,15 +8,18 @@
 #define REMOTE "https://example.org/c.json"
 #define HEX "0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789abcdef"
 
-static const char whole[] =
-        "{\"Default\":\"debian\",\"ModernDistributions\":{"
-        "\"Ubuntu\":[{\"Name\":\"Ubuntu-22.04\",\"FriendlyName\":\"older\",\"Amd64Url\":{\"Url\":\"https://x/22.wsl\"}},"
-        "{\"Name\":\"Ubuntu-24.04\",\"Default\":true,\"Amd64Url\":{\"Url\":\"https://x/24.wsl\",\"Sha256\":\"0x" HEX "\"},"
-        "\"Arm64Url\":{\"Url\":\"https://x/24-arm.wsl\",\"Sha256\":\"" HEX "\"}}],"
-        "\"Debian\":[{\"Name\":\"Debian\",\"FriendlyName\":\"Debian GNU/Linux\",\"Amd64Url\":{\"Url\":\"https://x/d.wsl\"}}],"
-        "\"Arm\":[{\"Name\":\"arm\",\"Arm64Url\":{\"Url\":\"https://x/arm.wsl\"}}]},"
-        "\"Distributions\":[{\"Name\":\"Debian\",\"Amd64PackageUrl\":\"https://x/old.tar\"},"
-        "{\"Name\":\"kali\",\"FriendlyName\":\"Kali\",\"Amd64PackageUrl\":\"https://x/k.AppxBundle?y=z\",\"Arm64PackageUrl\":null}]}";
+static const char whole[] = "{\"Default\":\"debian\",\"ModernDistributions\":{"
+                            "\"Ubuntu\":[{\"Name\":\"Ubuntu-22.04\",\"FriendlyName\":\"older\",\"Amd64Url\":{\"Url\":"
+                            "\"https://x/22.wsl\"}},"
+                            "{\"Name\":\"Ubuntu-24.04\",\"Default\":true,\"Amd64Url\":{\"Url\":\"https://x/"
+                            "24.wsl\",\"Sha256\":\"0x" HEX "\"},"
+                            "\"Arm64Url\":{\"Url\":\"https://x/24-arm.wsl\",\"Sha256\":\"" HEX "\"}}],"
+                            "\"Debian\":[{\"Name\":\"Debian\",\"FriendlyName\":\"Debian "
+                            "GNU/Linux\",\"Amd64Url\":{\"Url\":\"https://x/d.wsl\"}}],"
+                            "\"Arm\":[{\"Name\":\"arm\",\"Arm64Url\":{\"Url\":\"https://x/arm.wsl\"}}]},"
+                            "\"Distributions\":[{\"Name\":\"Debian\",\"Amd64PackageUrl\":\"https://x/old.tar\"},"
+                            "{\"Name\":\"kali\",\"FriendlyName\":\"Kali\",\"Amd64PackageUrl\":\"https://x/"
+                            "k.AppxBundle?y=z\",\"Arm64PackageUrl\":null}]}";
 
 /* Returns what catalogue_read_json() does. */
 static int read_json(Catalogue *catalogue, const char *json, const char *machine, const char *url, WorkerReport *ret) {
@@ -75,7 +78,8 @@ START_TEST(a_name_is_an_entry_or_else_a_family_whatever_its_case) {
 END_TEST
 
 START_TEST(a_later_entry_takes_the_place_of_one_of_its_name) {
-        static const char json[] = "{\"ModernDistributions\":{\"Ours\":[{\"Name\":\"DEBIAN\",\"Amd64Url\":{\"Url\":\"https://y/d.wsl\"}},"
+        static const char json[] = "{\"ModernDistributions\":{\"Ours\":[{\"Name\":\"DEBIAN\",\"Amd64Url\":{\"Url\":"
+                                   "\"https://y/d.wsl\"}},"
                                    "{\"Name\":\"New\",\"Amd64Url\":{\"Url\":\"https://y/n.wsl\"}}]}}";
         g_autoptr(Catalogue) catalogue = good(whole, "x86_64"), ours = good(json, "x86_64");
 
@@ -89,7 +93,8 @@ START_TEST(a_later_entry_takes_the_place_of_one_of_its_name) {
 END_TEST
 
 START_TEST(only_a_file_may_name_files) {
-        static const char json[] = "{\"ModernDistributions\":{\"A\":[{\"Name\":\"a\",\"Amd64Url\":{\"Url\":\"file:///etc/passwd\"}}]}}";
+        static const char json[] = "{\"ModernDistributions\":{\"A\":[{\"Name\":\"a\",\"Amd64Url\":{\"Url\":\"file:///"
+                                   "etc/passwd\"}}]}}";
         g_autoptr(Catalogue) catalogue = catalogue_new();
         WorkerReport report;
 
@@ -118,10 +123,15 @@ START_TEST(what_is_damaged_is_said) {
                 { "{\"ModernDistributions\":{\"A\":[{\"Name\":7}]}}", "no Name" },
                 { "{\"ModernDistributions\":{\"A\":[{\"Name\":\"a\",\"Amd64Url\":\"https://x\"}]}}", "no Url" },
                 { "{\"ModernDistributions\":{\"A\":[{\"Name\":\"a\",\"Amd64Url\":{}}]}}", "no Url" },
-                { "{\"ModernDistributions\":{\"A\":[{\"Name\":\"a\",\"Amd64Url\":{\"Url\":\"ftp://x/y\"}}]}}", "address" },
-                { "{\"ModernDistributions\":{\"A\":[{\"Name\":\"a\",\"Amd64Url\":{\"Url\":\"https://x/ y\"}}]}}", "address" },
-                { "{\"ModernDistributions\":{\"A\":[{\"Name\":\"a\\u001b\",\"Amd64Url\":{\"Url\":\"https://x/y\"}}]}}", "shown" },
-                { "{\"ModernDistributions\":{\"A\":[{\"Name\":\"a\",\"Amd64Url\":{\"Url\":\"https://x\",\"Sha256\":\"0x12\"}}]}}", "Sha256" },
+                { "{\"ModernDistributions\":{\"A\":[{\"Name\":\"a\",\"Amd64Url\":{\"Url\":\"ftp://x/y\"}}]}}",
+                  "address" },
+                { "{\"ModernDistributions\":{\"A\":[{\"Name\":\"a\",\"Amd64Url\":{\"Url\":\"https://x/ y\"}}]}}",
+                  "address" },
+                { "{\"ModernDistributions\":{\"A\":[{\"Name\":\"a\\u001b\",\"Amd64Url\":{\"Url\":\"https://x/y\"}}]}}",
+                  "shown" },
+                { "{\"ModernDistributions\":{\"A\":[{\"Name\":\"a\",\"Amd64Url\":{\"Url\":\"https://"
+                  "x\",\"Sha256\":\"0x12\"}}]}}",
+                  "Sha256" },
                 { "{\"Distributions\":{}}", "no list" },
                 { "{\"Distributions\":[{}]}", "no Name" },
         };

@@ -50,7 +50,9 @@ START_TEST(armour_is_taken_off) {
                 { BLOCK("", "a2V5\n"), "key" },
                 { BLOCK("Version: 1\nComment: two\n", "a2V5a2V5\na2V5\n"), "keykeykey" },
                 { "words before\n" BLOCK("", "a2V5\n") "between\n" BLOCK("", "b25l\n"), "keyone" },
-                { "-----BEGIN PGP PUBLIC KEY BLOCK-----\r\n\r\na2V5\r\n=abcd\r\n-----END PGP PUBLIC KEY BLOCK-----\r\n", "key" },
+                { "-----BEGIN PGP PUBLIC KEY BLOCK-----\r\n\r\na2V5\r\n=abcd\r\n-----END PGP PUBLIC KEY "
+                  "BLOCK-----\r\n",
+                  "key" },
                 { BLOCK("", "a2V\n"), NULL },
                 { BLOCK("", ""), NULL },
                 { "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\na2V5\n", NULL },

@@ -21,8 +21,8 @@ START_TEST(a_result_survives_the_way) {
 END_TEST
 
 START_TEST(other_results_are_refused) {
-        static const char *const bad[] = { "", "don", "Done", "done ", "done  anna", "done anna ", "done a:b", "done -x", "done .x",
-                                           "done a\nb", "doneanna", "failed" };
+        static const char *const bad[] = { "",         "don",     "Done",    "done ",     "done  anna", "done anna ",
+                                           "done a:b", "done -x", "done .x", "done a\nb", "doneanna",   "failed" };
         char longest[OOBE_RESULT_MAX + 2];
         const char *user = NULL;
 

@@ -30,7 +30,8 @@ START_TEST(a_user_is_found_by_the_whole_name) {
 END_TEST
 
 START_TEST(what_is_no_user_is_not_found) {
-        static const char *const names[] = { "", "ann", "annaa", "Anna", "x", "#", "# comment", "short", "sign", "big", "anna:x" };
+        static const char *const names[] = { "",          "ann",   "annaa", "Anna", "x",     "#",
+                                             "# comment", "short", "sign",  "big",  "anna:x" };
         uint32_t uid = 99;
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)

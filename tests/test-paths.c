@@ -17,8 +17,9 @@ static void assert_path(path_t function, const char *expected) {
 }
 
 static void clear(void) {
-        static const char *const variables[] = { "LXSS_DATA_DIR",  "LXSS_CONFIG_FILE", "LXSS_RUNTIME_DIR", "LXSS_LIBEXEC_DIR",
-                                                 "XDG_DATA_HOME",  "XDG_CONFIG_HOME",  "XDG_RUNTIME_DIR" };
+        static const char *const variables[] = { "LXSS_DATA_DIR",    "LXSS_CONFIG_FILE", "LXSS_RUNTIME_DIR",
+                                                 "LXSS_LIBEXEC_DIR", "XDG_DATA_HOME",    "XDG_CONFIG_HOME",
+                                                 "XDG_RUNTIME_DIR" };
 
         for (size_t i = 0; i < ELEMENTSOF(variables); i++)
                 unsetenv(variables[i]);
@@ -165,9 +166,10 @@ START_TEST(our_programs_lie_where_the_tests_say_or_were_installed) {
 END_TEST
 
 int main(void) {
-        return RUN_TESTS("paths", without_variables_things_lie_in_the_home_directory, xdg_variables_say_where_things_lie,
-                         relative_and_empty_variables_count_as_unset, without_home_the_user_database_is_asked,
-                         our_own_variables_win_over_everything, roots_things_lie_in_the_system,
-                         paths_have_no_trailing_slash, a_socket_path_fits_its_address_or_is_refused,
+        return RUN_TESTS("paths", without_variables_things_lie_in_the_home_directory,
+                         xdg_variables_say_where_things_lie, relative_and_empty_variables_count_as_unset,
+                         without_home_the_user_database_is_asked, our_own_variables_win_over_everything,
+                         roots_things_lie_in_the_system, paths_have_no_trailing_slash,
+                         a_socket_path_fits_its_address_or_is_refused,
                          our_programs_lie_where_the_tests_say_or_were_installed);
 }

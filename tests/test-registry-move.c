@@ -328,8 +328,9 @@ START_TEST(a_place_that_cannot_be_makes_a_distribution_broken) {
 END_TEST
 
 int main(void) {
-        return RUN_TESTS("registry-move", on_one_file_system_the_files_go_there_and_back_at_once, a_copy_counts_from_its_commit_on,
-                         what_a_crash_leaves_is_found_by_the_next_one, a_claim_is_not_followed_while_nobody_knows_whose_it_is,
+        return RUN_TESTS("registry-move", on_one_file_system_the_files_go_there_and_back_at_once,
+                         a_copy_counts_from_its_commit_on, what_a_crash_leaves_is_found_by_the_next_one,
+                         a_claim_is_not_followed_while_nobody_knows_whose_it_is,
                          what_is_not_there_is_unavailable_until_it_is_back, places_that_will_not_do_are_refused,
                          a_place_that_cannot_be_makes_a_distribution_broken);
 }

@@ -276,8 +276,8 @@ START_TEST(malformed_names_are_refused) {
                 ck_assert_msg(registry_reserve(registry, bad[i], &d, &error) == -EINVAL, "%s", bad[i]);
                 assert_error(LXSS_ERROR_INVALID_NAME);
         }
-        ck_assert_int_eq(registry_reserve(registry, "a012345678901234567890123456789012345678901234567890123456789012", &d,
-                                          &error),
+        ck_assert_int_eq(registry_reserve(registry, "a012345678901234567890123456789012345678901234567890123456789012",
+                                          &d, &error),
                          0);
         ck_assert_int_eq(registry_reserve(registry, "9", &d, &error), 0);
         tear_down();
@@ -389,7 +389,8 @@ START_TEST(a_damaged_file_is_repaired_with_what_can_be_read_of_it) {
         set_up();
         install("other");
         install("debian");
-        damage("debian", "\xff\xfe\n[distribution]\n# mine\nrelease=Debian 12\nid-mo\xff" "de=single\nslot=0\ninstall-time=x\n"
+        damage("debian", "\xff\xfe\n[distribution]\n# mine\nrelease=Debian 12\nid-mo\xff"
+                         "de=single\nslot=0\ninstall-time=x\n"
                          "[inst\nlinger=5\n[instance]\nisolated=yes\nnonsense\n");
         d = find_broken("debian");
         ck_assert_int_eq(registry_resolve(registry, "debian", &d, &error), -EUCLEAN);
@@ -699,7 +700,8 @@ END_TEST
 int main(void) {
         return RUN_TESTS("registry", an_empty_directory_holds_nothing, a_reserved_name_is_pending_and_then_there,
                          what_was_committed_is_there_after_a_restart, metadata_survives_a_restart_byte_by_byte,
-                         a_reservation_that_was_not_committed_leaves_nothing, a_reserved_name_can_turn_out_to_be_another,
+                         a_reservation_that_was_not_committed_leaves_nothing,
+                         a_reserved_name_can_turn_out_to_be_another,
                          what_is_stored_is_there_after_a_restart_beside_what_people_have_set,
                          a_shortcut_follows_its_distribution, malformed_names_are_refused,
                          names_differ_by_more_than_case, an_unknown_name_gets_the_one_that_was_meant,

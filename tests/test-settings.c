@@ -59,9 +59,10 @@ START_TEST(a_missing_or_empty_file_gives_the_defaults) {
 END_TEST
 
 START_TEST(every_key_is_read) {
-        g_autoptr(Settings) settings = load("# mine\n[manager]\ndefault-distribution = debian \nexit-idle=60\ntransfer-timeout=5\n"
-                                            "[instance]\nlinger=90\nautomount=off\nisolated=Yes\nhome=host\n"
-                                            "network=none\nmemory=3G\nprocessors=1.5\npids=40\n");
+        g_autoptr(Settings) settings =
+                        load("# mine\n[manager]\ndefault-distribution = debian \nexit-idle=60\ntransfer-timeout=5\n"
+                             "[instance]\nlinger=90\nautomount=off\nisolated=Yes\nhome=host\n"
+                             "network=none\nmemory=3G\nprocessors=1.5\npids=40\n");
 
         ck_assert_str_eq(settings->default_distribution, "debian");
         ck_assert_uint_eq(settings->exit_idle_usec, 60 * G_USEC_PER_SEC);
@@ -79,10 +80,12 @@ END_TEST
 
 START_TEST(every_value_can_be_written_down_and_read_again) {
         static const char *const pairs[][2] = {
-                { "linger", "forever" }, { "linger", "90" }, { "home", "host" }, { "home", "private" }, { "network", "none" },
-                { "network", "host" }, { "automount", "no" }, { "isolated", "yes" }, { "memory", "16M" }, { "memory", "unlimited" },
-                { "memory", "16777217" }, { "memory", "3T" }, { "processors", "0.01" }, { "processors", "12.5" },
-                { "processors", "unlimited" }, { "pids", "10" }, { "pids", "unlimited" },
+                { "linger", "forever" },   { "linger", "90" },       { "home", "host" },
+                { "home", "private" },     { "network", "none" },    { "network", "host" },
+                { "automount", "no" },     { "isolated", "yes" },    { "memory", "16M" },
+                { "memory", "unlimited" }, { "memory", "16777217" }, { "memory", "3T" },
+                { "processors", "0.01" },  { "processors", "12.5" }, { "processors", "unlimited" },
+                { "pids", "10" },          { "pids", "unlimited" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(pairs); i++) {
@@ -103,11 +106,28 @@ END_TEST
 
 START_TEST(sizes_and_shares_that_make_no_sense_are_refused) {
         static const char *const pairs[][2] = {
-                { "memory", "" }, { "memory", "0" }, { "memory", "16MM" }, { "memory", "16777215" }, { "memory", "1.5G" },
-                { "memory", "16iB" }, { "memory", "-64M" }, { "memory", "18446744073709551616" }, { "memory", "16777216T" },
-                { "processors", "" }, { "processors", "0" }, { "processors", "0.001" }, { "processors", "1.2345" },
-                { "processors", ".5" }, { "processors", "1..5" }, { "processors", "99999999999999999999" }, { "pids", "9" },
-                { "pids", "4194305" }, { "home", "HOST" }, { "network", "" }, { "nosuch", "1" }, { "", "" },
+                { "memory", "" },
+                { "memory", "0" },
+                { "memory", "16MM" },
+                { "memory", "16777215" },
+                { "memory", "1.5G" },
+                { "memory", "16iB" },
+                { "memory", "-64M" },
+                { "memory", "18446744073709551616" },
+                { "memory", "16777216T" },
+                { "processors", "" },
+                { "processors", "0" },
+                { "processors", "0.001" },
+                { "processors", "1.2345" },
+                { "processors", ".5" },
+                { "processors", "1..5" },
+                { "processors", "99999999999999999999" },
+                { "pids", "9" },
+                { "pids", "4194305" },
+                { "home", "HOST" },
+                { "network", "" },
+                { "nosuch", "1" },
+                { "", "" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(pairs); i++) {
@@ -160,14 +180,16 @@ START_TEST(a_catalogue_replaces_the_one_of_wsl_or_is_added) {
 END_TEST
 
 START_TEST(bad_values_keep_what_was_there) {
-        static const char *const numbers[] = { "", "-1", "+1", "1s", "1.5.5", "0x10", "99999999999999999999", "never", "1 2" },
+        static const char *const numbers[] = { "",      "-1", "+1", "1s", "1.5.5", "0x10", "99999999999999999999",
+                                               "never", "1 2" },
                                  *const bools[] = { "", "2", "maybe", "yess", "-1" };
 
         if (system_file_exists())
                 return;
         for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {
-                g_autofree char *text = g_strdup_printf("[manager]\nexit-idle=%s\ntransfer-timeout=%s\n[instance]\nlinger=%s\n",
-                                                        numbers[i], numbers[i], numbers[i]);
+                g_autofree char *text = g_strdup_printf(
+                                "[manager]\nexit-idle=%s\ntransfer-timeout=%s\n[instance]\nlinger=%s\n", numbers[i],
+                                numbers[i], numbers[i]);
                 g_autoptr(Settings) settings = load(text);
 
                 assert_defaults(settings);
@@ -291,10 +313,11 @@ START_TEST(a_file_that_cannot_be_read_is_not_overwritten) {
 END_TEST
 
 int main(void) {
-        return RUN_TESTS("settings", every_value_can_be_written_down_and_read_again, sizes_and_shares_that_make_no_sense_are_refused, a_missing_or_empty_file_gives_the_defaults, every_key_is_read,
-                         unknown_keys_and_groups_change_nothing,
-                         a_catalogue_replaces_the_one_of_wsl_or_is_added, bad_values_keep_what_was_there, truth_has_many_names,
-                         forever_is_a_time, a_file_that_is_no_key_file_gives_the_defaults,
+        return RUN_TESTS("settings", every_value_can_be_written_down_and_read_again,
+                         sizes_and_shares_that_make_no_sense_are_refused, a_missing_or_empty_file_gives_the_defaults,
+                         every_key_is_read, unknown_keys_and_groups_change_nothing,
+                         a_catalogue_replaces_the_one_of_wsl_or_is_added, bad_values_keep_what_was_there,
+                         truth_has_many_names, forever_is_a_time, a_file_that_is_no_key_file_gives_the_defaults,
                          a_distributions_own_settings_go_over_those_for_all, storing_the_default_keeps_everything_else,
                          storing_the_default_makes_the_directory, a_damaged_file_is_not_overwritten,
                          a_file_that_cannot_be_read_is_not_overwritten);

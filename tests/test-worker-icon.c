@@ -62,7 +62,8 @@ START_TEST(an_svg_is_known_by_its_first_element) {
                 "<svg xmlns='http://www.w3.org/2000/svg'></svg>",
                 "\xef\xbb\xbf<?xml version=\"1.0\"?>\n<!-- <html> > --><!DOCTYPE svg>\r\n <svg\n>",
         };
-        static const char *const bad[] = { "", "<", "svg", "<svgs>", "<html><svg/></html>", "<?xml", "<!-- <svg>", "text <svg>" };
+        static const char *const bad[] = { "",      "<",          "svg",       "<svgs>", "<html><svg/></html>",
+                                           "<?xml", "<!-- <svg>", "text <svg>" };
         WorkerIcon icon;
 
         for (size_t i = 0; i < ELEMENTSOF(good); i++) {
@@ -71,7 +72,8 @@ START_TEST(an_svg_is_known_by_its_first_element) {
                 ck_assert_uint_eq(icon.size, strlen(good[i]));
         }
         for (size_t i = 0; i < ELEMENTSOF(bad); i++)
-                ck_assert_msg(worker_icon_find((const unsigned char *)bad[i], strlen(bad[i]), &icon) == -EBADMSG, "%s", bad[i]);
+                ck_assert_msg(worker_icon_find((const unsigned char *)bad[i], strlen(bad[i]), &icon) == -EBADMSG, "%s",
+                              bad[i]);
         ck_assert_int_eq(worker_icon_find((const unsigned char *)"<svg>\0</svg>", 12, &icon), -EBADMSG);
 }
 END_TEST

@@ -56,7 +56,9 @@ START_TEST(the_owner_of_the_directory_says_how_it_was_made) {
 
         ck_assert_int_eq(fstat(fd, &st), 0);
         ck_assert_int_eq(owner_map_read(fd, "0 500000 1\n", "0 500000 1\n", &map), 0);
-        ck_assert_int_eq(map.kind, st.st_uid == 0 ? OWNERS_OF_HOST : st.st_uid == geteuid() ? OWNERS_OF_CALLER : OWNERS_OF_HOST);
+        ck_assert_int_eq(map.kind, st.st_uid == 0           ? OWNERS_OF_HOST
+                                   : st.st_uid == geteuid() ? OWNERS_OF_CALLER
+                                                            : OWNERS_OF_HOST);
         ck_assert_int_eq(owner_map_read(fd, "no map", "0 500000 1\n", &map), -EBADMSG);
         ck_assert_int_eq(owner_map_read(-1, "0 1 1\n", "0 1 1\n", &map), -EBADF);
 }

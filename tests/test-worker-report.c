@@ -36,10 +36,12 @@ START_TEST(every_kind_of_report_survives_the_way) {
         assert_round_trip(&(WorkerReport) { .kind = WORKER_REPORT_NAME, .text = "Ubuntu-24.04" }, "name Ubuntu-24.04");
         assert_round_trip(&(WorkerReport) { .kind = WORKER_REPORT_OOBE }, "oobe");
         assert_round_trip(&(WorkerReport) { .kind = WORKER_REPORT_SHORTCUT, .text = "png" }, "shortcut png");
-        assert_round_trip(&(WorkerReport) { .kind = WORKER_REPORT_WARNING, .text = "It is odd." }, "warning It is odd.");
+        assert_round_trip(&(WorkerReport){ .kind = WORKER_REPORT_WARNING, .text = "It is odd." },
+                          "warning It is odd.");
         assert_round_trip(&(WorkerReport) { .kind = WORKER_REPORT_DONE }, "done");
-        assert_round_trip(&(WorkerReport) { .kind = WORKER_REPORT_ERROR, .error = LXSS_ERROR_NO_SPACE, .text = "Full." },
-                          "error org.lxss.Error.NoSpace\nFull.");
+        assert_round_trip(
+                        &(WorkerReport){ .kind = WORKER_REPORT_ERROR, .error = LXSS_ERROR_NO_SPACE, .text = "Full." },
+                        "error org.lxss.Error.NoSpace\nFull.");
 }
 END_TEST
 

@@ -174,8 +174,8 @@ START_TEST(a_flipped_bit_is_noticed_or_harmless) {
 
                         bytes.data[at] ^= 0x10;
                         r = read_bytes(bytes.data, bytes.size, &times);
-                        ck_assert_msg(r < 0 || (r == 0 && times == 1), "%s flipped at %zu of %zu", compressions[i].name, at,
-                                      bytes.size);
+                        ck_assert_msg(r < 0 || (r == 0 && times == 1), "%s flipped at %zu of %zu",
+                                      compressions[i].name, at, bytes.size);
                         bytes.data[at] ^= 0x10;
                 }
         }
@@ -415,5 +415,6 @@ int main(void) {
                          a_stream_can_be_left_while_its_source_says_nothing,
                          the_sum_is_that_of_all_bytes_of_the_source, a_pipe_that_brings_single_bytes_will_do,
                          a_source_that_cannot_be_read_is_told_by_its_error,
-                         file_systems_and_disks_are_told_by_their_first_bytes, the_bytes_of_a_file_system_are_the_source_s);
+                         file_systems_and_disks_are_told_by_their_first_bytes,
+                         the_bytes_of_a_file_system_are_the_source_s);
 }

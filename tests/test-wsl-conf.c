@@ -45,7 +45,14 @@ static void assert_defaults(void) {
 }
 
 START_TEST(an_empty_file_leaves_the_defaults) {
-        static const char *const texts[] = { "", "\n", "\r\n", " \t \n", "# comment", ";comment\n#\n", "\xef\xbb\xbf", "[boot]",
+        static const char *const texts[] = { "",
+                                             "\n",
+                                             "\r\n",
+                                             " \t \n",
+                                             "# comment",
+                                             ";comment\n#\n",
+                                             "\xef\xbb\xbf",
+                                             "[boot]",
                                              "[boot]\n[network] # nothing\n[user];\n" };
 
         for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
@@ -71,8 +78,10 @@ START_TEST(every_key_is_read_with_either_end_of_lines) {
         assert_everything("# first\n[boot]\ncommand=service cron start; true\n\n[user]\ndefault=anna\n[network]\n"
                           "hostname=box.example\ngenerateHosts=false\ngenerateResolvConf=false\n[automount]\n"
                           "enabled=false\nmountFsTab=false\n[filesystem]\numask=077\n");
-        assert_everything("# first\r\n[boot]\r\ncommand = service cron start; true\r\n\r\n[user]\r\ndefault\t=\tanna \r\n"
-                          "[network]\r\n hostname = box.example # ours\r\n generateHosts = 0\r\ngenerateResolvConf=False\r\n"
+        assert_everything("# first\r\n[boot]\r\ncommand = service cron start; true\r\n\r\n[user]\r\ndefault\t=\tanna "
+                          "\r\n"
+                          "[network]\r\n hostname = box.example # ours\r\n generateHosts = "
+                          "0\r\ngenerateResolvConf=False\r\n"
                           "[automount] # none\r\nenabled=FALSE\r\nmountFsTab=0\r\n[filesystem]\r\numask=0077");
 }
 END_TEST
@@ -86,7 +95,8 @@ END_TEST
 
 START_TEST(what_means_nothing_here_is_accepted_in_silence) {
         parse("[interop]\nenabled=false\nappendWindowsPath=maybe\n[time]\nuseWindowsTimezone=true\n[fileServer]\n"
-              "enabled=x\nlogFile=/x\nlogLevel=3\nlogTruncate=0\n[automount]\nroot=/mnt/\noptions=\"metadata\nldconfig=1\n"
+              "enabled=x\nlogFile=/x\nlogLevel=3\nlogTruncate=0\n[automount]\nroot=/mnt/"
+              "\noptions=\"metadata\nldconfig=1\n"
               "cgroups=v1\n[boot]\ninitTimeout=1\nprotectBinfmt=false\nsystemd=false\n[gpu]\nenabled=true\n"
               "appendLibPath=true\n[general]\nguiApplications=true\n");
         assert_defaults();
@@ -235,7 +245,9 @@ START_TEST(a_host_name_of_which_nothing_is_left_is_ignored) {
 END_TEST
 
 START_TEST(a_umask_is_octal) {
-        static const char *const wrong[] = { "", "8", "0x12", "-1", " +7", "1000", "00000", "7 7", "99999999999999999999" };
+        static const char *const wrong[] = { "",      "8",   "0x12",
+                                             "-1",    " +7", "1000",
+                                             "00000", "7 7", "99999999999999999999" };
 
         for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
                 char text[128];

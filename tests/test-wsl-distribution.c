@@ -37,7 +37,8 @@ START_TEST(an_empty_file_leaves_the_defaults) {
 END_TEST
 
 START_TEST(every_key_is_read) {
-        parse("[oobe]\r\ncommand = /usr/lib/wsl/wsl-setup --first\r\ndefaultUid = 1000\r\ndefaultName = Ubuntu-24.04\r\n"
+        parse("[oobe]\r\ncommand = /usr/lib/wsl/wsl-setup --first\r\ndefaultUid = 1000\r\ndefaultName = "
+              "Ubuntu-24.04\r\n"
               "[shortcut]\r\nenabled = false\r\nicon = /usr/share/wsl/ubuntu.ico\r\n"
               "[windowsterminal]\r\nenabled = true\r\nProfileTemplate = /usr/share/wsl/terminal-profile.json\r\n");
         ck_assert_str_eq(values.command, "/usr/lib/wsl/wsl-setup --first");
@@ -129,5 +130,6 @@ END_TEST
 int main(void) {
         return RUN_TESTS("wsl-distribution", an_empty_file_leaves_the_defaults, every_key_is_read,
                          root_can_be_the_default_user, an_odd_uid_is_warned_of, an_odd_name_is_warned_of,
-                         an_icon_that_leads_out_is_warned_of, unknown_keys_are_warned_of, names_of_distributions_have_their_form);
+                         an_icon_that_leads_out_is_warned_of, unknown_keys_are_warned_of,
+                         names_of_distributions_have_their_form);
 }
