@@ -214,6 +214,7 @@ Manager *manager_free(Manager *manager) {
         g_queue_clear(&manager->held_back);
         g_queue_clear_full(&manager->shutdown_waiters, g_free);
         g_hash_table_unref(manager->inquiries);
+        manager_withdraw_lookups(manager, NULL); /* who waits has a message to answer */
         g_hash_table_unref(manager->lookups);
         g_hash_table_unref(manager->holds);
         g_hash_table_unref(manager->instances);
@@ -403,6 +404,7 @@ void manager_shutdown(Manager *manager, manager_done_t callback, void *userdata)
         g_queue_push_tail(&manager->shutdown_waiters, waiter);
         manager->shutting_down = true;
         manager_cancel_all(manager);
+        manager_withdraw_lookups(manager, NULL);
         for (guint i = 0; i < instances->len; i++)
                 instance_stop(instances->pdata[i]);
         manager_check_shutdown(manager);
