@@ -987,7 +987,7 @@ class Fixtures:
 
     @staticmethod
     def build(name):
-        world = World(name)
+        world = World(f"{name}-{os.environ.get('LXSS_TEST_LANE', '0')}")  # which outlives a file, in its own lane
         world.distribution = name
         if name not in world.installed():
             if name in PACKAGES:
