@@ -424,17 +424,22 @@ static int check_features(const char *place, const char *directory, sd_bus_error
                         *second = g_build_filename(place, "second", NULL);
         struct stat st;
         bool good;
+        int error;
 
+        errno = 0;
         good = lstat(place, &st) == 0 && (st.st_mode & 07777) == 0700 && st.st_uid == geteuid() &&
                symlink("x", link) == 0 && linkat(AT_FDCWD, id, AT_FDCWD, second, 0) == 0;
+        error = errno;
         (void)unlink(link);
         (void)unlink(second);
         if (good)
                 return 0;
+        if (error == ENOSPC || error == EDQUOT)
+                return error_set(reterr, LXSS_ERROR_NO_SPACE, "There is no space left in %s (%s).", directory,
+                                 g_strerror(error));
         return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
                          "The file system of %s does not keep owners, modes and links, as a distribution needs them; "
-                         "ext4, "
-                         "btrfs and xfs do.",
+                         "ext4, btrfs and xfs do.",
                          directory);
 }
 
