@@ -14,6 +14,8 @@ from lxss_test import (
 from oci import tools
 from tree import ODD, listing, same
 
+os.environ["PATH"] += ":/usr/sbin:/sbin"  # mke2fs and debugfs, to which an ordinary user may have no path
+
 CAPABILITY = struct.pack("<IIIII", 0x02000001, 1 << 13, 0, 0, 0)  # cap_net_raw+ep, as setcap(8) writes it
 
 # A tree that a tar on standard input is unpacked to, and the image made of it: DIRECTORY IMAGE.
@@ -35,7 +37,7 @@ def image(world, kind, tar, size="64M", prepare="true"):
     """An image of what is in the tar (its path, or bytes)."""
     tools("mksquashfs", "mke2fs", "sqfs2tar")
     path, tree = os.path.join(world.work, f"root.{kind}"), os.path.join(world.work, f"tree.{kind}")
-    script = f'PATH=$PATH:/usr/sbin:/sbin; mkdir "$1" && tar -C "$1" --numeric-owner --delay-directory-restore -xpf "$4" && (cd "$1" && {prepare}) && {MAKERS[kind]}; r=$?; chmod -R u+rwx "$1"; rm -rf "$1"; exit $r'
+    script = f'mkdir "$1" && tar -C "$1" --numeric-owner --delay-directory-restore -xpf "$4" && (cd "$1" && {prepare}) && {MAKERS[kind]}; r=$?; chmod -R u+rwx "$1"; rm -rf "$1"; exit $r'
     if isinstance(tar, bytes):
         file = os.path.join(world.work, f"source.{kind}.tar")
         with open(file, "wb") as stream:
