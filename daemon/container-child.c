@@ -264,8 +264,9 @@ static int make_dev_links(int dev) {
 
 /* Its own terminals: TIOCSTI and the like reach nobody outside. ptmx is a node, since some programs refuse a link. */
 static int mount_terminals(int dev, IdMode mode) {
-        static const char *const with_group[] = { "newinstance", "",    "ptmxmode", "0666", "mode",
-                                                  "0620",        "gid", "5",        NULL };
+        static const char *const with_group[] = {
+                "newinstance", "", "ptmxmode", "0666", "mode", "0620", "gid", "5", NULL,
+        };
         static const char *const single[] = { "newinstance", "", "ptmxmode", "0666", "mode", "0620", NULL };
         _cleanup_close_ int pts = -EBADF, ptmx = -EBADF;
         int r;
@@ -318,8 +319,8 @@ static void mount_host_file(int root, const char *path) {
 }
 
 static int mount_run(int root) {
-        static const char *const run_options[] = { "mode", "755", NULL }, *const tmp_options[] = { "mode", "1777",
-                                                                                                   NULL };
+        static const char *const run_options[] = { "mode", "755", NULL };
+        static const char *const tmp_options[] = { "mode", "1777", NULL };
         _cleanup_close_ int run = -EBADF, tmp = -EBADF;
         int r;
 

@@ -39,9 +39,10 @@ static int make_memory(const GByteArray *contents) {
 }
 
 static int spawn_gpgv(FetchSignature *verifier, int input, int keyring, int signature) {
-        static const char *const argv[] = { "gpgv", "--quiet",   "--homedir",       "/dev/null",       "--status-fd",
-                                            "3",    "--keyring", "/proc/self/fd/4", "/proc/self/fd/5", "-",
-                                            NULL };
+        static const char *const argv[] = {
+                "gpgv", "--quiet", "--homedir", "/dev/null", "--status-fd", "3",
+                "--keyring", "/proc/self/fd/4", "/proc/self/fd/5", "-", NULL,
+        };
         posix_spawn_file_actions_t actions;
         int r;
 
