@@ -16,6 +16,7 @@ typedef struct Follow {
         Connection *connection;
         const char *path;
         char **distribution; /* its name, should it change; NULL: of no interest */
+        uint32_t question;   /* the serial of the one for the stage */
         Progress progress;
         bool finished, succeeded;
         int signo;      /* that asked to cancel */
@@ -81,9 +82,21 @@ static void read_end(Follow *follow, const Incoming *incoming) {
                 (void)failure_copy(follow->reterr, -EIO, name, str_empty(text) ? result : text);
 }
 
+/* The property's value, a variant. An error says that it has ended already: then Finished follows. */
+static void read_stage(Follow *follow, const Incoming *answer) {
+        DbusReader reader = incoming_read(answer);
+        const char *stage;
+
+        if (answer->message.type == DBUS_METHOD_RETURN && streq(dbus_get_variant(&reader), "s") &&
+            dbus_get(&reader, "s", &stage) == 0)
+                progress_update(&follow->progress, stage, NAN);
+}
+
 static void on_message(Follow *follow, const Incoming *incoming) {
         const char *path = incoming->message.path;
 
+        if (follow->question && incoming->message.reply_serial == follow->question)
+                read_stage(follow, incoming);
         if (!path || !streq(path, follow->path))
                 return;
         if (incoming_is_signal(incoming, OPERATION_INTERFACE, "Finished"))
@@ -139,13 +152,21 @@ static int follow_until_finished(Follow *follow, int signal_fd) {
         return 0;
 }
 
+/* What stage it was in from the beginning ("queued") no signal tells. The answer takes its turn among the signals,
+ * since those that came with the operation's path are older. If it cannot be sent Finished may be there all the same,
+ * or the next message says why. */
+static void ask_for_stage(Follow *follow) {
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+
+        dbus_begin_call(&w, follow->path, PROPERTIES_INTERFACE, "Get", "ss");
+        dbus_put(&w, "ss", OPERATION_INTERFACE, "Stage");
+        (void)connection_send(follow->connection, &w, &follow->question);
+}
+
 static int follow_operation(Follow *follow, int signal_fd) {
-        _cleanup_free_ char *stage = NULL;
         int r;
 
-        /* It may have begun, or even ended, before: then there is nothing to show. */
-        if (remote_get_string(follow->connection, follow->path, OPERATION_INTERFACE, "Stage", &stage) >= 0)
-                progress_update(&follow->progress, stage, NAN);
+        ask_for_stage(follow);
         r = follow_until_finished(follow, signal_fd);
         progress_clear(&follow->progress);
         return r;
