@@ -9,6 +9,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <glib.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,8 +18,18 @@
 #include "daemon/worker-tree.h"
 #include "shared/util.h"
 
+/* A directory that has been seen and not been written yet. There may be very many side by side, so of most of them
+ * there is no more than what an entry is made of. */
+typedef struct Waiting {
+        struct archive_entry *entry; /* one that has more to it than that */
+        struct stat st;
+        char path[];
+} Waiting;
+
 typedef struct Archiving {
         struct archive *reader, *writer;
+        GPtrArray *waiting; /* Waiting, the next to be written at the end */
+        Waiting *here;      /* the directory written last, or NULL */
         struct archive_entry_linkresolver *links;
         const OwnerMap *owners; /* NULL: as they are */
         LayerWriter *layer;     /* what it goes through; NULL: libarchive's own filters */
@@ -32,7 +43,18 @@ static void archive_entry_freep(struct archive_entry **entry) {
         archive_entry_free(*entry);
 }
 
+static void waiting_free(void *p) {
+        Waiting *directory = p;
+
+        if (!directory)
+                return;
+        archive_entry_free(directory->entry);
+        g_free(directory);
+}
+
 static void archiving_done(Archiving *a) {
+        g_ptr_array_unref(a->waiting);
+        waiting_free(a->here);
         archive_entry_linkresolver_free(a->links);
         (void)archive_read_free(a->reader);
         (void)archive_write_free(a->writer);
@@ -164,10 +186,10 @@ static bool is_mount_point(struct archive_entry *entry) {
         return streq(path, "./init") && archive_entry_filetype(entry) == AE_IFREG && archive_entry_size(entry) == 0;
 }
 
+/* Directories all are. */
 static bool is_wanted(struct archive_entry *entry) {
         switch (archive_entry_filetype(entry)) {
         case AE_IFREG:
-        case AE_IFDIR:
         case AE_IFLNK:
         case AE_IFIFO:
                 return !is_mount_point(entry);
@@ -268,6 +290,74 @@ static int write_member(Archiving *a, struct archive_entry *entry) {
         return archive_write_finish_entry(a->writer) == ARCHIVE_OK ? 0 : writing_failed(a);
 }
 
+/* ---------------------------------------------------------------------- order
+ *
+ * libarchive lists a directory to its end, and then enters the last of those that it has found in it, and so on. Were
+ * its directories written where it lists them, those who unpack would be done with one before they get to what is in
+ * it, which changes the time that they have given it (GNU tar does so when it leaves the directory). Written when
+ * libarchive enters them, each is directly before all that is in it, and costs nothing. */
+
+static int hold_back(Archiving *a, struct archive_entry **entry) {
+        const char *path = archive_entry_pathname(*entry);
+        size_t size = strlen(path) + 1;
+        Waiting *directory = g_malloc0(sizeof(*directory) + size);
+
+        memcpy(directory->path, path, size);
+        directory->st = *archive_entry_stat(*entry);
+        g_ptr_array_add(a->waiting, directory);
+        if (archive_entry_xattr_count(*entry) == 0)
+                return 0;
+        directory->entry = *entry;
+        *entry = archive_entry_new();
+        return *entry ? 0 : out_of_memory(a);
+}
+
+static int write_directory(Archiving *a, const Waiting *directory) {
+        _cleanup_(archive_entry_freep) struct archive_entry *entry = NULL;
+
+        if (directory->entry)
+                return write_member(a, directory->entry);
+        entry = archive_entry_new();
+        if (!entry)
+                return out_of_memory(a);
+        archive_entry_copy_pathname(entry, directory->path);
+        archive_entry_copy_stat(entry, &directory->st);
+        return write_member(a, entry);
+}
+
+static bool is_directly_in(const char *path, const Waiting *directory) {
+        size_t n = strlen(directory->path);
+
+        return strncmp(path, directory->path, n) == 0 && path[n] == '/' && !strchr(path + n + 1, '/');
+}
+
+/* Writes those that have been entered by the time that libarchive is at this path (NULL: at its end): the one that it
+ * is in, and those before it in which there was nothing. */
+static int write_entered(Archiving *a, const char *path) {
+        int r = 0;
+
+        if (path && a->here && is_directly_in(path, a->here))
+                return 0;
+        while (r == 0 && a->waiting->len > 0) {
+                waiting_free(a->here);
+                a->here = g_ptr_array_steal_index(a->waiting, a->waiting->len - 1);
+                r = write_directory(a, a->here);
+                if (path && is_directly_in(path, a->here))
+                        break;
+        }
+        return r;
+}
+
+static int take_member(Archiving *a, struct archive_entry **entry) {
+        int r = write_entered(a, archive_entry_pathname(*entry));
+
+        if (r < 0)
+                return r;
+        if (archive_entry_filetype(*entry) == AE_IFDIR)
+                return hold_back(a, entry);
+        return is_wanted(*entry) ? write_member(a, *entry) : 0;
+}
+
 static int write_members(Archiving *a) {
         _cleanup_(archive_entry_freep) struct archive_entry *entry = archive_entry_new();
 
@@ -279,14 +369,12 @@ static int write_members(Archiving *a) {
                 archive_entry_clear(entry);
                 r = archive_read_next_header2(a->reader, entry);
                 if (r == ARCHIVE_EOF)
-                        return 0;
+                        return write_entered(a, NULL);
                 if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
                         return reading_failed(a, entry);
                 if (archive_read_disk_can_descend(a->reader))
                         (void)archive_read_disk_descend(a->reader);
-                if (!is_wanted(entry))
-                        continue;
-                r = write_member(a, entry);
+                r = take_member(a, &entry);
                 if (r < 0)
                         return r;
         }
@@ -313,6 +401,7 @@ static int finish(Archiving *a) {
 static int run(Archiving *a, ArchiveFormat format) {
         int r;
 
+        a->waiting = g_ptr_array_new_with_free_func(waiting_free);
         (void)signal(SIGPIPE, SIG_IGN); /* the error says it */
         a->total = worker_tree_bytes();
         r = open_reader(a);

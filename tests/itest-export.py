@@ -12,7 +12,7 @@ import tarfile
 
 from lxss_test import (
     I_MANAGER, MANAGER, contains, debian_tar, descendants, equal, everywhere, expect, main, modes, program_of, read, run, sentence,
-    wait_for,
+    tiny_tar, wait_for,
 )  # fmt: skip
 from tree import ODD, listing, same, small
 
@@ -104,6 +104,60 @@ def test_what_lxssd_put_into_the_root_stays_out(fresh):
     with tarfile.open(exported(fresh, "tiny", "it.tar")) as archive:
         names = archive.getnames()
     expect("./init" not in names and "init" not in names, "the mount point of /init is in the archive")
+
+
+# ---------------------------------------------------------------------------- order
+
+
+def nested(add, without):
+    """Directories of all kinds, each of another time, in an order that is not theirs."""
+    for number, name in enumerate(("srv", "srv/b", "srv/b/below", "srv/b/below/bottom", "srv/empty", "srv/a", "srv/a/empty", "srv/ab", "srv/ab/x", "srv/c")):
+        add(name, type=tarfile.DIRTYPE, mtime=1500000000 + number)
+    for name in ("srv/file", "srv/a/file", "srv/b/below/bottom/file", "srv/ab/x/file", "srv/c/one", "srv/c/two"):
+        add(name, b"x")
+    add("srv/c/link", type=tarfile.SYMTYPE, linkname="/etc/passwd")
+    add("srv/b/name", type=tarfile.LNKTYPE, linkname="srv/c/one")
+    for number in range(200):
+        add(f"srv/c/{number}", type=tarfile.DIRTYPE, mtime=1500001000 + number)
+
+
+def directory_times(root, top="."):
+    return {os.path.relpath(folder, root): int(os.stat(folder).st_mtime) for folder, _, _ in os.walk(os.path.join(root, top))}
+
+
+def expect_depth_first(members):
+    within = []
+    for member in members:
+        while within and not member.name.startswith(within[-1] + "/"):
+            within.pop()
+        equal(os.path.dirname(member.name), within[-1] if within else "", f"what {member.name} is written behind")
+        within += [member.name] if member.isdir() else []
+    expect(len(members) > 200, f"there are only {len(members)} members")
+
+
+@everywhere
+def test_unpacked_by_any_tar_every_directory_has_its_time(fresh):
+    source = os.path.join(fresh.work, "source.tar")
+    tiny_tar(source, change=nested)
+    fresh.install(source, "tiny").good()
+    wanted = directory_times(fresh.rootfs("tiny"))
+    equal(wanted["srv/ab"], 1500000007, "a time before the export")
+    path = exported(fresh, "tiny", "it.tar")
+    fresh.lxctl("export", "tiny", f"oci:{fresh.work}/image").good()
+    blobs = os.path.join(fresh.work, "image", "blobs", "sha256")
+    (layer,) = [path for path in (os.path.join(blobs, name) for name in os.listdir(blobs)) if read(path)[:2] == b"\x1f\x8b"]
+    for number, (archive, unpack) in enumerate((a, u) for a in (path, layer) for u in ("tar", "bsdtar") if shutil.which(u)):
+        with tarfile.open(archive) as members:
+            expect_depth_first(members.getmembers())
+        there = os.path.join(fresh.work, f"there{number}")
+        os.mkdir(there)
+        run(unpack, "-xpf", archive, "-C", there).good()
+        found = directory_times(there)
+        if unpack == "bsdtar":  # which leaves the directory alone that it unpacks into
+            found["."] = wanted["."]
+        same(found.items(), wanted.items(), f"what {unpack} makes of {archive}")
+    fresh.install(path, "again").good()
+    same(directory_times(fresh.rootfs("again"), "srv").items(), directory_times(fresh.rootfs("tiny"), "srv").items(), "the second distribution")
 
 
 # ------------------------------------------------------------- whole or not at all
