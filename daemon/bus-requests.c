@@ -97,6 +97,15 @@ static int reply_operation(sd_bus_message *m, const Operation *operation) {
         return sd_bus_reply_method_return(m, "o", path);
 }
 
+/* It is there for archives that were made to hurt. */
+static int check_max_size(const InstallRequest *request, sd_bus_error *reterr) {
+        if (!request->suite)
+                return 0;
+        return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                         "There is no archive that could unpack to more than a size: packages are installed as they "
+                         "are. Leave --max-size out.");
+}
+
 /* Makes the digits lower-case. */
 static int check_sha256(char *digits, const InstallRequest *request, sd_bus_error *reterr) {
         g_autofree char *safe = NULL;
@@ -234,7 +243,8 @@ static int install(sd_bus_message *m, Bus *bus, InstallRequest *request, const C
         if ((r = options_read(m, install_options, ELEMENTSOF(install_options), &options, reterr)) < 0 ||
             (r = take_format(&options, request, reterr)) < 0 || (r = bus_find_peer(bus, m, &peer, reterr)) < 0)
                 return r;
-        if (options.sha256 && (r = check_sha256(options.sha256, request, reterr)) < 0)
+        if ((options.sha256 && (r = check_sha256(options.sha256, request, reterr)) < 0) ||
+            (options.max_size > 0 && (r = check_max_size(request, reterr)) < 0))
                 return r;
         r = check_signature(request, &options, reterr);
         if (r < 0)

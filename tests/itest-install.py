@@ -111,6 +111,10 @@ def test_what_is_no_sha256_is_refused(fresh):
     refused(fresh, fresh.install("bootstrap:bookworm", "a", "--sha256", "0" * 64), "SHA-256")
 
 
+def test_what_has_no_archive_has_no_size_to_be_limited(fresh):
+    refused(fresh, fresh.install("bootstrap:bookworm", "a", "--max-size", "1G"), "no archive", "--max-size")
+
+
 def test_the_compression_is_seen_in_the_content_not_in_the_name(fresh):
     fresh.install(tar(fresh, "lying.tar.xz", compress=["gzip", "-c"]), "a").good()
     works(fresh, "a")
