@@ -15,12 +15,12 @@ int manager_move(Manager *manager, Client *client, const MoveRequest *request, O
             (r = registry_resolve(manager->registry, request->name, &d, reterr)) < 0 ||
             (r = manager_refuse_running(manager, d, request->terminate, "move", reterr)) < 0)
                 return r;
-        if (d->layers)
+        if (d->snapshots && d->snapshots->len > 0)
                 return error_set(reterr, LXSS_ERROR_HOST_UNSUITABLE,
-                                 "%s stands on layers, which stay in the usual place. Make a flat one with lxctl "
-                                 "clone --copy %s "
-                                 "NEW, and move that.",
-                                 d->name, d->name);
+                                 "%s has snapshots, which are layers and stay in the usual place. Remove them with "
+                                 "lxctl snapshot --remove %s SNAPSHOT, or make a copy without them with lxctl clone "
+                                 "--copy %s NEW, and move that.",
+                                 d->name, d->name, d->name);
         if (request->directory >= 0) {
                 directory = fcntl(request->directory, F_DUPFD_CLOEXEC, 3);
                 if (directory < 0)

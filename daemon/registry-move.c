@@ -6,7 +6,8 @@
  * are ours, though what is in a rootfs may not be: in a user's registry rootfs
  * belongs to a subordinate id and cannot be renamed on its own. What lies outside
  * is looked at by its id before it is touched, and is removed under a name that
- * nobody else would use. */
+ * nobody else would use. What stands on layers goes as a copy of all that it shows, and
+ * stands on none any more: the disk that it is on then can be unplugged, and it is whole. */
 
 #include "daemon/registry-move.h"
 
@@ -139,7 +140,9 @@ static GPtrArray *files_beside(const char *directory) {
 
 /* What the distribution has beside its files, in another directory, but for the place. */
 static int copy_rest(const Distribution *d, const char *directory, const Move *move, sd_bus_error *reterr) {
-        const SettingChange changes[] = { { GROUP, "location", move->location }, { GROUP, "location-id", move->id } };
+        const SettingChange changes[] = { { GROUP, "location", move->location },
+                                          { GROUP, "location-id", move->id },
+                                          { GROUP, "layers", NULL } };
         g_autofree char *conf = g_build_filename(directory, CONF_FILE, NULL);
         g_autoptr(GPtrArray) files = files_beside(d->directory);
 
@@ -189,6 +192,7 @@ static int exchange(Registry *registry, Distribution *d, const char *other, cons
         d->rootfs = g_build_filename(move->location ?: d->directory, "rootfs", NULL);
         d->location = g_strdup(move->location);
         d->location_id = g_strdup(move->id);
+        g_clear_pointer(&d->layers, g_strfreev);
         return 0;
 }
 
@@ -572,6 +576,8 @@ static int exchange_back(Registry *registry, Distribution *d, const Move *move, 
 }
 
 int registry_move_at_once(Registry *registry, Distribution *d, Move *move, sd_bus_error *reterr) {
+        if (d->layers)
+                return 0; /* a rename would leave them behind */
         if (!move->location)
                 return exchange_back(registry, d, move, reterr);
         /* From one place outside to another it would be two steps. */

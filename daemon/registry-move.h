@@ -25,10 +25,10 @@ int registry_begin_move(Registry *registry, Distribution *distribution, int dire
 const char *move_place(const Move *move);
 
 /* Moves the files by a rename, all at once. 1: done, as if committed. 0: they have to be copied to move_place(), since
- * that is another file system. Negative errno with *reterr set. */
+ * that is another file system, or there are layers below them. Negative errno with *reterr set. */
 int registry_move_at_once(Registry *registry, Distribution *distribution, Move *move, sd_bus_error *reterr);
 
-/* The copy at move_place() is complete: from here on it is the distribution's. */
+/* The copy at move_place() is complete: from here on it is the distribution's, which stands on no layers any more. */
 int registry_commit_move(Registry *registry, Distribution *distribution, Move *move, sd_bus_error *reterr);
 
 /* What is left to be removed now, whether it was committed or not: a directory in staging (NULL: none), and claims to

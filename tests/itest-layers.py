@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tarfile
+import tempfile
 
 from lxss_test import (
     I_DISTRIBUTION, MANAGER, I_MANAGER, Command, Failure, Skip, contains, debian_tar, equal, everywhere, expect, listens, main,
@@ -462,11 +463,84 @@ def test_settings_go_with_a_clone_and_stay_through_a_roll_back(fresh):
         expect("snapshot" not in file.read(), "a clone has the snapshots of its original")
 
 
-def test_what_was_moved_has_no_layers_and_what_has_layers_is_not_moved(fresh):
+def root_of(world, name):
+    return next(d["root"] for d in world.lxctl("--json", "list").json() if d["name"] == name)
+
+
+def removed(world, name):
+    return [path for path in ("usr/share/doc", "etc/group-") if os.path.lexists(os.path.join(root_of(world, name), path))]
+
+
+@modes("root", "rootless")
+def test_what_stands_on_layers_is_moved_as_a_copy_of_all_that_it_shows(fresh):
+    fresh.install(debian_tar(), "it").good()
+    at(fresh, "it", "sh", "-c", ODD).good()
+    fresh.lxctl("clone", "--terminate", "it", "copy").good()
+    if not layers(fresh):
+        raise Skip("overlayfs is not possible here")
+    at(fresh, "it", "sh", "-c", "rm -r /usr/share/doc /etc/group-; echo mine >/etc/mine; chmod 640 /odd/old").good()
+    before, other = listing(fresh, "it"), listing(fresh, "copy")
+    other_disk = tempfile.mkdtemp(prefix="lxss-test-", dir="/dev/shm")
+    try:
+        for elsewhere in (other_disk, tempfile.mkdtemp(dir=fresh.work)):
+            fresh.lxctl("move", "--terminate", "it", elsewhere).good()
+            equal(root_of(fresh, "it"), os.path.join(elsewhere, "lxss-it", "rootfs"))
+            same(listing(fresh, "it"), before, "what was moved")
+            with open(conf(fresh, "it")) as file:
+                expect("layers" not in file.read(), "what was moved refers to layers")
+            equal(removed(fresh, "it"), [], "what is there again")
+            settled(fresh, 1)
+            fresh.lxctl("move", "--terminate", "--back", "it").good()
+            fresh.lxctl("clone", "it", "again").good()  # which makes it stand on a layer again
+            fresh.lxctl("uninstall", "again").good()
+            settled(fresh, 2)
+        same(listing(fresh, "it"), before, "what was moved back")
+        same(listing(fresh, "copy"), other, "the clone")
+    finally:
+        fresh.lxctl("uninstall", "--terminate", "it")
+        shutil.rmtree(other_disk, ignore_errors=True)
+    settled(fresh, 1)
+
+
+@modes("root", "rootless")
+def test_kill_9_of_lxssd_at_every_step_of_a_move_of_what_stands_on_layers_leaves_it_whole(fresh):
+    needs_layers(fresh)
+
+    def stand_on_another_layer():
+        fresh.lxctl("snapshot", "--terminate", "tiny", "one").good()
+        fresh.lxctl("snapshot", "--remove", "tiny", "one").good()
+
+    def check(text, result):
+        equal(shell(fresh, "tiny", "cat /etc/marker && test -e /bin/sh && echo whole"), f"{text}\nwhole", "the distribution")
+        equal(shell(fresh, "copy", "cat /etc/marker"), "tiny", "the clone")
+        moved = root_of(fresh, "tiny").startswith(elsewhere)
+        expect(moved or result.code != 0, "it was not moved")
+        equal(os.listdir(elsewhere), ["lxss-tiny"] if moved else [], "what is on the other disk")
+        settled(fresh, 1 if moved else 2)
+        if moved:
+            fresh.lxctl("move", "--terminate", "--back", "tiny").good()
+            stand_on_another_layer()
+
+    shell(fresh, "tiny", "echo 0 >/etc/marker")
+    stand_on_another_layer()
+    elsewhere = tempfile.mkdtemp(prefix="lxss-test-", dir="/dev/shm")
+    try:
+        kills = killed_everywhere(fresh, ("move", "tiny", elsewhere), check)
+    finally:
+        fresh.lxctl("uninstall", "--terminate", "tiny")
+        shut_down(fresh)
+        shutil.rmtree(elsewhere, ignore_errors=True)
+    expect(kills > 12, f"it was killed {kills} times only")
+
+
+def test_what_was_moved_has_no_snapshots_and_what_has_snapshots_is_not_moved(fresh):
     needs_layers(fresh)
     elsewhere = os.path.join(fresh.work, "disk")
     os.mkdir(elsewhere)
-    sentence(fresh.lxctl("move", "tiny", elsewhere), "layers", "lxctl clone --copy tiny", code=125)
+    fresh.lxctl("snapshot", "tiny", "one").good()
+    before = root_of(fresh, "tiny")
+    sentence(fresh.lxctl("move", "tiny", elsewhere), "snapshots", "lxctl snapshot --remove tiny", "lxctl clone --copy tiny", code=125)
+    equal((root_of(fresh, "tiny"), os.listdir(elsewhere), snapshots(fresh)), (before, [], ["one"]), "where it is")
     fresh.lxctl("clone", "--copy", "tiny", "flat").good()
     fresh.lxctl("move", "flat", elsewhere).good()
     sentence(fresh.lxctl("snapshot", "flat"), elsewhere, "lxctl move --back flat", code=125)
