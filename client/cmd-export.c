@@ -121,6 +121,15 @@ static const char *format_name(const Export *export) {
         return export->directory ? "oci" : archive_format_to_string(export->format);
 }
 
+static void put_name(DbusWriter *w, const char *option, const char *path) {
+        const char *name = target_name(path);
+
+        dbus_put_struct(w);
+        dbus_put(w, "s", option);
+        dbus_put_variant(w, "ay");
+        dbus_put_bytes(w, name, strlen(name));
+}
+
 static void write_call(DbusWriter *w, const Export *export) {
         DbusArray options;
 
@@ -128,6 +137,11 @@ static void write_call(DbusWriter *w, const Export *export) {
         dbus_put(w, "sh", export->name, export->target.fd);
         options = dbus_open_array(w, '{');
         remote_put_option(w, "format", "s", format_name(export));
+        if (export->directory) {
+                put_name(w, "directory", export->target.path);
+                put_name(w, "temporary", export->target.temporary);
+                remote_put_option(w, "mode", "t", (uint64_t)export->target.mode);
+        }
         if (!str_empty(export->tag))
                 remote_put_option(w, "tag", "s", export->tag);
         if (export->terminate)

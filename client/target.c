@@ -2,13 +2,15 @@
 
 /* Owns the way of a new file to its name. The file has none while it is written,
  * so that lxctl may be killed and leaves nothing; where the file system cannot do
- * that (NFS) it has another one. */
+ * that (NFS) it has another one. A directory cannot be without, so it is lxssd's. */
 
 #include "client/target.h"
 
 #include <dirent.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "client/text.h"
@@ -18,9 +20,15 @@ static int complain(const Target *target, int error) {
         return -error;
 }
 
+const char *target_name(const char *path) {
+        const char *slash = strrchr(path, '/');
+
+        return slash ? slash + 1 : path;
+}
+
 /* "DIRECTORY/." or "DIRECTORY/.NAME.XXXXXX"; the caller frees it. */
 static char *beside(const char *path, bool temporary) {
-        const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+        const char *name = target_name(path);
         char *made;
         int r;
 
@@ -95,23 +103,23 @@ static bool is_empty_directory(const char *path) {
         return empty;
 }
 
-static int give_directory(Target *target) {
-        mode_t mode = usual_mode();
+/* "DIRECTORY/.NAME.DIGITS", which nobody else can have. */
+static char *unique_beside(const char *path) {
+        _cleanup_free_ char *stem = beside(path, true);
+        uint64_t number;
+        char *made;
 
-        if (!mkdtemp(target->temporary)) {
-                int error = errno;
-
-                free(steal_pointer(&target->temporary));
-                return complain(target, error);
-        }
-        target->fd = open(target->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (target->fd < 0 || fchmod(target->fd, mode | (mode & 0444) >> 2) < 0)
-                return complain(target, errno);
-        return 0;
+        if (!stem || getrandom(&number, sizeof(number), 0) != sizeof(number))
+                return NULL;
+        stem[strlen(stem) - strlen("XXXXXX")] = '\0';
+        return asprintf(&made, "%s%016" PRIx64, stem, number) < 0 ? NULL : made;
 }
 
 int target_open_directory(Target *target, const char *path) {
-        *target = (Target){ .fd = -EBADF, .path = path };
+        _cleanup_free_ char *parent = beside(path, false);
+        mode_t mode = usual_mode();
+
+        *target = (Target){ .fd = -EBADF, .path = path, .foreign = true, .mode = mode | (mode & 0444) >> 2 };
         if (str_empty(path) || path[strlen(path) - 1] == '/')
                 return complain(target, str_empty(path) ? ENOENT : EINVAL);
         if (!is_empty_directory(path)) {
@@ -120,8 +128,11 @@ int target_open_directory(Target *target, const char *path) {
                 say("%s is there already, and no empty directory. Name one that is not there.", path);
                 return -error;
         }
-        target->temporary = beside(path, true);
-        return target->temporary ? give_directory(target) : complain(target, ENOMEM);
+        target->fd = parent ? open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC) : -ENOMEM;
+        if (target->fd < 0)
+                return complain(target, parent ? errno : ENOMEM);
+        target->temporary = unique_beside(path);
+        return target->temporary ? 0 : complain(target, ENOMEM);
 }
 
 /* A name for what has none; what stands at the target's own can then be replaced. */
@@ -154,6 +165,10 @@ int target_commit(Target *target) {
 
         if (target->direct)
                 return 0;
+        if (target->foreign) {
+                free(steal_pointer(&target->temporary));
+                return 0;
+        }
         if (!target->temporary) {
                 r = give_name(target);
                 if (r != 0)

@@ -2,15 +2,18 @@
 #pragma once
 
 /* A file or directory that is there whole or not at all: what is written shows under
- * its name only with target_commit(). A file takes the place of the one that was there. */
+ * its name only when it is complete. A file takes the place of the one that was there. */
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 typedef struct Target {
-        int fd;          /* to write to, or the directory to write in; owned */
+        int fd;          /* to write to, or the directory to make one in; owned */
         const char *path;
         bool direct;     /* no regular file: a device or a FIFO, written to as it is */
-        char *temporary; /* the name it has until then; NULL: none (O_TMPFILE) */
+        char *temporary; /* the path it has until then; NULL: none (O_TMPFILE) */
+        bool foreign;    /* a directory, which is made and gets its name elsewhere */
+        mode_t mode;     /* … with this mode */
 } Target;
 
 #define TARGET_NONE ((Target){ .fd = -EBADF })
@@ -18,8 +21,12 @@ typedef struct Target {
 /* Borrows path. Returns 0, or negative errno having said why. */
 int target_open(Target *target, const char *path);
 
-/* The same for a directory. Where there is one it must be empty. */
+/* The same for a directory that lxssd makes, so that it is its to remove whatever becomes of us. Where there is one it
+ * must be empty. lxssd may be what dies: until target_commit() says that it has its name we remove it, too. */
 int target_open_directory(Target *target, const char *path);
+
+/* Of a path, what is behind the last slash. */
+const char *target_name(const char *path);
 
 /* Returns 0, or negative errno having said why. */
 int target_commit(Target *target);

@@ -29,12 +29,13 @@ typedef struct OperationOptions {
         char *user, *format, *sha256, *fallback_name, *signature_url, *image, *tag;
         int keyring, signature;
         char **environment;
+        char *directory_name, *temporary;
         int directory;
-        uint64_t max_size;
+        uint64_t max_size, mode;
         bool make_default, detach, terminate, without_oobe, without_shortcut, legacy, copy;
 } OperationOptions;
 
-#define NO_OPTIONS { .directory = -EBADF, .keyring = -EBADF, .signature = -EBADF }
+#define NO_OPTIONS { .directory = -EBADF, .keyring = -EBADF, .signature = -EBADF, .mode = 0755 }
 
 static void operation_options_clear(OperationOptions *options) {
         free(options->user);
@@ -44,6 +45,8 @@ static void operation_options_clear(OperationOptions *options) {
         free(options->signature_url);
         free(options->image);
         free(options->tag);
+        free(options->directory_name);
+        free(options->temporary);
         strv_free(options->environment);
         closep(&options->keyring);
         closep(&options->signature);
@@ -87,6 +90,9 @@ static const Option move_options[] = {
 static const Option export_options[] = {
         { "format", "s", option_string, offsetof(OperationOptions, format) },
         { "tag", "s", option_string, offsetof(OperationOptions, tag) },
+        { "directory", "ay", option_bytes, offsetof(OperationOptions, directory_name) },
+        { "temporary", "ay", option_bytes, offsetof(OperationOptions, temporary) },
+        { "mode", "t", option_u64, offsetof(OperationOptions, mode) },
         { "terminate", "b", option_bool, offsetof(OperationOptions, terminate) },
         { "detach", "b", option_bool, offsetof(OperationOptions, detach) },
 };
@@ -329,6 +335,17 @@ int bus_method_uninstall(sd_bus_message *m, void *userdata, sd_bus_error *reterr
         return r < 0 ? r : reply_operation(m, operation);
 }
 
+/* Of a directory that is to be made. */
+static int take_place(const OperationOptions *options, ExportRequest *request, sd_bus_error *reterr) {
+        if (!options->directory_name && !options->temporary)
+                return 0;
+        request->place = (ImagePlace){ options->directory_name, options->temporary, (mode_t)options->mode };
+        if (request->tag && image_place_is_valid(&request->place))
+                return 0;
+        return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
+                         "Of the directory for an image both names are needed, and they are no paths.");
+}
+
 static int take_export_format(const OperationOptions *options, ExportRequest *request, sd_bus_error *reterr) {
         const char *format = options->format ?: "tar";
         g_autofree char *safe = NULL;
@@ -362,8 +379,7 @@ int bus_method_export(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
             (r = options_read(m, export_options, ELEMENTSOF(export_options), &options, reterr)) < 0 ||
             (r = bus_find_peer(userdata, m, &peer, reterr)) < 0)
                 return r;
-        r = take_export_format(&options, &request, reterr);
-        if (r < 0)
+        if ((r = take_export_format(&options, &request, reterr)) < 0 || (r = take_place(&options, &request, reterr)) < 0)
                 return r;
         request.terminate = options.terminate;
         request.detached = options.detach;

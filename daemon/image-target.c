@@ -4,7 +4,8 @@
  * config.md) but for the bytes of its layer, which a worker writes. They are made
  * here, since a worker's files would belong to an id that the user cannot remove
  * files of. They are few and small, and everything in them is known to need no
- * quoting. */
+ * quoting. The directory for them can be made here, too: whoever asked for it may
+ * be killed at any moment, and could not take it away any more. */
 
 #include "daemon/image-target.h"
 
@@ -15,6 +16,7 @@
 #include <sys/utsname.h>
 
 #include "daemon/error.h"
+#include "daemon/text.h"
 #include "shared/util.h"
 
 #define BLOBS "blobs/sha256"
@@ -31,6 +33,8 @@ typedef struct Blob {
 } Blob;
 
 struct ImageTarget {
+        int parent;              /* where directory was made, and is to be renamed; or -EBADF */
+        const ImagePlace *place; /* borrowed */
         int directory;
         char *tag;
         Blob layer;
@@ -44,6 +48,14 @@ bool image_tag_is_valid(const char *tag) {
 
         return n > 0 && n <= 128 && tag[0] != '.' && tag[0] != '-' &&
                strspn(tag, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == n;
+}
+
+static bool name_is_valid(const char *name) {
+        return *name && !strchr(name, '/') && !streq(name, ".") && !streq(name, "..");
+}
+
+bool image_place_is_valid(const ImagePlace *place) {
+        return place->name && place->temporary && name_is_valid(place->name) && name_is_valid(place->temporary);
 }
 
 static int failed(sd_bus_error *reterr, int error) {
@@ -85,14 +97,40 @@ static int write_file(ImageTarget *target, const char *path, const char *text, s
         return r < 0 ? failed(reterr, -r) : 0;
 }
 
-int image_target_new(int directory, const char *tag, ImageTarget **ret, int *ret_layer, sd_bus_error *reterr) {
+static int fail_place(const ImagePlace *place, int error, sd_bus_error *reterr) {
+        g_autofree char *safe = text_printable(place->name, 200);
+
+        return error_set(reterr, error == ENOSPC || error == EDQUOT ? LXSS_ERROR_NO_SPACE : LXSS_ERROR_FAILED,
+                         "The directory %s cannot be made: %s", safe, g_strerror(error));
+}
+
+static int make_place(ImageTarget *target, int parent, const ImagePlace *place, sd_bus_error *reterr) {
+        _cleanup_close_ int copy = fcntl(parent, F_DUPFD_CLOEXEC, 3);
+
+        if (copy < 0 || mkdirat(copy, place->temporary, 0700) < 0)
+                return fail_place(place, errno, reterr);
+        target->parent = steal_fd(&copy);
+        target->place = place;
+        target->directory = openat(target->parent, place->temporary, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (target->directory < 0 || fchmod(target->directory, place->mode & 0777) < 0)
+                return fail_place(place, errno, reterr);
+        return 0;
+}
+
+static int take_directory(ImageTarget *target, int directory, sd_bus_error *reterr) {
+        target->directory = fcntl(directory, F_DUPFD_CLOEXEC, 3);
+        return target->directory < 0 ? failed(reterr, errno) : 0;
+}
+
+int image_target_new(int directory, const ImagePlace *place, const char *tag, ImageTarget **ret, int *ret_layer,
+                     sd_bus_error *reterr) {
         ImageTarget *target = g_new0(ImageTarget, 1);
         int r;
 
         target->files = g_ptr_array_new_with_free_func(g_free);
         target->tag = g_strdup(tag);
-        target->directory = fcntl(directory, F_DUPFD_CLOEXEC, 3);
-        r = target->directory < 0 ? failed(reterr, errno) : 0;
+        target->parent = target->directory = -EBADF;
+        r = place->name ? make_place(target, directory, place, reterr) : take_directory(target, directory, reterr);
         if (r < 0 || (r = make_directory(target, "blobs", reterr)) < 0 ||
             (r = make_directory(target, BLOBS, reterr)) < 0 || (r = make_file(target, LAYER, ret_layer, reterr)) < 0) {
                 image_target_free(target);
@@ -211,6 +249,21 @@ static int sync_directories(ImageTarget *target, sd_bus_error *reterr) {
         return 0;
 }
 
+/* It takes the place of nothing, or of an empty directory. */
+static int give_name(ImageTarget *target, sd_bus_error *reterr) {
+        _cleanup_close_ int parent = -EBADF;
+
+        if (target->parent < 0)
+                return 0;
+        if (renameat(target->parent, target->place->temporary, target->parent, target->place->name) < 0)
+                return fail_place(target->place, errno, reterr);
+        parent = openat(target->parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (parent >= 0)
+                (void)fsync(parent); /* it is there, and whole, whether or not that can be made durable */
+        closep(&target->parent);
+        return 0;
+}
+
 int image_target_commit(ImageTarget *target, sd_bus_error *reterr) {
         Blob config, manifest;
         int r;
@@ -220,7 +273,8 @@ int image_target_commit(ImageTarget *target, sd_bus_error *reterr) {
         if ((r = name_layer(target, reterr)) < 0 || (r = write_config(target, &config, reterr)) < 0 ||
             (r = write_manifest(target, &config, &manifest, reterr)) < 0 ||
             (r = write_file(target, "oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", reterr)) < 0 ||
-            (r = write_index(target, &manifest, reterr)) < 0 || (r = sync_directories(target, reterr)) < 0)
+            (r = write_index(target, &manifest, reterr)) < 0 || (r = sync_directories(target, reterr)) < 0 ||
+            (r = give_name(target, reterr)) < 0)
                 return r;
         g_ptr_array_set_size(target->files, 0);
         return 0;
@@ -235,7 +289,10 @@ ImageTarget *image_target_free(ImageTarget *target) {
                 if (unlinkat(target->directory, path, 0) < 0 && errno == EISDIR)
                         (void)unlinkat(target->directory, path, AT_REMOVEDIR);
         }
+        if (target->parent >= 0)
+                (void)unlinkat(target->parent, target->place->temporary, AT_REMOVEDIR);
         g_ptr_array_unref(target->files);
+        closep(&target->parent);
         closep(&target->directory);
         g_free(target->tag);
         g_free(target);

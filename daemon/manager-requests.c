@@ -283,6 +283,8 @@ int manager_export(Manager *manager, Client *client, const ExportRequest *reques
         else
                 operation->archive = steal_fd(&target);
         operation->tag = g_strdup(request->tag);
+        operation->place = (ImagePlace){ g_strdup(request->place.name), g_strdup(request->place.temporary),
+                                         request->place.mode };
         operation->detached = request->detached;
         operation->format = request->format;
         operation->terminate = request->terminate;

@@ -124,6 +124,7 @@ typedef struct ExportRequest {
         int target; /* duplicated */
         ArchiveFormat format;
         const char *tag; /* target is an empty directory, to be an image layout with this tag; NULL: an archive */
+        ImagePlace place; /* … or where one is to be made for it; borrowed */
         bool terminate; /* end its instance first */
         bool detached;
 } ExportRequest;

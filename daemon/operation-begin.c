@@ -126,7 +126,7 @@ static int export(Operation *operation, sd_bus_error *reterr) {
         if (operation->distribution->layers)
                 operation->work->stack = registry_stack(operation->host->registry, operation->distribution, false);
         if (operation->tag) {
-                r = image_target_new(operation->directory, operation->tag, &operation->work->image,
+                r = image_target_new(operation->directory, &operation->place, operation->tag, &operation->work->image,
                                      &operation->archive, reterr);
                 if (r < 0)
                         return r;

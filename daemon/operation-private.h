@@ -5,7 +5,6 @@
 
 #include "daemon/container.h"
 #include "daemon/fetcher.h"
-#include "daemon/image-target.h"
 #include "daemon/operation.h"
 #include "daemon/registry-move.h"
 

@@ -87,6 +87,8 @@ Operation *operation_free(Operation *operation) {
         g_free(operation->name);
         g_free(operation->suite);
         g_free(operation->tag);
+        g_free(operation->place.name);
+        g_free(operation->place.temporary);
         g_free(operation->user);
         g_free(operation->sha256);
         g_free(operation->snapshot);

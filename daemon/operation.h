@@ -8,6 +8,7 @@
 #include "daemon/client.h"
 #include "daemon/error.h"
 #include "daemon/fetcher.h"
+#include "daemon/image-target.h"
 #include "daemon/registry.h"
 #include "daemon/base.h"
 #include "shared/archive-format.h"
@@ -80,6 +81,7 @@ struct Operation {
         int archive; /* INSTALL: to read, or -EBADF; EXPORT: to write; CLONE, MOVE: the original's root */
         ArchiveFormat format;       /* EXPORT */
         char *tag;                  /* EXPORT: of the image, or NULL: an archive */
+        ImagePlace place;           /* EXPORT: of an image, in directory */
         char *suite;                /* INSTALL: to bootstrap, or NULL */
         OperationNaming naming;     /* INSTALL */
         char *user;                 /* INSTALL: the name for the default user */

@@ -15,8 +15,8 @@ import tempfile
 import threading
 
 from lxss_test import (
-    I_MANAGER, MANAGER, Skip, contains, debian_tar, descendants, equal, everywhere, expect, main, modes, program_of, read, run, sentence,
-    tiny_tar, wait_for,
+    I_MANAGER, MANAGER, SOURCE, Skip, contains, debian_tar, descendants, equal, everywhere, expect, main, modes, program, program_of, read,
+    run, sentence, tiny_tar, wait_for,
 )  # fmt: skip
 from oci import MACHINE, Layout, copy, free_port, layer, push, registry, tiny_layout, tools
 from tree import ODD, listing, same, small
@@ -511,6 +511,13 @@ def test_podman_runs_an_exported_image(fresh):
         shutil.rmtree(run_root)
 
 
+def large(world):
+    """So much that it takes a while to export."""
+    command = "for i in 1 2 3 4; do cat /bin/* >>/root/large; cat /root/large >/root/other; cat /root/other >>/root/large; done"
+    world.lxctl("launch", "-d", "tiny", "-u", "root", "--", "sh", "-c", command).good()
+    world.lxctl("terminate", "tiny").good()
+
+
 @everywhere
 def test_an_exported_image_is_there_whole_or_not_at_all(fresh):
     client = small(fresh).client()
@@ -519,8 +526,7 @@ def test_an_exported_image_is_there_whole_or_not_at_all(fresh):
     equal(beside(fresh), ["source.tar"], "what is in the directory")
     client.kill()
     client.ended()
-    fresh.lxctl("launch", "-d", "tiny", "-u", "root", "--", "sh", "-c", "for i in 1 2 3 4; do cat /bin/* >>/root/large; cat /root/large >/root/other; cat /root/other >>/root/large; done").good()
-    fresh.lxctl("terminate", "tiny").good()
+    large(fresh)
     for number in (signal.SIGINT, signal.SIGKILL):
         command = fresh.start("export", "tiny", f"oci:{target}")
         wait_for("the layer grows", lambda: command.poll() is not None or [p for p in descendants() if program_of(p) == "lxss-worker"])
@@ -528,7 +534,7 @@ def test_an_exported_image_is_there_whole_or_not_at_all(fresh):
         equal(command.ended(), -number, "how lxctl ended")
         wait_for("no worker is left", lambda: not [p for p in descendants() if program_of(p) == "lxss-worker"])
         expect("exported" not in beside(fresh), "half an image is there")
-    wait_for("what was written is gone", lambda: all(not os.listdir(os.path.join(fresh.work, n)) for n in beside(fresh) if n.startswith(".exported")))
+        wait_for("what was written is gone", lambda: beside(fresh) == ["source.tar"])
     fresh.lxctl("export", "tiny", f"oci:{target}").good()
     before = sorted(os.listdir(os.path.join(target, "blobs", "sha256")))
     sentence(fresh.lxctl("export", "tiny", f"oci:{target}"), "is there already", code=125)
@@ -536,6 +542,40 @@ def test_an_exported_image_is_there_whole_or_not_at_all(fresh):
     os.mkdir(os.path.join(fresh.work, "empty"))
     fresh.lxctl("export", "tiny", "oci:empty/").good()
     equal(sorted(os.listdir(os.path.join(fresh.work, "empty"))), ["blobs", "index.json", "oci-layout"])
+
+
+@everywhere
+def test_lxctl_killed_at_any_system_call_leaves_a_whole_image_or_none(fresh):
+    """lxssd is there already, and what it makes is its to remove."""
+    fresh.configure("exit-idle=60\n")
+    small(fresh)
+    target, report = os.path.join(fresh.work, "exported"), os.path.join(fresh.dir, "report")
+    number = done = 0
+    hit = "lxssd"  # as fault_at.py calls what it starts
+    while hit:
+        number += 1
+        words = [os.path.join(SOURCE, "tests", "fault_at.py"), report, "lxssd", "SIGKILL", str(number), program("lxctl"), "export", "tiny", f"oci:{target}"]
+        run("/usr/bin/python3", *words, env=fresh.environment(), cwd=fresh.work).good()
+        with open(report) as file:
+            hit = json.load(file)["hit"]
+        wait_for("the export is over", lambda: fresh.lxctl("--json", "list").json()[0]["state"] == "stopped")
+        wait_for("nothing else is there", lambda: beside(fresh) in (["source.tar"], ["exported", "source.tar"]))
+        if os.path.exists(target):
+            equal(sorted(os.listdir(target)), ["blobs", "index.json", "oci-layout"], f"the image after lxctl died at call {number}")
+            shutil.rmtree(target)
+            done += 1
+    expect(number > 20 and 0 < done < number, f"{done} of {number} exports were carried out")
+    fresh.lxctl("shutdown").good()
+    equal(beside(fresh), ["source.tar"], "what is in the directory")
+
+
+def test_lxssd_killed_while_it_writes_an_image_leaves_nothing(fresh):
+    large(small(fresh))
+    command = fresh.start("export", "tiny", f"oci:{fresh.work}/exported")
+    wait_for("the layer grows", lambda: [p for p in descendants() if program_of(p) == "lxss-worker"])
+    os.kill(fresh.daemon(), signal.SIGKILL)
+    sentence(command.finish(), "lxssd", code=125)
+    equal(beside(fresh), ["source.tar"], "what is in the directory")
 
 
 @everywhere
@@ -564,6 +604,9 @@ def test_an_image_that_cannot_be_written_is_refused(fresh):
         expect(str(result) != "done" and "directory" in str(text), f"it ended with {result}, {text}")
         options = d.Dictionary({"format": "tar", "tag": "x"}, "sv")
         contains(bus.fails("InvalidArgument", MANAGER, I_MANAGER, "Export", "sha{sv}", "tiny", d.types.UnixFd(stream), options), "tag")
+        for names in ({"directory": b"a/b", "temporary": b".b"}, {"directory": b"b", "temporary": b".."}, {"temporary": b"x"}):
+            options = d.Dictionary({"format": "oci", **{name: d.ByteArray(value) for name, value in names.items()}}, "sv")
+            contains(bus.fails("InvalidArgument", MANAGER, I_MANAGER, "Export", "sha{sv}", "tiny", d.types.UnixFd(stream), options), "names")
     bus.close()
 
 

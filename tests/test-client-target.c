@@ -132,23 +132,43 @@ START_TEST(a_fifo_is_written_to_as_it_is) {
 }
 END_TEST
 
-START_TEST(a_directory_appears_when_it_is_complete) {
+/* As lxssd does it. */
+static void make_directory(const Target *target) {
+        ck_assert_int_eq(mkdirat(target->fd, target_name(target->temporary), 0700), 0);
+        ck_assert_int_eq(chdir(target->temporary), 0);
+        ck_assert_int_eq(mkdir("inside", 0700), 0);
+        ck_assert_int_eq(chdir(".."), 0);
+}
+
+START_TEST(a_directory_is_lxssds_to_make_and_to_name) {
         Target target;
 
         set_up();
+        (void)umask(027);
         ck_assert_int_eq(target_open_directory(&target, "file"), 0);
-        ck_assert_int_eq(access("file", F_OK), -1);
-        ck_assert_int_eq(mkdirat(target.fd, "inside", 0700), 0);
+        ck_assert_uint_eq(target.mode, 0750);
+        ck_assert_uint_eq(count_files(), 0);
+        make_directory(&target);
+        ck_assert_int_eq(renameat(target.fd, target_name(target.temporary), target.fd, target_name(target.path)), 0);
         ck_assert_int_eq(target_commit(&target), 0);
         target_finish(&target);
         ck_assert_int_eq(access("file/inside", F_OK), 0);
         ck_assert_int_eq(target_open_directory(&target, "file"), -EEXIST);
         target_finish(&target);
         ck_assert_int_eq(rmdir("file/inside"), 0);
-        ck_assert_int_eq(target_open_directory(&target, "file"), 0);
-        ck_assert_int_eq(mkdirat(target.fd, "inside", 0700), 0);
+        tear_down(1);
+}
+END_TEST
+
+START_TEST(what_an_lxssd_that_died_left_of_a_directory_is_removed) {
+        Target target;
+
+        set_up();
+        ck_assert_int_eq(mkdir("file", 0700), 0);
+        ck_assert_int_eq(target_open_directory(&target, "./file"), 0);
+        make_directory(&target);
+        ck_assert_uint_eq(count_files(), 2);
         target_finish(&target);
-        ck_assert_int_eq(access("file/inside", F_OK), -1);
         tear_down(1);
 }
 END_TEST
@@ -156,5 +176,6 @@ END_TEST
 int main(void) {
         return RUN_TESTS("client-target", a_committed_file_is_there, what_is_not_committed_leaves_what_was_there,
                          with_a_name_of_its_own_it_is_the_same, a_directory_and_a_missing_one_are_refused,
-                         a_fifo_is_written_to_as_it_is, a_directory_appears_when_it_is_complete);
+                         a_fifo_is_written_to_as_it_is, a_directory_is_lxssds_to_make_and_to_name,
+                         what_an_lxssd_that_died_left_of_a_directory_is_removed);
 }

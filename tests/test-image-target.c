@@ -20,7 +20,7 @@ static ImageTarget *open_target(int *ret_layer) {
         strcpy(directory, "/tmp/test-image-target.XXXXXX");
         ck_assert_ptr_nonnull(mkdtemp(directory));
         directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        ck_assert_int_eq(image_target_new(directory_fd, "v1", &target, ret_layer, NULL), 0);
+        ck_assert_int_eq(image_target_new(directory_fd, &(ImagePlace){ 0 }, "v1", &target, ret_layer, NULL), 0);
         return target;
 }
 
@@ -109,7 +109,7 @@ START_TEST(what_fails_leaves_nothing) {
         int layer = -EBADF, other = -EBADF;
         ImageTarget *target = open_target(&layer), *second = NULL;
 
-        ck_assert_int_lt(image_target_new(directory_fd, "v1", &second, &other, NULL), 0);
+        ck_assert_int_lt(image_target_new(directory_fd, &(ImagePlace){ 0 }, "v1", &second, &other, NULL), 0);
         ck_assert_int_eq(image_target_take_layer(target, "8 " DIGEST " " DIGEST " /bin/sh"), 0);
         ck_assert_int_eq(mkdirat(directory_fd, "index.json", 0700), 0);
         ck_assert_int_lt(image_target_commit(target, NULL), 0);
@@ -120,8 +120,74 @@ START_TEST(what_fails_leaves_nothing) {
 }
 END_TEST
 
+START_TEST(a_name_is_no_path) {
+        static char *const wrong[] = { "", ".", "..", "a/b", "/" };
+        char good[] = "...";
+
+        ck_assert(image_place_is_valid(&(ImagePlace){ good, good, 0 }));
+        ck_assert(!image_place_is_valid(&(ImagePlace){ good, NULL, 0 }));
+        for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
+                ck_assert(!image_place_is_valid(&(ImagePlace){ good, wrong[i], 0 }));
+                ck_assert(!image_place_is_valid(&(ImagePlace){ wrong[i], good, 0 }));
+        }
+}
+END_TEST
+
+static ImageTarget *open_place(const ImagePlace *place) {
+        ImageTarget *target = NULL;
+        int layer = -EBADF;
+
+        strcpy(directory, "/tmp/test-image-target.XXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(directory));
+        directory_fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        ck_assert_int_eq(image_target_new(directory_fd, place, "v1", &target, &layer, NULL), 0);
+        closep(&layer);
+        ck_assert_int_eq(image_target_take_layer(target, "8 " DIGEST " " DIGEST " /bin/sh"), 0);
+        return target;
+}
+
+START_TEST(a_directory_that_is_made_has_its_name_when_it_is_complete) {
+        char name[] = "image", temporary[] = ".image.1";
+        const ImagePlace place = { name, temporary, 0710 };
+        ImageTarget *target = open_place(&place);
+        struct stat st;
+
+        ck_assert_int_eq(faccessat(directory_fd, "image", F_OK, 0), -1);
+        ck_assert_int_eq(mkdirat(directory_fd, "image", 0700), 0); /* an empty one is replaced */
+        ck_assert_int_eq(image_target_commit(target, NULL), 0);
+        image_target_free(target);
+        ck_assert_int_eq(fstatat(directory_fd, "image", &st, 0), 0);
+        ck_assert_uint_eq(st.st_mode & 07777, 0710);
+        ck_assert_int_eq(faccessat(directory_fd, "image/index.json", F_OK, 0), 0);
+        ck_assert_int_eq(faccessat(directory_fd, ".image.1", F_OK, 0), -1);
+        closep(&directory_fd);
+        directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        remove_all();
+}
+END_TEST
+
+START_TEST(a_directory_that_is_made_goes_with_what_fails) {
+        char name[] = "image", temporary[] = ".image.1";
+        const ImagePlace place = { name, temporary, 0755 };
+        ImageTarget *target = open_place(&place), *second = NULL;
+        int layer = -EBADF;
+
+        ck_assert_int_lt(image_target_new(directory_fd, &place, "v1", &second, &layer, NULL), 0);
+        ck_assert_int_eq(faccessat(directory_fd, ".image.1/blobs", F_OK, 0), 0); /* it is the first one's */
+        ck_assert_int_eq(mkdirat(directory_fd, "image", 0700), 0);
+        ck_assert_int_eq(mkdirat(directory_fd, "image/inside", 0700), 0);
+        ck_assert_int_lt(image_target_commit(target, NULL), 0);
+        image_target_free(target);
+        ck_assert_int_eq(unlinkat(directory_fd, "image/inside", AT_REMOVEDIR), 0);
+        ck_assert_int_eq(unlinkat(directory_fd, "image", AT_REMOVEDIR), 0);
+        assert_empty();
+}
+END_TEST
+
 int main(void) {
         return RUN_TESTS("image-target", a_tag_is_what_the_specification_has,
                          only_what_needs_no_quoting_is_taken_of_the_worker, an_image_has_its_layer_under_its_digest,
-                         what_fails_leaves_nothing);
+                         what_fails_leaves_nothing, a_name_is_no_path,
+                         a_directory_that_is_made_has_its_name_when_it_is_complete,
+                         a_directory_that_is_made_goes_with_what_fails);
 }
