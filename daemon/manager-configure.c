@@ -8,17 +8,19 @@
 #include "daemon/log.h"
 #include "daemon/manager-private.h"
 #include "daemon/passwd.h"
+#include "daemon/registry-layers.h"
 #include "daemon/text.h"
 #include "shared/util.h"
 
 #define USER_KEY "default-user"
 
-static int check_user(const Distribution *d, const char *user, sd_bus_error *reterr) {
+static int check_user(const Registry *registry, const Distribution *d, const char *user, sd_bus_error *reterr) {
         g_autofree char *safe = text_printable(user, 80);
+        g_auto(GStrv) roots = registry_stack(registry, d, false);
         uint32_t uid;
         int r;
 
-        r = passwd_find(d->rootfs, user, &uid);
+        r = passwd_find(roots, user, &uid);
         if (r == -ENOENT || str_empty(user))
                 return error_set(reterr, LXSS_ERROR_NO_SUCH_USER,
                                  "%s has no user \"%s\". Make it first, for instance: lxctl launch -d %s -u root -- "
@@ -35,9 +37,10 @@ static int check_user(const Distribution *d, const char *user, sd_bus_error *ret
         return 0;
 }
 
-static int check(const Distribution *d, const char *key, const char *value, sd_bus_error *reterr) {
+static int check(const Registry *registry, const Distribution *d, const char *key, const char *value,
+                 sd_bus_error *reterr) {
         if (streq(key, USER_KEY))
-                return check_user(d, value, reterr);
+                return check_user(registry, d, value, reterr);
         return settings_check_instance(key, value, reterr);
 }
 
@@ -59,13 +62,14 @@ static SettingChange change(const char *key, const char *value) {
 }
 
 /* GArray of SettingChange, which borrows from the request. */
-static int collect(const Distribution *d, const ConfigureRequest *request, GArray *changes, sd_bus_error *reterr) {
+static int collect(const Registry *registry, const Distribution *d, const ConfigureRequest *request, GArray *changes,
+                   sd_bus_error *reterr) {
         int r;
 
         for (char **s = request->settings; s && s[0] && s[1]; s += 2) {
                 const SettingChange c = change(s[0], s[1]);
 
-                r = check(d, s[0], s[1], reterr);
+                r = check(registry, d, s[0], s[1], reterr);
                 if (r < 0)
                         return r;
                 g_array_append_val(changes, c);
@@ -100,7 +104,7 @@ int manager_configure(Manager *manager, const ConfigureRequest *request, bool *r
 
         if ((r = manager_refuse_while_ending(manager, reterr)) < 0 ||
             (r = registry_resolve(manager->registry, request->name, &d, reterr)) < 0 ||
-            (r = collect(d, request, changes, reterr)) < 0 ||
+            (r = collect(manager->registry, d, request, changes, reterr)) < 0 ||
             (r = registry_configure(manager->registry, d, (SettingChange *)changes->data, changes->len, reterr)) < 0)
                 return r;
         for (guint i = 0; i < changes->len; i++) {

@@ -8,6 +8,8 @@
 
 #include "daemon/conf-salvage.h"
 #include "daemon/log.h"
+#include "daemon/passwd.h"
+#include "daemon/registry-layers.h"
 #include "daemon/registry-private.h"
 #include "daemon/text.h"
 #include "shared/distribution-name.h"
@@ -238,6 +240,19 @@ static bool slot_is_free(Registry *registry, const Distribution *d) {
         return d->slot < ID_SLOT_MAX;
 }
 
+/* As after an install for which nobody named one. Where that is not to be known it is root, as without any. */
+static void recover_user(Registry *registry, Distribution *d) {
+        g_auto(GStrv) roots = registry_stack(registry, d, false);
+        char name[WORKER_USER_NAME_MAX + 1];
+
+        if (d->default_user || d->oobe != OOBE_NONE)
+                return;
+        if (d->id_mode == ID_MODE_SINGLE)
+                d->default_user = g_strdup("root");
+        else if (passwd_find_default(roots, d->id_mode == ID_MODE_ROOT ? 0 : USER_DEFAULT_UID, name) >= 0)
+                d->default_user = g_strdup(name);
+}
+
 int registry_repair(Registry *registry, Distribution *d, char **ret_aside, sd_bus_error *reterr) {
         g_autofree char *path = conf_path(registry, d->name), *aside = NULL, *trouble = NULL;
         g_autoptr(GKeyFile) file = NULL;
@@ -253,6 +268,7 @@ int registry_repair(Registry *registry, Distribution *d, char **ret_aside, sd_bu
                 return error_set(reterr, LXSS_ERROR_DISTRIBUTION_BROKEN,
                                  "%s cannot be repaired: %s. Its settings are in %s.", d->name, trouble, aside);
         d->id_mode = mode_of_root(d);
+        recover_user(registry, d);
         if (!slot_is_free(registry, d))
                 d->slot = registry_free_slot(registry);
         r = store_conf(d, file, d->directory, reterr);

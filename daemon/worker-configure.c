@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "daemon/user-table.h"
 #include "daemon/worker-icon.h"
 #include "daemon/worker-user.h"
 #include "shared/wsl-distribution.h"
@@ -44,7 +45,7 @@ static bool find_wished_user(const WorkerConfigure *configure, int64_t uid, char
                 return false;
         if (worker_user_find((unsigned)uid, ret_name) == 0)
                 return true;
-        if (uid != WORKER_DEFAULT_UID)
+        if (uid != USER_DEFAULT_UID)
                 warn(configure, WSL_DISTRIBUTION_PATH ": There is no user with the id %lld, the default one's.",
                      (long long)uid);
         return false;

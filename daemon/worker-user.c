@@ -8,10 +8,10 @@
 
 #include "daemon/worker-user.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <time.h>
 
+#include "daemon/user-table.h"
 #include "daemon/worker-etc.h"
 #include "daemon/worker-home.h"
 
@@ -58,136 +58,6 @@ void worker_user_sanitize(const char *wanted, char ret_name[WORKER_USER_NAME_MAX
                 strcpy(ret_name, "user");
 }
 
-/* The text of field `number` (from 0) of the line at `line`. */
-static const char *line_field(const char *line, unsigned number, size_t *ret_size) {
-        while (number > 0) {
-                line += strcspn(line, ":\n");
-                if (*line != ':')
-                        return NULL;
-                line++;
-                number--;
-        }
-        *ret_size = strcspn(line, ":\n");
-        return line;
-}
-
-static const char *next_line(const char *line) {
-        line += strcspn(line, "\n");
-        return *line ? line + 1 : line;
-}
-
-static bool field_equals(const char *line, unsigned number, const char *value) {
-        size_t size;
-        const char *field = line_field(line, number, &size);
-
-        return field && size == strlen(value) && memcmp(field, value, size) == 0;
-}
-
-bool worker_table_has_name(const char *table, const char *name) {
-        for (const char *line = table; *line; line = next_line(line))
-                if (field_equals(line, 0, name))
-                        return true;
-        return false;
-}
-
-int worker_table_find_id(const char *table, unsigned id, char ret_name[WORKER_USER_NAME_MAX + 1]) {
-        char number[16];
-
-        (void)snprintf(number, sizeof(number), "%u", id);
-        for (const char *line = table; *line; line = next_line(line)) {
-                char name[WORKER_USER_NAME_MAX + 1];
-                size_t size;
-
-                if (!field_equals(line, 2, number))
-                        continue;
-                (void)line_field(line, 0, &size);
-                if (size >= sizeof(name))
-                        continue;
-                (void)snprintf(name, sizeof(name), "%.*s", (int)size, line);
-                if (!worker_user_name_is_valid(name) || streq(name, "root"))
-                        continue;
-                strcpy(ret_name, name);
-                return 0;
-        }
-        return -ENOENT;
-}
-
-static bool id_is_used(const char *table, unsigned id) {
-        char number[16];
-
-        (void)snprintf(number, sizeof(number), "%u", id);
-        for (const char *line = table; *line; line = next_line(line))
-                if (field_equals(line, 2, number))
-                        return true;
-        return false;
-}
-
-/* A table of 1 MiB cannot hold all 64,000 ids with names, so this ends. */
-unsigned worker_table_free_id(const char *table, unsigned first) {
-        while (id_is_used(table, first))
-                first++;
-        return first;
-}
-
-char *worker_table_append(const char *table, const char *line) {
-        size_t size = strlen(table);
-        char *text;
-
-        return asprintf(&text, "%s%s%s\n", table, size > 0 && table[size - 1] != '\n' ? "\n" : "", line) < 0 ? NULL
-                                                                                                         : text;
-}
-
-static bool has_member(const char *members, size_t size, const char *user) {
-        size_t n = strlen(user);
-
-        while (size > 0) {
-                const char *comma = memchr(members, ',', size);
-                size_t length = comma ? (size_t)(comma - members) : size;
-
-                if (length == n && memcmp(members, user, n) == 0)
-                        return true;
-                if (!comma)
-                        break;
-                size -= length + 1;
-                members = comma + 1;
-        }
-        return false;
-}
-
-static bool line_gains_member(const char *line, const char *const *groups, const char *user) {
-        size_t size;
-        const char *members = line_field(line, 3, &size);
-
-        if (!members || members[size] == ':' || has_member(members, size, user))
-                return false;
-        for (; *groups; groups++)
-                if (field_equals(line, 0, *groups))
-                        return true;
-        return false;
-}
-
-char *worker_table_join_groups(const char *table, const char *const *groups, const char *user) {
-        char *text = NULL;
-        size_t size = 0;
-        FILE *stream = open_memstream(&text, &size);
-
-        if (!stream)
-                return NULL;
-        for (const char *line = table; *line; line = next_line(line)) {
-                size_t length = strcspn(line, "\n");
-
-                (void)fwrite(line, 1, length, stream);
-                if (line_gains_member(line, groups, user))
-                        (void)fprintf(stream, "%s%s", line[length - 1] == ':' ? "" : ",", user);
-                if (line[length] == '\n')
-                        (void)fputc('\n', stream);
-        }
-        if (fclose(stream) == 0)
-                return text;
-        free(text);
-        return NULL;
-}
-
 static int database_load(Database *database) {
         WorkerReport *reterr = database->reterr;
         int r;
@@ -207,8 +77,8 @@ static int database_load(Database *database) {
 }
 
 static bool name_is_taken(const Database *database, const char *name) {
-        return worker_table_has_name(database->passwd.text, name) ||
-               (database->group.text && worker_table_has_name(database->group.text, name));
+        return user_table_has_name(database->passwd.text, name) ||
+               (database->group.text && user_table_has_name(database->group.text, name));
 }
 
 /* A group of that name counts too: the new user gets one of its own. */
@@ -224,13 +94,13 @@ static void choose_name(const Database *database, const char *wanted, char ret_n
 static int append_line(Database *database, EtcFile *file, const char *line) {
         if (!file->text)
                 return 0;
-        return etc_file_store(database->etc, file, worker_table_append(file->text, line), database->reterr);
+        return etc_file_store(database->etc, file, user_table_append(file->text, line), database->reterr);
 }
 
 static int join_groups(Database *database, EtcFile *file, const char *name) {
         if (!file->text)
                 return 0;
-        return etc_file_store(database->etc, file, worker_table_join_groups(file->text, supplementary_groups, name),
+        return etc_file_store(database->etc, file, user_table_join_groups(file->text, supplementary_groups, name),
                               database->reterr);
 }
 
@@ -267,11 +137,11 @@ static int add_user(Database *database, const char *name, gid_t gid) {
         r = append_line(database, &database->shadow, line);
         if (r < 0)
                 return r;
-        r = worker_home_make(name, WORKER_DEFAULT_UID, gid, database->reterr);
+        r = worker_home_make(name, USER_DEFAULT_UID, gid, database->reterr);
         if (r < 0)
                 return r;
         (void)snprintf(line, sizeof(line), "%s:%s:%d:%u::/home/%s:%s", name, database->shadow.text ? "x" : "!",
-                       WORKER_DEFAULT_UID, gid, name, shell);
+                       USER_DEFAULT_UID, gid, name, shell);
         return append_line(database, &database->passwd, line);
 }
 
@@ -302,10 +172,10 @@ int worker_user_configure(const char *wanted, char ret_name[WORKER_USER_NAME_MAX
         if (r < 0)
                 return r;
         if (database.passwd.text) {
-                if (worker_table_find_id(database.passwd.text, WORKER_DEFAULT_UID, name) < 0) {
+                if (user_table_find_id(database.passwd.text, USER_DEFAULT_UID, name) < 0) {
                         choose_name(&database, wanted, name);
                         r = add_user(&database, name,
-                                     worker_table_free_id(database.group.text ?: "", WORKER_DEFAULT_UID));
+                                     user_table_free_id(database.group.text ?: "", USER_DEFAULT_UID));
                 }
                 if (r == 0)
                         r = permit_sudo(&database, name);
@@ -325,5 +195,5 @@ int worker_user_find(unsigned uid, char ret_name[WORKER_USER_NAME_MAX + 1]) {
         }
         if (database_load(&database) < 0 || !database.passwd.text)
                 return -ENOENT;
-        return worker_table_find_id(database.passwd.text, uid, ret_name);
+        return user_table_find_id(database.passwd.text, uid, ret_name);
 }

@@ -10,7 +10,7 @@ import subprocess
 import tarfile
 
 from lxss_test import (
-    Skip, contains, descendants, equal, everywhere, expect, main, modes, read, sentence, tiny_tar, wait_for,
+    Skip, contains, descendants, equal, everywhere, expect, main, mode, modes, read, sentence, tiny_tar, wait_for,
 )  # fmt: skip
 
 
@@ -209,6 +209,37 @@ def test_a_distribution_with_a_damaged_or_missing_conf_is_broken_until_it_is_rep
     fresh.lxctl("shutdown").good()
     fresh.lxctl("uninstall", "broken").good()
     equal(fresh.installed(), ["fine"])
+
+
+def default_user(world, name):
+    lines = read(os.path.join(folder_of(world, name), "distribution.conf")).splitlines()
+    return [line for line in lines if line.startswith(b"default-user=")]
+
+
+def with_wishes(add, without):
+    add("etc", type=tarfile.DIRTYPE)
+    add("etc/wsl-distribution.conf", b"[oobe]\ndefaultUid=1234\n", mode=0o644)
+    without("etc")
+    add("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nmade:x:1234:1234::/:/bin/sh\n", mode=0o644)
+    add("etc/group", b"root:x:0:\nmade:x:1234:\n", mode=0o644)
+
+
+@everywhere
+def test_repair_finds_the_default_user_that_an_install_takes(fresh):
+    path = os.path.join(fresh.work, "wishes.tar")
+    tiny_tar(path, change=with_wishes)
+    install(fresh, "usual").good()
+    fresh.install(path, "wished").good()
+    fresh.lxctl("clone", "usual", "layered").good()
+    for name in ("usual", "wished", "layered"):
+        before = default_user(fresh, name)
+        expect(len(before) == 1, f"the settings of {name} have no default user")
+        kept = b"".join(line for line in read(os.path.join(folder_of(fresh, name), "distribution.conf")).splitlines(True) if line.startswith(b"layers="))
+        damage(fresh, name, b"rubbish\n[distribution]\n" + kept)
+        fresh.lxctl("repair", name).good()
+        equal(default_user(fresh, name), before, f"the default user of {name}")
+    if mode() != "single":
+        equal(default_user(fresh, "wished"), [b"default-user=made"])
 
 
 @everywhere

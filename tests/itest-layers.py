@@ -461,6 +461,8 @@ def test_settings_go_with_a_clone_and_stay_through_a_roll_back(fresh):
             contains(file.read(), "linger=77", "# mine")
     with open(conf(fresh, "new")) as file:
         expect("snapshot" not in file.read(), "a clone has the snapshots of its original")
+    fresh.lxctl("config", "new", "default-user", "root").good()  # who is found in a layer
+    sentence(fresh.lxctl("config", "new", "default-user", "nosuch"), "nosuch", code=125)
 
 
 def root_of(world, name):

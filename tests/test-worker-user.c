@@ -4,6 +4,7 @@
 
 #include <check.h>
 
+#include "daemon/user-table.h"
 #include "daemon/worker-ids.h"
 #include "daemon/worker-root.h"
 #include "daemon/worker-user.h"
@@ -31,29 +32,29 @@ END_TEST
 START_TEST(names_match_exactly) {
         static const char table[] = "root:x:0:0::/root:/bin/sh\nanna:x:1001:1001::/:/bin/sh\n";
 
-        ck_assert(worker_table_has_name(table, "root"));
-        ck_assert(worker_table_has_name(table, "anna"));
-        ck_assert(!worker_table_has_name(table, "ann"));
-        ck_assert(!worker_table_has_name(table, "annas"));
-        ck_assert(!worker_table_has_name(table, "x"));
-        ck_assert(!worker_table_has_name("", "root"));
+        ck_assert(user_table_has_name(table, "root"));
+        ck_assert(user_table_has_name(table, "anna"));
+        ck_assert(!user_table_has_name(table, "ann"));
+        ck_assert(!user_table_has_name(table, "annas"));
+        ck_assert(!user_table_has_name(table, "x"));
+        ck_assert(!user_table_has_name("", "root"));
 }
 END_TEST
 
 START_TEST(ids_are_strict_numbers) {
         char name[WORKER_USER_NAME_MAX + 1];
 
-        ck_assert_int_eq(worker_table_find_id("a:x:01000:\nb:x:+1000:\nc:x:1000 :\nd:x: 1000:\ne:x:1000\nf:x:1000:", 1000,
+        ck_assert_int_eq(user_table_find_id("a:x:01000:\nb:x:+1000:\nc:x:1000 :\nd:x: 1000:\ne:x:1000\nf:x:1000:", 1000,
                                               name), 0);
         ck_assert_str_eq(name, "e");
-        ck_assert_int_eq(worker_table_find_id("a:x:10000:\na:1000\n:::\n\n:", 1000, name), -ENOENT);
+        ck_assert_int_eq(user_table_find_id("a:x:10000:\na:1000\n:::\n\n:", 1000, name), -ENOENT);
 }
 END_TEST
 
 START_TEST(entries_with_hostile_names_are_no_default_user) {
         char name[WORKER_USER_NAME_MAX + 1];
 
-        ck_assert_int_eq(worker_table_find_id("-rf:x:1000:\n\033[2J:x:1000:\n:x:1000:\nALL:x:1000:\nroot:x:1000:\n"
+        ck_assert_int_eq(user_table_find_id("-rf:x:1000:\n\033[2J:x:1000:\n:x:1000:\nALL:x:1000:\nroot:x:1000:\n"
                                               "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:x:1000:\nlast:x:1000:\n",
                                               1000, name), 0);
         ck_assert_str_eq(name, "last");
@@ -61,14 +62,14 @@ START_TEST(entries_with_hostile_names_are_no_default_user) {
 END_TEST
 
 START_TEST(a_free_id_is_the_next_that_no_entry_uses) {
-        ck_assert_uint_eq(worker_table_free_id("", 1000), 1000);
-        ck_assert_uint_eq(worker_table_free_id("a:x:1000:\n\033:x:1001:\n", 1000), 1002);
+        ck_assert_uint_eq(user_table_free_id("", 1000), 1000);
+        ck_assert_uint_eq(user_table_free_id("a:x:1000:\n\033:x:1001:\n", 1000), 1002);
 }
 END_TEST
 
 START_TEST(lines_are_appended_whole) {
-        _cleanup_free_ char *with = worker_table_append("a\n", "b"), *without = worker_table_append("a", "b"),
-                            *empty = worker_table_append("", "b");
+        _cleanup_free_ char *with = user_table_append("a\n", "b"), *without = user_table_append("a", "b"),
+                            *empty = user_table_append("", "b");
 
         ck_assert_str_eq(with, "a\nb\n");
         ck_assert_str_eq(without, "a\nb\n");
@@ -78,10 +79,10 @@ END_TEST
 
 START_TEST(groups_gain_a_member_once) {
         static const char *const groups[] = { "sudo", "wheel", NULL };
-        _cleanup_free_ char *once = worker_table_join_groups("sudo:x:27:\nwheel:x:10:bob\nsudoers:x:5:\nsudo:x\n", groups,
+        _cleanup_free_ char *once = user_table_join_groups("sudo:x:27:\nwheel:x:10:bob\nsudoers:x:5:\nsudo:x\n", groups,
                                                              "anna");
-        _cleanup_free_ char *twice = worker_table_join_groups(once, groups, "anna");
-        _cleanup_free_ char *odd = worker_table_join_groups("sudo:x:27:a:b\nsudo:!::annas,xanna", groups, "anna");
+        _cleanup_free_ char *twice = user_table_join_groups(once, groups, "anna");
+        _cleanup_free_ char *odd = user_table_join_groups("sudo:x:27:a:b\nsudo:!::annas,xanna", groups, "anna");
 
         ck_assert_str_eq(once, "sudo:x:27:anna\nwheel:x:10:bob,anna\nsudoers:x:5:\nsudo:x\n");
         ck_assert_str_eq(twice, once);
