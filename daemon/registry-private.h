@@ -45,6 +45,12 @@ int registry_fail_broken(const Distribution *d, sd_bus_error *reterr);
 int registry_load_layers(Registry *registry, Distribution *d, GKeyFile *file, char **ret_problem);
 void registry_forget_layers(Distribution *d);
 
+/* registry-target.c */
+
+/* Whether a distribution's files may be moved into this directory, and its path; g_free() it. 0 or negative errno with
+ * *reterr set. */
+int registry_check_target(Registry *registry, int directory, char **ret_path, sd_bus_error *reterr);
+
 /* registry-move.c */
 
 /* Takes the place of a distribution's files from its distribution.conf, if that names one elsewhere. -EINVAL where
