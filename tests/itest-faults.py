@@ -155,6 +155,22 @@ class Export:
         return swept.archive_is_there()
 
 
+class ExportImage(Export):
+    words = lambda swept: ["export", "it", f"oci:{swept.out}/image"]
+
+    def prepare(swept):
+        shutil.rmtree(os.path.join(swept.out, "image"), ignore_errors=True)
+
+    def done(swept):
+        equal(swept.names(), ["it"])
+        names = os.listdir(swept.out)
+        expect(names in ([], ["image"]), f"these are beside the image: {names}")
+        if names:
+            equal(sorted(os.listdir(os.path.join(swept.out, "image"))), ["blobs", "index.json", "oci-layout"])
+            equal(len(os.listdir(os.path.join(swept.out, "image", "blobs", "sha256"))), 3, "the number of blobs")
+        return bool(names)
+
+
 class Move:
     """To a directory on the same file system; Elsewhere, on another."""
 
@@ -275,6 +291,11 @@ def test_an_export_killed_at_any_system_call_leaves_a_whole_archive_or_none(fres
 
 
 @modes("rootless")
+def test_an_export_to_an_image_killed_at_any_system_call_leaves_a_whole_one_or_none(fresh):
+    sweep(fresh, ExportImage)
+
+
+@modes("rootless")
 def test_a_move_killed_at_any_system_call_leaves_it_whole_in_one_place(fresh):
     sweep(fresh, Move)
 
@@ -346,6 +367,12 @@ def test_a_clone_of_a_disk_that_fails_at_any_call_says_so_and_leaves_nothing(fre
 def test_a_copy_of_a_disk_that_fails_at_any_call_says_so_and_leaves_nothing(fresh):
     only_where_calls_can_fail()
     sweep(fresh, Copy, "EIO")
+
+
+@modes("rootless")
+def test_an_image_on_a_disk_that_becomes_full_at_any_call_says_so_and_leaves_nothing(fresh):
+    only_where_calls_can_fail()
+    sweep(fresh, ExportImage, "ENOSPC", "No space left")
 
 
 @modes("rootless")
