@@ -19,6 +19,7 @@
 #include "daemon/worker-extract.h"
 #include "daemon/worker-filesystem.h"
 #include "daemon/worker-ids.h"
+#include "daemon/worker-json.h"
 #include "daemon/worker-layout.h"
 #include "daemon/worker-remove.h"
 #include "daemon/worker-report.h"
@@ -180,6 +181,8 @@ static int run_image(Worker *worker) {
         r = read_ids(worker);
         if (r == 0)
                 r = open_staging(worker);
+        if (r == 0)
+                r = worker_json_load(worker->reterr);
         if (r == 0)
                 r = worker_layout_open(IMAGE, &layers, worker->reterr);
         if (r == 0)

@@ -409,6 +409,12 @@ def test_kill_9_of_any_program_during_a_pull_leaves_nothing(fresh):
         clean(fresh)
 
 
+def test_only_images_have_a_worker_load_what_reads_json():
+    loaded = run("ldd", program("lxss-worker")).good().text
+    contains(loaded, "libarchive")
+    expect("json" not in loaded and "libgio" not in loaded, f"every worker loads {loaded}")
+
+
 # -------------------------------------------------------------------------- export
 
 
