@@ -152,6 +152,16 @@ static Finding check_mmdebstrap(Report *report) {
                           "Needed for lxctl install bootstrap:SUITE only (Debian: apt install mmdebstrap).");
 }
 
+static Finding check_pasta(Report *report) {
+        if (!find_program("pasta"))
+                return report_bad(report, FINDING_INFO, "pasta is not installed.",
+                                  "Needed for network=private only (Debian: apt install passt).");
+        if (access("/dev/net/tun", R_OK | W_OK) < 0)
+                return report_bad(report, FINDING_INFO, "pasta is there, and /dev/net/tun cannot be opened.",
+                                  "Needed for network=private only. As root: modprobe tun; chmod 0666 /dev/net/tun.");
+        return report_good(report, "pasta is there, and /dev/net/tun is open to it");
+}
+
 static Finding check_manager(Report *report) {
         _cleanup_free_ char *path = NULL;
 
@@ -243,5 +253,6 @@ const Check host_checks[] = {
         { "runtime-directory", check_runtime_directory },
         { "bus",               check_bus },
         { "mmdebstrap",        check_mmdebstrap },
+        { "pasta",             check_pasta },
         { 0 },
 };

@@ -18,14 +18,12 @@
 #include "daemon/container-child.h"
 
 #include <grp.h>
-#include <net/if.h>
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
 #include <linux/mount.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -33,7 +31,9 @@
 #include <sys/syscall.h>
 
 #include "daemon/base-stage.h"
+#include "daemon/container-network.h"
 #include "daemon/container-stack.h"
+#include "daemon/loopback.h"
 #include "daemon/mount.h"
 #include "daemon/parent-death.h"
 #include "daemon/rlimit.h"
@@ -66,6 +66,7 @@ typedef struct Child {
         int source;  /* workers: what becomes descriptor 4 instead; or -EBADF */
         int program; /* what is executed */
         int home;    /* a copy of the mount with the user's home directory; -EBADF: none */
+        int sys;     /* a sysfs that shows the network that it enters; -EBADF: none */
 } Child;
 
 static void send_report(const Child *child, ContainerReport r, int fd) {
@@ -215,21 +216,15 @@ static int attach_copy(const char *stage, bool recursive, int root, const char *
         return tree < 0 ? tree : mount_attach_at(tree, root, path, directory);
 }
 
-/* One that shows its own network, where the kernel grants it (it does where nothing covers a part of the host's). */
-static int mount_own_sys(int root) {
-        _cleanup_close_ int tree = mount_new(
-                        "sysfs", NULL, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-
-        return tree < 0 ? tree : mount_attach_at(tree, root, "sys", true);
-}
-
 /* The host's, with the container's own cgroups over it where the kernel has cgroup2. */
-static int mount_sys(const ContainerSpec *spec, int root) {
-        _cleanup_close_ int cgroup = -EBADF;
+static int mount_sys(Child *child, int root) {
+        _cleanup_close_ int cgroup = -EBADF, sys = steal_fd(&child->sys);
         int r = -EOPNOTSUPP;
 
-        if (spec->own_network)
-                r = mount_own_sys(root);
+        if (child->spec->own_network)
+                sys = container_network_new_sys();
+        if (sys >= 0)
+                r = mount_attach_at(sys, root, "sys", true);
         if (r < 0)
                 r = attach_copy("/" STAGE_SYS, true, root, "sys", true);
         if (r < 0)
@@ -303,21 +298,6 @@ static int mount_dev(int root, IdMode mode) {
         return mount_attach_at(shm, dev, "shm", true);
 }
 
-/* One file of the host's, read-only: the network is the host's, and so are its
- * names. A distribution may ship something that nothing can be mounted on; then its own counts. */
-static void mount_host_file(int root, const char *path) {
-        _cleanup_close_ int file = -EBADF, tree = -EBADF;
-        struct stat st;
-
-        file = mount_open_on_host(path, O_PATH);
-        if (file < 0 || fstat(file, &st) < 0 || !S_ISREG(st.st_mode))
-                return;
-        tree = mount_clone(file, "", false);
-        if (tree < 0 || mount_restrict(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, false) < 0)
-                return;
-        (void)mount_attach_at(tree, root, path + 1, false);
-}
-
 static int mount_run(int root) {
         static const char *const run_options[] = { "mode", "755", NULL };
         static const char *const tmp_options[] = { "mode", "1777", NULL };
@@ -361,17 +341,6 @@ static int mount_init(Child *child, int root) {
         return 0;
 }
 
-/* A new network has a loopback that is down. Safe: the network is the container's own, and so is the right to change
- * it. */
-static int raise_loopback(void) {
-        _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-
-        if (fd < 0)
-                return -errno;
-        return ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
-}
-
 /* As harmless as all of the host's tree that instances see. As the user, who may walk there. */
 static int clone_home(Child *child) {
         _cleanup_close_ int host = open("/" STAGE_HOST, O_PATH | O_DIRECTORY | O_CLOEXEC), home = -EBADF;
@@ -391,7 +360,8 @@ static void set_up_extras(Child *child, int root) {
 
         if (child->home >= 0 && (r = mount_attach_at(child->home, root, &BOOT_HOME[1], true)) < 0)
                 fail(child, CONTAINER_STEP_HOME, r);
-        if (child->spec->own_network && (r = raise_loopback()) < 0)
+        /* Safe: the network is the container's own, and so is the right to change it. */
+        if (child->spec->own_network && (r = loopback_raise()) < 0)
                 fail(child, CONTAINER_STEP_NETWORK, r);
 }
 
@@ -421,15 +391,14 @@ static void set_up_instance(Child *child) {
         enter_root_file_system(child, &root);
         if ((r = mount_proc(root)) < 0)
                 fail(child, CONTAINER_STEP_PROC, r);
-        if ((r = mount_sys(child->spec, root)) < 0)
+        if ((r = mount_sys(child, root)) < 0)
                 fail(child, CONTAINER_STEP_SYS, r);
         if ((r = mount_dev(root, child->spec->mode)) < 0)
                 fail(child, CONTAINER_STEP_DEV, r);
         if ((r = mount_run(root)) < 0)
                 fail(child, CONTAINER_STEP_RUN, r);
-        if (!child->spec->own_network)
-                mount_host_file(root, "/etc/resolv.conf");
-        mount_host_file(root, "/etc/hosts");
+        if ((r = container_network_mount_files(child->spec, root)) < 0)
+                fail(child, CONTAINER_STEP_NETWORK, r);
         if (child->spec->host && (r = attach_copy("/" STAGE_HOST, true, root, "mnt/host", true)) < 0)
                 fail(child, CONTAINER_STEP_HOST, r);
         set_up_extras(child, root);
@@ -602,7 +571,8 @@ static int enter_base(Child *child) {
                 return -errno;
         if (setns(child->spec->mount_fd, CLONE_NEWNS) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0)
                 return -errno;
-        return 0;
+        /* Here, where there are the rights over it that the container has not. */
+        return child->spec->network_fd < 0 ? 0 : container_network_enter(child->spec->network_fd, &child->sys);
 }
 
 /* Not every file system can shift owners. Then the instance gets the ids of the store itself. */
@@ -628,6 +598,7 @@ _Noreturn void container_child_run(const ContainerSpec *spec, int lxssd, int rep
                 .source = -EBADF,
                 .program = -EBADF,
                 .home = -EBADF,
+                .sys = -EBADF,
         };
         int r;
 

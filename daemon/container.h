@@ -37,6 +37,8 @@ typedef struct ContainerSpec {
         bool host;          /* instances: the host's tree at /mnt/host */
         const char *home;   /* instances: a directory of the host's, put at BOOT_HOME for /init; NULL: none */
         bool own_network;   /* instances: a network of its own, with a loopback alone, rather than the host's */
+        int network_fd;     /* instances: the network namespace to be in, not its own; borrowed; -EBADF: none such */
+        const char *resolver; /* instances: what /etc/resolv.conf says; NULL: what that of the host says */
         int cgroup_fd;      /* a cgroup to start in; -EBADF: lxssd's own */
         int program_fd;     /* workers: what to execute, borrowed; an instance executes /init of the base */
         const char *const *argv;

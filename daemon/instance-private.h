@@ -6,6 +6,7 @@
 #include "daemon/container.h"
 #include "daemon/init-channel.h"
 #include "daemon/instance.h"
+#include "daemon/network.h"
 
 typedef struct Ready {
         instance_ready_t callback;
@@ -23,6 +24,7 @@ struct Instance {
         InstanceState state;
         bool unexpected; /* it is ending, and nobody outside asked for that */
         int shutdown;    /* … but somebody inside: SIGINT powered off, SIGHUP rebooted (pid_namespaces(7)), else 0 */
+        Network *network; /* network=private; NULL: another */
         Container *container;
         InitChannel *channel;
         int init_end;    /* /init's end of the channel, until it is started */
@@ -53,6 +55,15 @@ void instance_ensure_started(Instance *instance);
 void instance_warn(Instance *instance, const char *text);
 /* The instance lingers as long as the one who asks for most. */
 void instance_raise_linger(Instance *instance, const LaunchRequest *request);
+
+/* Makes its container, in this network namespace (borrowed); -EBADF: in that of its settings. A failure is told. */
+void instance_start_container(Instance *instance, int network_fd);
+/* Tells everybody who waits for it. May free the instance. */
+void instance_fail_start(Instance *instance, const sd_bus_error *error);
+
+/* instance-network.c */
+/* With network=private: makes a network, and then the container in it. Negative errno: nothing was begun. */
+int instance_start_network(Instance *instance);
 
 /* instance-limits.c */
 /* A cgroup of its own with the limits of its settings, where that can be. What cannot be is warned about. */

@@ -86,6 +86,7 @@ static void finish(Instance *instance) {
         instance_end_processes(instance);
         instance->channel = init_channel_free(instance->channel);
         instance->container = container_free(instance->container);
+        instance->network = network_free(instance->network);
         closep(&instance->init_end);
         instance_remove_cgroup(instance);
         instance->unexpected = false;
@@ -113,7 +114,7 @@ static void forget_clients(Instance *instance) {
         }
 }
 
-static void fail_start(Instance *instance, const sd_bus_error *error) {
+void instance_fail_start(Instance *instance, const sd_bus_error *error) {
         log_event(LOG_ERR, instance->distribution->name, 0, "%s", error->message);
         instance_fail_waiting(instance, error);
         tell_ready(instance, error);
@@ -127,7 +128,7 @@ static void fail_start_step(Instance *instance, const char *step, int error) {
         error_set(&e, LXSS_ERROR_INSTANCE_FAILED,
                   "%s could not be started: %s failed: %s. What to do about it: lxctl doctor",
                   instance->distribution->name, step, g_strerror(error));
-        fail_start(instance, &e);
+        instance_fail_start(instance, &e);
 }
 
 /* From here on the instance counts as ending, whether it knows or not. */
@@ -155,7 +156,7 @@ void instance_stop(Instance *instance) {
         begin_stop(instance, false);
         if (instance->container)
                 return;
-        /* It still waited for the base namespaces. */
+        /* It still waited for the base namespaces, or its network. */
         base_cancel(instance->host->base, instance);
         instance->start_source = sd_event_source_disable_unref(instance->start_source);
         finish(instance);
@@ -340,7 +341,7 @@ static const char *shared_home(Instance *instance) {
         return NULL;
 }
 
-static int start_container(Instance *instance) {
+static int start_container(Instance *instance, int network_fd) {
         const Distribution *d = instance->distribution;
         const char *argv[] = { "/init", NULL, d->default_user ?: "root", NULL };
         static const ContainerEvents events = {
@@ -359,8 +360,10 @@ static int start_container(Instance *instance) {
                 .slot_base = ID_SLOT_BASE + d->slot * ID_COUNT,
                 .root = d->rootfs,
                 .stack = (const char *const *)stack,
-                .host = settings_mount_host(&d->settings),
-                .own_network = d->settings.network == NETWORK_NONE,
+                .host = settings_mount_host(&instance->settings),
+                .own_network = instance->settings.network == NETWORK_NONE,
+                .network_fd = network_fd,
+                .resolver = instance->network ? network_resolver(instance->network) : NULL,
                 .program_fd = -EBADF,
                 .argv = argv,
         };
@@ -369,7 +372,6 @@ static int start_container(Instance *instance) {
         r = open_channel(instance);
         if (r < 0)
                 return r;
-        instance->settings = d->settings;
         spec.home = shared_home(instance);
         if (spec.home)
                 argv[1] = BOOT_OPTION_HOME_OF;
@@ -380,13 +382,20 @@ static int start_container(Instance *instance) {
         return container_start(instance->host->event, &spec, &events, instance, &instance->container);
 }
 
+void instance_start_container(Instance *instance, int network_fd) {
+        int r = start_container(instance, network_fd);
+
+        if (r < 0)
+                fail_start_step(instance, "making a process", -r);
+}
+
 static void on_base(Base *base, const sd_bus_error *error, void *userdata) {
         Instance *instance = userdata;
         g_auto(sd_bus_error) e = SD_BUS_ERROR_NULL;
         int r;
 
         if (error) {
-                fail_start(instance, error);
+                instance_fail_start(instance, error);
                 return;
         }
         if (base_mode(base) != instance->distribution->id_mode) {
@@ -395,12 +404,14 @@ static void on_base(Base *base, const sd_bus_error *error, void *userdata) {
                           "would be wrong. What to do about it: lxctl doctor",
                           instance->distribution->name, id_mode_to_string(instance->distribution->id_mode),
                           id_mode_to_string(base_mode(base)));
-                fail_start(instance, &e);
+                instance_fail_start(instance, &e);
                 return;
         }
-        r = start_container(instance);
-        if (r < 0)
-                fail_start_step(instance, "making a process", -r);
+        instance->settings = instance->distribution->settings;
+        if (instance->settings.network != NETWORK_PRIVATE)
+                instance_start_container(instance, -EBADF);
+        else if ((r = instance_start_network(instance)) < 0)
+                fail_start_step(instance, "starting lxss-network", -r);
 }
 
 static int on_start(sd_event_source *source _unused_, void *userdata) {
@@ -491,6 +502,7 @@ Instance *instance_free(Instance *instance) {
         instance->linger_source = sd_event_source_disable_unref(instance->linger_source);
         instance->start_source = sd_event_source_disable_unref(instance->start_source);
         container_free(instance->container);
+        network_free(instance->network);
         init_channel_free(instance->channel);
         closep(&instance->init_end);
         instance_remove_cgroup(instance);

@@ -428,6 +428,7 @@ static ContainerSpec worker_spec(const Operation *operation, const char *const *
                 .shift_root = work->layered && !work->removing, /* it is to see whether layers are possible */
                 .slot_base = ID_STORE_BASE,
                 .cgroup_fd = -EBADF,
+                .network_fd = -EBADF,
                 .program_fd = operation->host->worker_fd,
                 .argv = argv,
                 .fds = { report_end, work->removing ? -EBADF : operation->archive },

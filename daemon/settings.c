@@ -110,11 +110,19 @@ static bool parse_home(const char *value, void *ret) {
         return true;
 }
 
+static const char *const network_names[NETWORK_SETTING_MAX] = {
+        [NETWORK_HOST] = "host",
+        [NETWORK_PRIVATE] = "private",
+        [NETWORK_NONE] = "none",
+};
+
 static bool parse_network(const char *value, void *ret) {
-        if (strcmp(value, "host") != 0 && strcmp(value, "none") != 0)
-                return false;
-        *(NetworkSetting *)ret = strcmp(value, "none") == 0 ? NETWORK_NONE : NETWORK_HOST;
-        return true;
+        for (NetworkSetting i = 0; i < NETWORK_SETTING_MAX; i++)
+                if (strcmp(value, network_names[i]) == 0) {
+                        *(NetworkSetting *)ret = i;
+                        return true;
+                }
+        return false;
 }
 
 /* A number with at most this many decimals, times 10 to their power. Returns where it ends, or NULL. */
@@ -209,7 +217,7 @@ static char *format_home(const void *value) {
 }
 
 static char *format_network(const void *value) {
-        return g_strdup(*(const NetworkSetting *)value == NETWORK_NONE ? "none" : "host");
+        return g_strdup(network_names[*(const NetworkSetting *)value]);
 }
 
 static char *format_number(const void *value) {
@@ -266,7 +274,7 @@ static const Key manager_keys[] = {
 static const Key instance_keys[] = {
         INSTANCE_KEY("linger", parse_seconds, format_seconds, linger_seconds, "a number of seconds, or \"forever\""),
         INSTANCE_KEY("home", parse_home, format_home, home, "\"private\" or \"host\""),
-        INSTANCE_KEY("network", parse_network, format_network, network, "\"host\" or \"none\""),
+        INSTANCE_KEY("network", parse_network, format_network, network, "\"host\", \"private\" or \"none\""),
         INSTANCE_KEY("automount", parse_bool, format_bool, automount, "\"yes\" or \"no\""),
         INSTANCE_KEY("isolated", parse_bool, format_bool, isolated, "\"yes\" or \"no\""),
         INSTANCE_KEY("memory", parse_memory, format_memory, memory_bytes,

@@ -16,7 +16,9 @@ typedef enum HomeSetting {
 
 typedef enum NetworkSetting {
         NETWORK_HOST,
-        NETWORK_NONE, /* nothing but a loopback of its own */
+        NETWORK_PRIVATE, /* of its own, with a way out of the user's */
+        NETWORK_NONE,    /* nothing but a loopback of its own */
+        NETWORK_SETTING_MAX,
 } NetworkSetting;
 
 /* Where a value comes from; the later goes over the earlier. */

@@ -101,7 +101,7 @@ def test_what_is_wrong_changes_nothing(fresh):
     for words, needles in (
         (("tiny", "lingr", "5"), ("lingr", "linger")), (("lingre",), ("linger",)), (("tiny", "interop", "no"), ("interop",)),
         (("tiny", "linger", "soon"), ("linger", "soon", "seconds", "forever")), (("tiny", "home", "hots"), ("hots", "private")),
-        (("tiny", "network", "private"), ("network", "none")), (("tiny", "automount", ""), ("automount", "yes")),
+        (("tiny", "network", "own"), ("network", "host", "private", "none")), (("tiny", "automount", ""), ("automount", "yes")),
         (("tiny", "memory", "1"), ("memory", "16M")), (("tiny", "memory", "12Q"), ("12Q",)), (("tiny", "pids", "0"), ("pids",)),
         (("tiny", "memory", "99999999999999999999G"), ("memory",)), (("tiny", "processors", "0"), ("processors",)),
         (("tiny", "processors", "1.2345"), ("processors",)), (("tiny", "default-user", "nosuch"), ("nosuch", "useradd")),

@@ -82,6 +82,7 @@ START_TEST(every_value_can_be_written_down_and_read_again) {
         static const char *const pairs[][2] = {
                 { "linger", "forever" },   { "linger", "90" },       { "home", "host" },
                 { "home", "private" },     { "network", "none" },    { "network", "host" },
+                { "network", "private" },
                 { "automount", "no" },     { "isolated", "yes" },    { "memory", "16M" },
                 { "memory", "unlimited" }, { "memory", "16777217" }, { "memory", "3T" },
                 { "processors", "0.01" },  { "processors", "12.5" }, { "processors", "unlimited" },
