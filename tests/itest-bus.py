@@ -12,9 +12,9 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 from lxss_test import (
-    I_DISTRIBUTION, I_INSTANCE, I_MANAGER, I_OBJECTS, I_OPERATION, I_PROCESS, I_PROPERTIES, MANAGER, SOURCE, Bus,
-    Command, Failure, Skip, contains, descendants, equal, everywhere, expect, main, mode, modes, needs_network, processes_saying,
-    program, program_of, read, run, sentence, tiny_tar, wait_for,
+    I_DISTRIBUTION, I_INSTANCE, I_MANAGER, I_OBJECTS, I_OPERATION, I_PROCESS, I_PROPERTIES, MANAGER, SOURCE, Bus, Command, Failure, Skip,
+    contains, descendants, equal, everywhere, expect, lengthy, main, mode, modes, needs_network, processes_saying, program, program_of,
+    read, run, sentence, tiny_tar, wait_for,
 )  # fmt: skip
 
 NAME = "org.lxss.Manager1"
@@ -109,6 +109,7 @@ def test_busctl_shows_the_tree_and_the_properties(tiny):
     contains(result.err, "nosuch", what="busctl's error")
 
 
+@lengthy
 @modes("rootless")
 def test_busctl_drives_install_and_launch_in_a_bootstrapped_debian(fresh):
     if not shutil.which("mmdebstrap"):

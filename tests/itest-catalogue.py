@@ -11,7 +11,7 @@ import subprocess
 
 from lxss_http import NO_PROXY, Server, hang, status
 from lxss_test import (
-    I_MANAGER, MANAGER, contains, debian_tar, descendants, equal, everywhere, expect, main, program_of, read, sentence,
+    I_MANAGER, MANAGER, contains, debian_tar, descendants, equal, expect, lengthy, main, modes, once, program_of, read, sentence,
     tiny_tar, wait_for,
 )  # fmt: skip
 
@@ -51,7 +51,8 @@ def marker(world, name):
     return world.lxctl("launch", "-d", name, "--", "cat", "/etc/marker").good().text
 
 
-@everywhere
+@lengthy
+@modes("root", "rootless")
 def test_a_debian_is_installed_from_a_catalogue_by_its_name(fresh):
     wsl = subprocess.run(["gzip", "-1", "-c", debian_tar()], stdout=subprocess.PIPE, check=True).stdout
     with Server({"/images/debian.wsl": wsl}) as server:
@@ -69,7 +70,7 @@ def test_a_debian_is_installed_from_a_catalogue_by_its_name(fresh):
     equal(fresh.lxctl("--json", "list").json()[0]["source"], server.url("/images/debian.wsl"))
 
 
-@everywhere
+@once
 def test_the_list_says_what_there_is_for_this_machine_in_its_order(fresh):
     with Server() as server:
         one, two = server.url("/one.wsl"), server.url("/two.tar")
@@ -100,7 +101,7 @@ def test_the_list_says_what_there_is_for_this_machine_in_its_order(fresh):
         sentence(fresh.lxctl("list", "--online", "--running"), "--running")
 
 
-@everywhere
+@modes("root", "rootless")
 def test_the_bus_has_the_catalogue_too(fresh):
     with Server({"/tiny.wsl": tiny_tar()}) as server:
         look(fresh, server, {"/c.json": document({"Tiny": [entry("Tiny", server.url("/tiny.wsl"))]})})
@@ -118,7 +119,7 @@ def test_the_bus_has_the_catalogue_too(fresh):
     equal(fresh.installed(), ["mine"])
 
 
-@everywhere
+@once
 def test_names_are_entries_or_families_and_nothing_else(fresh):
     one, two, old = (tiny_tar(marker=word) for word in ("one", "two", "old"))
     with Server({"/one.wsl": one, "/two.wsl": two, "/old.tar": old}) as server:
@@ -141,7 +142,7 @@ def test_names_are_entries_or_families_and_nothing_else(fresh):
     equal(fresh.installed(), ["Ape-1", "x", "y"])
 
 
-@everywhere
+@modes("root", "rootless")
 def test_a_file_of_that_name_goes_first_and_a_missing_archive_is_no_name(fresh):
     with Server() as server:
         look(fresh, server, {"/c.json": document({"Tiny": [entry("Tiny", server.url("/none.wsl"))]})})
@@ -153,7 +154,7 @@ def test_a_file_of_that_name_goes_first_and_a_missing_archive_is_no_name(fresh):
         equal(server.requests, [])
 
 
-@everywhere
+@once
 def test_the_digest_of_the_catalogue_is_heeded(fresh):
     data = tiny_tar()
     with Server({"/tiny.wsl": data}) as server:
@@ -165,7 +166,7 @@ def test_the_digest_of_the_catalogue_is_heeded(fresh):
     equal(fresh.installed(), ["Good"])
 
 
-@everywhere
+@once
 def test_what_is_damaged_or_not_there_is_said(fresh):
     cases = {
         b"": "empty", b"<html>": "no JSON", b"[]": "no object", b"{}": "neither", b"\xff": "UTF-8", b"[" * 100000: "brackets",
@@ -188,7 +189,7 @@ def test_what_is_damaged_or_not_there_is_said(fresh):
     sentence(lxctl(fresh, "list", "--online"), "catalogue", "lxss.conf", code=125)
 
 
-@everywhere
+@modes("root", "rootless")
 def test_catalogues_of_one_s_own_replace_or_extend(fresh):
     one, two = tiny_tar(marker="one"), tiny_tar(marker="two")
     local, path = os.path.join(fresh.work, "local.json"), os.path.join(fresh.work, "two.tar")
@@ -218,7 +219,7 @@ def waiting(world, server, *arguments):
     return command
 
 
-@everywhere
+@modes("root", "rootless")
 def test_who_waits_for_a_catalogue_can_go_and_leaves_nothing(fresh):
     for arguments in (("list", "--online"), ("install", "tiny")):
         for number in (signal.SIGINT, signal.SIGKILL):
@@ -230,7 +231,7 @@ def test_who_waits_for_a_catalogue_can_go_and_leaves_nothing(fresh):
             equal(fresh.installed(), [])
 
 
-@everywhere
+@once
 def test_lxssd_answers_while_a_catalogue_does_not_come(fresh):
     with Server() as server:
         command = waiting(fresh, server, "list", "--online")
@@ -240,7 +241,7 @@ def test_lxssd_answers_while_a_catalogue_does_not_come(fresh):
         sentence(command.finish(), "unexpectedly", code=125)
 
 
-@everywhere
+@modes("root", "rootless")
 def test_shutdown_does_not_wait_for_a_catalogue(fresh):
     with Server() as server:
         command = waiting(fresh, server, "list", "--online")

@@ -7,7 +7,7 @@ files is in itest-layers.py; what takes its time here is a copy."""
 import os
 import signal
 
-from lxss_test import contains, debian_tar, equal, everywhere, expect, main, modes, sentence, wait_for
+from lxss_test import contains, debian_tar, equal, everywhere, expect, lengthy, main, modes, sentence, wait_for
 from tree import ODD, listing, same, small
 
 
@@ -15,6 +15,7 @@ def marker(world, name):
     return world.lxctl("launch", "-d", name, "--", "cat", "/etc/marker").good().text
 
 
+@lengthy
 @modes("rootless")
 def test_a_clone_of_a_debian_with_odd_files_is_the_same(fresh):
     fresh.install(debian_tar(), "first").good()

@@ -11,8 +11,8 @@ import stat
 import tarfile
 
 from lxss_test import (
-    I_MANAGER, MANAGER, contains, debian_tar, descendants, equal, everywhere, expect, main, modes, program_of, read, run, sentence,
-    tiny_tar, wait_for,
+    I_MANAGER, MANAGER, contains, debian_tar, descendants, equal, everywhere, expect, lengthy, main, modes, program_of, read, run,
+    sentence, tiny_tar, wait_for,
 )  # fmt: skip
 from tree import ODD, listing, same, small
 
@@ -45,6 +45,7 @@ def drain(reader):
 # ------------------------------------------------------------------- round trips
 
 
+@lengthy
 @modes("rootless")
 def test_a_debian_with_odd_files_comes_back_as_it_was(fresh):
     archive = os.path.join(fresh.work, "debian.tar")
@@ -66,7 +67,7 @@ def exported(world, name, file):
     return path
 
 
-@everywhere
+@modes("root", "rootless")
 def test_every_format_is_what_its_name_says_and_installs(fresh):
     small(fresh)
     tools = {"tar.gz": "gzip", "tar.bz2": "bzip2", "tar.xz": "xz", "tar.zst": "zstd", "tar.lz4": "lz4"}

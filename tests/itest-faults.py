@@ -12,14 +12,14 @@ import shutil
 import tempfile
 
 from lxss_test import (
-    SOURCE, Command, Failure, Skip, descendants, equal, everywhere, expect, listens, main, modes, program, read, run, sentence, show, tiny_tar,
-    wait_for,
+    SOURCE, Command, Failure, Skip, descendants, equal, everywhere, expect, lengthy, listens, main, modes, program, read, run, sentence,
+    show, tiny_tar, wait_for,
 )  # fmt: skip
 from tree import snapshot
 
 SWEEP = bool(os.environ.get("LXSS_TEST_SWEEP"))
-POINTS = {"lxssd": 16, "child": 8, "worker": 20}  # of each operation, where not all are wanted
-FEWER = {"lxssd": 12, "child": 0, "worker": 12}  # where it is not the process that dies
+POINTS = {"lxssd": 10, "child": 5, "worker": 12}  # of each operation, where not all are wanted
+FEWER = {"lxssd": 8, "child": 0, "worker": 8}  # where it is not the process that dies
 ROLES = {"SIGKILL": ("lxssd", "child", "worker"), "ENOSPC": ("lxssd", "worker"), "EDQUOT": ("worker",), "EIO": ("lxssd", "worker")}
 
 
@@ -269,27 +269,33 @@ def sweep_all(swept, operation, fault, needles):
     expect(hit > tried * 9 // 10, f"only {hit} of {tried} points were hit")
 
 
+@lengthy
 @everywhere
 def test_an_install_killed_at_any_system_call_is_there_whole_or_not_at_all(fresh):
     sweep(fresh, Install)
 
 
+@lengthy
 def test_an_uninstall_killed_at_any_system_call_leaves_all_or_nothing(fresh):
     sweep(fresh, Uninstall)
 
 
+@lengthy
 def test_a_clone_killed_at_any_system_call_is_there_whole_or_not_at_all(fresh):
     sweep(fresh, Clone)
 
 
+@lengthy
 def test_a_copy_killed_at_any_system_call_is_there_whole_or_not_at_all(fresh):
     sweep(fresh, Copy)
 
 
+@lengthy
 def test_an_export_killed_at_any_system_call_leaves_a_whole_archive_or_none(fresh):
     sweep(fresh, Export)
 
 
+@lengthy
 @modes("rootless")
 def test_an_export_to_an_image_killed_at_any_system_call_leaves_a_whole_one_or_none(fresh):
     sweep(fresh, ExportImage)
@@ -300,11 +306,13 @@ def test_a_move_killed_at_any_system_call_leaves_it_whole_in_one_place(fresh):
     sweep(fresh, Move)
 
 
+@lengthy
 @modes("rootless")
 def test_a_move_to_another_disk_killed_at_any_system_call_leaves_it_whole_in_one_place(fresh):
     sweep(fresh, MoveElsewhere)
 
 
+@lengthy
 @modes("rootless")
 def test_a_move_back_killed_at_any_system_call_leaves_it_whole_in_one_place(fresh):
     sweep(fresh, MoveBack)
@@ -329,6 +337,7 @@ def test_an_install_beyond_a_quota_says_so_and_leaves_nothing(fresh):
     sweep(fresh, Install, "EDQUOT", "quota")
 
 
+@lengthy
 @modes("rootless")
 def test_a_clone_on_a_disk_that_becomes_full_at_any_call_says_so_and_leaves_nothing(fresh):
     only_where_calls_can_fail()
@@ -357,6 +366,7 @@ def test_an_install_on_a_disk_that_fails_at_any_call_says_so_and_leaves_nothing(
     sweep(fresh, Install, "EIO")
 
 
+@lengthy
 @modes("rootless")
 def test_a_clone_of_a_disk_that_fails_at_any_call_says_so_and_leaves_nothing(fresh):
     only_where_calls_can_fail()

@@ -9,7 +9,7 @@ import struct
 import subprocess
 
 from lxss_test import (
-    debian_tar, descendants, equal, everywhere, expect, main, modes, program_of, read, run, sentence, tiny_tar, wait_for,
+    debian_tar, descendants, equal, everywhere, expect, lengthy, main, modes, program_of, read, run, sentence, tiny_tar, wait_for,
 )  # fmt: skip
 from oci import tools
 from tree import ODD, listing, same
@@ -98,6 +98,7 @@ def test_file_capabilities_and_attributes_stay(fresh):
         equal(os.getxattr(os.path.join(fresh.rootfs(kind), "etc/marker"), "user.note"), b"kept" * 20)
 
 
+@lengthy
 @modes("rootless")
 def test_a_debian_with_odd_files_comes_back_from_both_as_it_was(fresh):
     fresh.install(debian_tar(), "first").good()

@@ -10,8 +10,8 @@ import signal
 
 from lxss_http import NO_PROXY, Authority, Server, breaking, hang, redirect, stall, status, without_length
 from lxss_test import (
-    contains, debian_tar, descendants, equal, everywhere, expect, main, modes, program_of, read, sentence,
-    tiny_tar, wait_for,
+    contains, debian_tar, descendants, equal, everywhere, expect, lengthy, main, modes, once, program_of, read, sentence, tiny_tar,
+    wait_for,
 )  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def test_a_debian_is_installed_from_a_web_server(fresh):
     equal(source, server.url("/images/debian.tar"), "the source, without its secrets")
 
 
-@everywhere
+@modes("root", "rootless")
 def test_the_name_and_the_digest_are_those_that_were_asked_for(fresh):
     data = tiny_tar(compress=["gzip"])
     digest = hashlib.sha256(data).hexdigest()
@@ -58,7 +58,7 @@ def test_the_name_and_the_digest_are_those_that_were_asked_for(fresh):
     equal(fresh.installed(), ["other", "tiny"])
 
 
-@everywhere
+@once
 def test_redirects_are_followed_and_do_not_name_the_distribution(fresh):
     with Server() as server:
         server.pages["/tiny.tar"] = redirect("/a")
@@ -68,7 +68,7 @@ def test_redirects_are_followed_and_do_not_name_the_distribution(fresh):
     equal(fresh.installed(), ["tiny"])
 
 
-@everywhere
+@once
 def test_endless_redirects_end(fresh):
     with Server() as server:
         server.pages["/a.tar"] = redirect("/b.tar")
@@ -77,7 +77,7 @@ def test_endless_redirects_end(fresh):
         expect(len(server.requests) <= 12, f"{len(server.requests)} requests")
 
 
-@everywhere
+@once
 def test_a_redirect_never_leads_to_files_of_this_machine_or_away_from_https(fresh):
     path = os.path.join(fresh.work, "tiny.tar")
     tiny_tar(path)
@@ -89,7 +89,7 @@ def test_a_redirect_never_leads_to_files_of_this_machine_or_away_from_https(fres
         equal([path for path, _ in server.requests], ["/a.tar"], "what was asked of the insecure server")
 
 
-@everywhere
+@once
 def test_what_the_server_answers_is_said(fresh):
     cases = {
         404: ("404", "does not have it"), 410: ("410", "no longer"), 401: ("401", "USER:PASSWORD"), 403: ("403", "not give"),
@@ -100,7 +100,7 @@ def test_what_the_server_answers_is_said(fresh):
             refused(fresh, install(fresh, server.url(f"/{number}.tar")), server.url(f"/{number}.tar"), *needles)
 
 
-@everywhere
+@once
 def test_a_login_goes_to_its_host_only(fresh):
     wanted = "Basic " + base64.b64encode(b"anna:secret").decode()
 
@@ -120,7 +120,8 @@ def test_a_login_goes_to_its_host_only(fresh):
     equal(source, server.url("/a.tar"))
 
 
-@everywhere
+@lengthy
+@once
 def test_a_server_that_hangs_is_given_up(fresh):
     fresh.configure("transfer-timeout=1\n")
     with Server({"/a.tar": hang, "/b.tar": stall(tiny_tar(), 100000)}) as server:
@@ -129,7 +130,7 @@ def test_a_server_that_hangs_is_given_up(fresh):
         expect(len(server.requests) > 2, "it was not asked to go on")
 
 
-@everywhere
+@once
 def test_who_is_not_there_is_said(fresh):
     server = Server()
     server.__exit__()
@@ -140,7 +141,7 @@ def test_who_is_not_there_is_said(fresh):
     refused(fresh, install(fresh, "ftp://127.0.0.1/a.tar"), "no source", "https://")
 
 
-@everywhere
+@modes("root", "rootless")
 def test_a_broken_transfer_goes_on_where_it_broke(fresh):
     data = tiny_tar()
     page = breaking(data, len(data) // 3 + 1)
@@ -153,7 +154,7 @@ def test_a_broken_transfer_goes_on_where_it_broke(fresh):
     equal(marker(fresh, "tiny"), "tiny")
 
 
-@everywhere
+@once
 def test_a_date_serves_where_there_is_no_tag(fresh):
     data = tiny_tar()
     page = breaking(data, len(data) // 2 + 1, tags=(None,), Last_Modified="Wed, 01 Nov 2023 10:00:00 GMT")
@@ -162,7 +163,7 @@ def test_a_date_serves_where_there_is_no_tag(fresh):
         equal(server.requests[1][1]["if-range"], "Wed, 01 Nov 2023 10:00:00 GMT")
 
 
-@everywhere
+@once
 def test_a_broken_transfer_is_never_mended_with_something_else(fresh):
     data = tiny_tar()
     half = len(data) // 2 + 1
@@ -194,7 +195,7 @@ def test_a_broken_transfer_is_never_mended_with_something_else(fresh):
             refused(fresh, install(fresh, server.url(path)), server.url(path), needle, "again")
 
 
-@everywhere
+@once
 def test_a_server_that_always_breaks_off_is_given_up(fresh):
     page = breaking(tiny_tar(), 1000)
     with Server({"/a.tar": page}) as server:
@@ -202,7 +203,7 @@ def test_a_server_that_always_breaks_off_is_given_up(fresh):
     expect(3 <= len(page.asked) <= 10, f"it was asked {len(page.asked)} times")
 
 
-@everywhere
+@once
 def test_an_archive_without_a_length_comes_as_well(fresh):
     data = tiny_tar()
     with Server({"/tiny.tar": without_length(data), "/half.tar": without_length(data[: len(data) // 2])}) as server:
@@ -211,7 +212,7 @@ def test_an_archive_without_a_length_comes_as_well(fresh):
     equal(fresh.installed(), ["tiny"])
 
 
-@everywhere
+@once
 def test_content_encoding_does_not_change_the_archive(fresh):
     data = tiny_tar(compress=["gzip"])
     digest = hashlib.sha256(data).hexdigest()
@@ -221,21 +222,21 @@ def test_content_encoding_does_not_change_the_archive(fresh):
     equal(marker(fresh, "tiny"), "tiny")
 
 
-@everywhere
+@once
 def test_what_is_no_archive_is_said_by_who_unpacks_it(fresh):
     with Server({"/page.tar": b"<html>a page for people</html>" * 1000, "/empty.tar": b""}) as server:
         refused(fresh, install(fresh, server.url("/page.tar")), "archive")
         refused(fresh, install(fresh, server.url("/empty.tar")), "archive")
 
 
-@everywhere
+@once
 def test_what_follows_the_end_of_an_archive_harms_nothing(fresh):
     with Server({"/tiny.tar.gz": tiny_tar(compress=["gzip"]) + bytes(4 << 20)}) as server:
         install(fresh, server.url("/tiny.tar.gz")).good()
     equal(marker(fresh, "tiny"), "tiny")
 
 
-@everywhere
+@modes("root", "rootless")
 def test_a_certificate_is_believed_where_its_authority_is_known(fresh):
     authority = Authority(fresh.work)
     with Server({"/tiny.tar": tiny_tar()}, authority) as server:
@@ -249,7 +250,7 @@ def test_a_certificate_is_believed_where_its_authority_is_known(fresh):
     equal(fresh.installed(), ["a", "b"])
 
 
-@everywhere
+@modes("root", "rootless")
 def test_the_proxy_is_that_of_the_caller(fresh):
     authority = Authority(fresh.work)
     fresh.awake()  # lxssd runs, and has no proxy in its environment
@@ -281,7 +282,7 @@ def test_a_file_url_is_a_file_of_this_machine(fresh):
     refused(fresh, install(fresh, f"file://elsewhere{path}", "--name", "x"), "this machine")
 
 
-@everywhere
+@modes("root", "rootless")
 def test_other_variables_do_not_reach_lxss_fetch(fresh):
     bus = fresh.awake()
     options = bus.dbus.Dictionary({"environment": bus.dbus.Array(["LD_PRELOAD=/x"], signature="s")}, signature="sv")
@@ -322,7 +323,7 @@ def test_a_transfer_gains_no_rights(fresh):
         command.ended()
 
 
-@everywhere
+@modes("root", "rootless")
 def test_a_signal_ends_a_transfer(fresh):
     with Server() as server:
         command, _ = transferring(fresh, server)

@@ -15,8 +15,8 @@ import tempfile
 import threading
 
 from lxss_test import (
-    I_MANAGER, MANAGER, SOURCE, Skip, contains, debian_tar, descendants, equal, everywhere, expect, main, modes, program, program_of, read,
-    run, sentence, tiny_tar, wait_for,
+    I_MANAGER, MANAGER, SOURCE, Skip, contains, debian_tar, descendants, equal, everywhere, expect, lengthy, main, modes, once, program,
+    program_of, read, run, sentence, tiny_tar, wait_for,
 )  # fmt: skip
 from oci import MACHINE, Layout, copy, free_port, layer, push, registry, tiny_layout, tools
 from tree import ODD, listing, same, small
@@ -53,7 +53,7 @@ def test_an_image_layout_becomes_a_distribution(fresh):
     equal(says(fresh, "relative", "cat", "/etc/marker"), "tiny")
 
 
-@everywhere
+@modes("root", "rootless")
 def test_an_image_comes_from_a_registry(fresh):
     host = registry(fresh)
     layout = tiny_layout(fresh, layer(("etc/owned", b"x", {"uid": 0, "gid": 0})))
@@ -66,7 +66,7 @@ def test_an_image_comes_from_a_registry(fresh):
     equal(says(fresh, "by-digest", "cat", "/etc/owned"), "x")
 
 
-@everywhere
+@once
 def test_a_registry_that_needs_a_login_says_how(fresh):
     host = registry(fresh, login=True)
     layout = tiny_layout(fresh)
@@ -88,7 +88,7 @@ def test_a_registry_that_needs_a_login_says_how(fresh):
         shutil.rmtree(os.path.dirname(file))
 
 
-@everywhere
+@modes("root", "rootless")
 def test_what_docker_saved_becomes_a_distribution(fresh):
     layout = tiny_layout(fresh, layer(("etc/.wh.marker", b""), ("etc/second", b"2\n")))
     archive = os.path.join(fresh.work, "saved.tar")
@@ -100,7 +100,7 @@ def test_what_docker_saved_becomes_a_distribution(fresh):
     equal(says(fresh, "thing", "cat", "/etc/second"), "2")
 
 
-@everywhere
+@modes("root", "rootless")
 def test_the_files_of_a_private_directory_are_read_as_the_user(fresh):
     layout = tiny_layout(fresh)
     archive = os.path.join(fresh.work, "saved.tar")
@@ -113,7 +113,7 @@ def test_the_files_of_a_private_directory_are_read_as_the_user(fresh):
     fresh.lxctl("install", f"docker-archive:{archive}", "--name", "two").good()
 
 
-@everywhere
+@once
 def test_of_an_image_for_several_machines_this_one_s_is_taken(fresh):
     layout = Layout(os.path.join(fresh.work, "many"))
     layout.image([tiny_tar(marker="other")], None, machine="s390x" if MACHINE != "s390x" else "amd64")
@@ -218,7 +218,7 @@ def test_device_nodes_are_left_out_and_absolute_names_are_below_the_root(fresh):
 # ----------------------------------------------------------------------- bad input
 
 
-@everywhere
+@modes("root", "rootless")
 def test_a_damaged_image_is_refused(fresh):
     for name in ("flipped", "truncated", "missing", "manifest"):
         layout = tiny_layout(fresh, layer(("etc/second", b"2" * 10000)), name=name)
@@ -241,7 +241,7 @@ def test_a_damaged_image_is_refused(fresh):
         clean(fresh)
 
 
-@everywhere
+@once
 def test_an_image_that_is_no_distribution_is_refused(fresh):
     layout = Layout(os.path.join(fresh.work, "empty"))
     layout.image([layer(("etc", None), ("etc/x", b"x"))])
@@ -252,7 +252,7 @@ def test_an_image_that_is_no_distribution_is_refused(fresh):
     clean(fresh)
 
 
-@everywhere
+@once
 def test_a_source_that_is_not_there_is_said(fresh):
     layout = tiny_layout(fresh, tag="v1")
     empty = os.path.join(fresh.work, "empty")
@@ -298,7 +298,7 @@ def test_without_skopeo_the_package_is_named(fresh):
     clean(fresh)
 
 
-@everywhere
+@modes("root", "rootless")
 def test_the_host_s_policy_is_kept(fresh):
     layout = tiny_layout(fresh)
     folder = os.path.join(fresh.home, ".config", "containers")
@@ -380,7 +380,7 @@ def programs(name):
     return [pid for pid in descendants() if program_of(pid) == name]
 
 
-@everywhere
+@modes("root", "rootless")
 def test_a_signal_during_a_pull_leaves_nothing(fresh):
     with HangingRegistry(fresh) as hanging:
         for number in (signal.SIGINT, signal.SIGKILL):
@@ -392,7 +392,7 @@ def test_a_signal_during_a_pull_leaves_nothing(fresh):
             clean(fresh)
 
 
-@everywhere
+@modes("root", "rootless")
 def test_kill_9_of_any_program_during_a_pull_leaves_nothing(fresh):
     with HangingRegistry(fresh) as hanging:
         for victim, word in (("skopeo", "signal 9"), ("lxss-fetch", "unexpectedly")):
@@ -446,6 +446,7 @@ def test_an_exported_image_is_a_valid_layout_of_the_user(fresh):
     equal(beside(fresh), ["exported", "source.tar"], "what is in the directory")
 
 
+@lengthy
 @modes("root", "rootless")
 def test_a_debian_comes_back_from_an_image_as_it_was(fresh):
     fresh.install(debian_tar(), "first").good()
@@ -550,6 +551,7 @@ def test_an_exported_image_is_there_whole_or_not_at_all(fresh):
     equal(sorted(os.listdir(os.path.join(fresh.work, "empty"))), ["blobs", "index.json", "oci-layout"])
 
 
+@lengthy
 @everywhere
 def test_lxctl_killed_at_any_system_call_leaves_a_whole_image_or_none(fresh):
     """lxssd is there already, and what it makes is its to remove."""
@@ -584,7 +586,7 @@ def test_lxssd_killed_while_it_writes_an_image_leaves_nothing(fresh):
     equal(beside(fresh), ["source.tar"], "what is in the directory")
 
 
-@everywhere
+@modes("root", "rootless")
 def test_an_image_that_cannot_be_written_is_refused(fresh):
     small(fresh)
     file = os.path.join(fresh.work, "file")

@@ -17,8 +17,8 @@ import subprocess
 import tarfile
 
 from lxss_test import (
-    Skip, contains, descendants, equal, everywhere, expect, main, mode, modes, needs_network, program,
-    program_of, read, run, sentence, tiny_tar, wait_for,
+    Skip, contains, descendants, equal, everywhere, expect, lengthy, main, mode, modes, needs_network, program, program_of, read, run,
+    sentence, tiny_tar, wait_for,
 )  # fmt: skip
 
 COMPRESSIONS = {
@@ -733,19 +733,8 @@ def test_the_default_user_installs_packages_with_sudo(debian):
     contains(result.good().out, "0\n", "Inst hello", what="the output")
 
 
-@modes("root")  # rootless, quickstart and itest-bus.py make one each
-def test_bootstrap_makes_a_debian(fresh):
-    if not shutil.which("mmdebstrap"):
-        raise Skip("mmdebstrap is not installed")
-    needs_network()
-    fresh.lxctl("install", "bootstrap:bookworm", "--name", "made", seconds=600).good()
-    contains(fresh.lxctl("launch", "-d", "made", "--", "cat", "/etc/debian_version").good().out, "12.")
-    equal(fresh.lxctl("launch", "-d", "made", "-u", "root", "--", "id", "-u").good().text, "0")
-    fresh.quiet(with_daemon=False)
-    fresh.lxctl("uninstall", "made").good()
-
-
-@modes("root")
+@lengthy
+@modes("root")  # this one as an ordinary user, and named: itest-bus.py; as root: quickstart in a fresh machine
 def test_bootstrap_makes_the_next_debian(fresh):
     if not shutil.which("mmdebstrap"):
         raise Skip("mmdebstrap is not installed")
@@ -753,6 +742,9 @@ def test_bootstrap_makes_the_next_debian(fresh):
     fresh.lxctl("install", "bootstrap:trixie", seconds=600).good()
     equal(fresh.installed(), ["trixie"])
     contains(fresh.lxctl("launch", "-d", "trixie", "--", "cat", "/etc/os-release").good().out, "trixie")
+    equal(fresh.lxctl("launch", "-d", "trixie", "-u", "root", "--", "id", "-u").good().text, "0")
+    fresh.quiet(with_daemon=False)
+    fresh.lxctl("uninstall", "trixie").good()
 
 
 MUSL_PROGRAM = r"""

@@ -10,7 +10,7 @@ import tarfile
 import tempfile
 
 from lxss_test import (
-    I_DISTRIBUTION, MANAGER, I_MANAGER, Command, Failure, Skip, contains, debian_tar, equal, everywhere, expect, listens, main,
+    I_DISTRIBUTION, I_MANAGER, MANAGER, Command, Failure, Skip, contains, debian_tar, equal, everywhere, expect, lengthy, listens, main,
     modes, program, run, sentence, tiny_tar, wait_for,
 )  # fmt: skip
 from tree import ODD, listing, same, small
@@ -54,6 +54,7 @@ def needs_layers(world):
 # ------------------------------------------------------------------- the same tree
 
 
+@lengthy
 @modes("root", "rootless")
 def test_clones_of_clones_of_a_debian_with_odd_files_are_the_same_tree(fresh):
     fresh.install(debian_tar(), "first").good()

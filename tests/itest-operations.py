@@ -13,7 +13,7 @@ import termios
 import time
 
 from lxss_test import (
-    I_MANAGER, I_OPERATION, MANAGER, equal, everywhere, expect, main, sentence, tiny_tar, wait_for,
+    I_MANAGER, I_OPERATION, MANAGER, equal, everywhere, expect, lengthy, main, modes, once, sentence, tiny_tar, wait_for,
 )  # fmt: skip
 from tree import small
 
@@ -87,7 +87,8 @@ def drain(reader):
 # ---------------------------------------------------------------------- answers
 
 
-@everywhere
+@lengthy
+@once
 def test_list_and_status_answer_at_once_during_every_operation(fresh):
     source = large_tar(os.path.join(fresh.work, "large.tar"))
     watch = Watch(fresh)
@@ -152,7 +153,7 @@ class Blocked:
         self.command.ended()
 
 
-@everywhere
+@modes("root", "rootless")
 def test_a_second_operation_queues_and_is_carried_out_in_its_turn(fresh):
     small(fresh)
     for kind in ("clone", "uninstall"):
@@ -167,7 +168,7 @@ def test_a_second_operation_queues_and_is_carried_out_in_its_turn(fresh):
     equal(fresh.installed(), ["new"], "what is installed")
 
 
-@everywhere
+@modes("root", "rootless")
 def test_what_is_queued_is_cancelled_by_cancel_and_by_the_end_of_its_client(fresh):
     small(fresh)
     reader, writer = os.pipe()
@@ -192,7 +193,7 @@ def test_what_is_queued_is_cancelled_by_cancel_and_by_the_end_of_its_client(fres
     os.close(writer)
 
 
-@everywhere
+@modes("root", "rootless")
 def test_what_is_at_work_is_cancelled_by_cancel_and_by_the_end_of_its_client(fresh):
     fresh.install(large_tar(os.path.join(fresh.work, "large.tar")), "tiny").good()
     fresh.distribution = "tiny"

@@ -8,7 +8,7 @@ import subprocess
 
 from lxss_http import NO_PROXY, Server, breaking, status, without_length
 from lxss_test import (
-    contains, descendants, equal, everywhere, expect, main, program_of, read, sentence, tiny_tar, wait_for,
+    contains, descendants, equal, everywhere, expect, main, modes, once, program_of, read, sentence, tiny_tar, wait_for,
 )  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def test_an_archive_with_a_good_signature_beside_it_is_installed(fresh):
     contains(fresh.lxctl("launch", "-d", "asc", "--", "cat", "/etc/marker").good().text, "tiny")
 
 
-@everywhere
+@modes("root", "rootless")
 def test_a_signature_may_be_elsewhere_and_the_archive_on_standard_input(fresh):
     data = tiny_tar()
     with Keys(fresh) as keys, Server() as server:
@@ -100,7 +100,7 @@ def test_a_signature_may_be_elsewhere_and_the_archive_on_standard_input(fresh):
     equal(fresh.installed(), ["a", "b", "c"])
 
 
-@everywhere
+@modes("root", "rootless")
 def test_what_is_signed_on_a_server_is_verified_on_its_way(fresh):
     data = tiny_tar()
     with Keys(fresh) as keys, Server({"/a.tar": breaking(data, len(data) // 2 + 1), "/b.tar": data, "/c.tar": without_length(data)}) as server:
@@ -115,7 +115,7 @@ def test_what_is_signed_on_a_server_is_verified_on_its_way(fresh):
     equal(fresh.installed(), ["a", "b", "c"])
 
 
-@everywhere
+@once
 def test_what_is_not_signed_so_is_not_installed(fresh):
     data = tiny_tar()
     with Keys(fresh) as keys, Keys(fresh, "otto") as others, Server() as server:
@@ -140,7 +140,7 @@ def test_what_is_not_signed_so_is_not_installed(fresh):
             refused(fresh, install(fresh, server.url("/a.tar"), "--keyring", ring), needle)
 
 
-@everywhere
+@once
 def test_not_a_byte_may_follow_what_is_signed(fresh):
     data = tiny_tar(compress=["gzip"])
     with Keys(fresh) as keys:
@@ -153,7 +153,7 @@ def test_not_a_byte_may_follow_what_is_signed(fresh):
             fresh.lxctl("uninstall", name).good()
 
 
-@everywhere
+@once
 def test_one_good_signature_among_unknown_ones_is_enough(fresh):
     data = tiny_tar()
     with Keys(fresh) as keys, Keys(fresh, "otto") as others:
@@ -165,7 +165,7 @@ def test_one_good_signature_among_unknown_ones_is_enough(fresh):
     equal(fresh.installed(), ["a"])
 
 
-@everywhere
+@once
 def test_a_damaged_archive_is_not_saved_by_a_signature(fresh):
     damaged = tiny_tar(compress=["gzip"])[:-1000]
     with Keys(fresh) as keys:
@@ -174,7 +174,7 @@ def test_a_damaged_archive_is_not_saved_by_a_signature(fresh):
         refused(fresh, install(fresh, archive, "--keyring", keys.ring), "damaged")
 
 
-@everywhere
+@once
 def test_what_has_no_archive_has_no_signature(fresh):
     with Keys(fresh) as keys:
         folder = os.path.join(fresh.work, "folder")
@@ -186,7 +186,7 @@ def test_what_has_no_archive_has_no_signature(fresh):
         refused(fresh, install(fresh, archive, "--keyring", keys.ring, "--signature", "ftp://x/y"), "http")
 
 
-@everywhere
+@modes("root", "rootless")
 def test_a_missing_gpgv_is_said(fresh):
     folder = os.path.join(fresh.work, "bin")
     os.mkdir(folder)

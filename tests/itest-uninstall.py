@@ -10,7 +10,7 @@ import os
 import subprocess
 import tarfile
 
-from lxss_test import Skip, equal, everywhere, expect, main, mode, modes, read, run, sentence, tiny_tar, wait_for
+from lxss_test import Skip, equal, everywhere, expect, lengthy, main, mode, modes, read, run, sentence, tiny_tar, wait_for
 from tree import snapshot
 
 MANY = 1000000 if os.environ.get("LXSS_TEST_SWEEP") else 100000
@@ -66,6 +66,7 @@ def test_ten_thousand_levels_go(fresh):
     gone(fresh)
 
 
+@lengthy
 @modes("rootless")
 def test_very_many_files_go(fresh):
     install(fresh)

@@ -10,7 +10,7 @@ import pty
 import socket
 
 from lxss_test import (
-    I_INSTANCE, contains, equal, everywhere, expect, main, processes_saying, read, tiny_tar, wait_for,
+    I_INSTANCE, contains, equal, everywhere, expect, lengthy, main, processes_saying, read, tiny_tar, wait_for,
 )  # fmt: skip
 
 NAMES = (
@@ -303,6 +303,7 @@ def test_a_bad_fstab_is_warned_of_once_and_the_program_runs(debian):
 HANG_ONCE = 'printf \'#!/bin/sh\nrm "$0"\nexec %s\n\' "$1" >/sbin/mount.hanging; chmod 755 /sbin/mount.hanging'
 
 
+@lengthy
 def test_a_mount_that_hangs_does_not_hold_up_the_program_for_ever(debian):
     sleeper = f"sleep 20{os.getpid()}"
     with settings(debian, fstab="x /mnt/nowhere hanging defaults 0 0\n"):

@@ -24,6 +24,7 @@ Environment (run-itests sets it; all of it is optional):
   LXSS_TEST_TAR    the Debian root file system; made and cached where unset
   LXSS_TEST_TAR_PROGRAMS  the one with more programs in it; likewise
   LXSS_TEST_SWEEP  set: itest-faults.py tries every point instead of a spread of them
+  LXSS_TEST_BRIEF  set: without the tests that are marked as lengthy
   LXSS_TEST_SUITES  which of Python's own tests itest-programs.py compares
 """
 
@@ -1014,6 +1015,13 @@ def modes(*names):
 
 
 everywhere = modes("root", "rootless", "single")
+once = modes("rootless")  # for what shows the same whoever runs it
+
+
+def lengthy(function):
+    """Left out of brief runs (run-itests --brief): others go the same ways of our code in less time."""
+    function.lengthy = True
+    return function
 
 
 def needs_network(world=None):
@@ -1098,6 +1106,7 @@ def main(names):
         function
         for function in find_tests(names)
         if mode() in getattr(function, "modes", ("root", "rootless"))
+        and not ("LXSS_TEST_BRIEF" in os.environ and hasattr(function, "lengthy"))
         and (not wanted or any(w.replace(" ", "_") in function.__name__ for w in wanted))
     ]
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
