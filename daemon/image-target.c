@@ -17,6 +17,7 @@
 
 #include "daemon/error.h"
 #include "daemon/text.h"
+#include "shared/machine.h"
 #include "shared/util.h"
 
 #define BLOBS "blobs/sha256"
@@ -160,24 +161,6 @@ int image_target_take_layer(ImageTarget *target, const char *text) {
         return 0;
 }
 
-/* As the image-spec calls it, which is what Go does. */
-static const char *architecture(const char *machine) {
-        static const char *const names[][2] = {
-                { "x86_64", "amd64" },
-                { "aarch64", "arm64" },
-                { "i686", "386" },
-                { "i386", "386" },
-                { "armv7l", "arm" },
-                { "armv6l", "arm" },
-                { "loongarch64", "loong64" },
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                if (streq(names[i][0], machine))
-                        return names[i][1];
-        return machine; /* ppc64le, riscv64, s390x */
-}
-
 static char *make_config(const ImageTarget *target) {
         g_autoptr(GDateTime) now = g_date_time_new_now_utc();
         g_autofree char *created = g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ");
@@ -188,7 +171,7 @@ static char *make_config(const ImageTarget *target) {
                                "\"config\":{\"Env\":[\"PATH=" SEARCH_PATH "\"],\"Cmd\":[\"%s\"]},"
                                "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:%s\"]},"
                                "\"history\":[{\"created\":\"%s\",\"created_by\":\"lxctl export\"}]}",
-                               created, architecture(host.machine), target->shell, target->diff_id, created);
+                               created, machine_image_name(host.machine), target->shell, target->diff_id, created);
 }
 
 static int write_blob(ImageTarget *target, const char *text, Blob *ret, sd_bus_error *reterr) {
