@@ -22,6 +22,13 @@
 /* Of all files together, holes included: those take time, if no space. */
 #define BYTES_MAX (UINT64_C(4) << 40)
 
+/* Bytes that are remembered at any time: names of the directories on the way, first names of files with
+ * several, directories that were entered. A root file system has some ten kilobytes of them. */
+#define MEMORY_MAX (24 << 20)
+
+/* Of one file. What is more finely torn than this has zeros in its holes, which become holes again. */
+#define RUNS_MAX 100000
+
 typedef struct Reading {
         ext2_filsys fs;
         struct archive *writer;
@@ -29,14 +36,16 @@ typedef struct Reading {
         GHashTable *links;       /* inode → path of the first name of a file with several */
         int messages;
         uint64_t n_bytes;
+        size_t n_remembered;
         char buffer[BLOCK_SIZE];
 } Reading;
 
-/* A name in a directory. */
-typedef struct Name {
-        ext2_ino_t inode;
-        char name[EXT2_NAME_LEN + 1];
-} Name;
+/* Those of a directory, one behind the other: the inode, the name, and a NUL. */
+typedef struct Names {
+        Reading *reading;
+        GByteArray *bytes;
+        bool too_many;
+} Names;
 
 static void reading_done(Reading *reading) {
         if (reading->fs)
@@ -62,12 +71,19 @@ static int writing_failed(Reading *reading) {
         return error > 0 ? -error : -EIO;
 }
 
+/* Whether that is still little enough. */
+static bool remember(Reading *reading, size_t n_bytes) {
+        reading->n_remembered += n_bytes;
+        return reading->n_remembered <= MEMORY_MAX;
+}
+
 /* ------------------------------------------------------------------ contents */
 
 typedef struct Holes {
         struct archive_entry *entry;
         uint64_t block_size, begin, end; /* the run of blocks that are there */
         uint64_t size;
+        unsigned n_runs;
 } Holes;
 
 static void note_run(Holes *holes) {
@@ -85,9 +101,10 @@ static int on_block(ext2_filsys fs _unused_, blk64_t *block _unused_, e2_blkcnt_
 
         if (number < 0)
                 return 0;
-        if ((uint64_t)number != holes->end) {
+        if ((uint64_t)number != holes->end && holes->n_runs < RUNS_MAX) {
                 note_run(holes);
                 holes->begin = (uint64_t)number;
+                holes->n_runs++;
         }
         holes->end = (uint64_t)number + 1;
         return 0;
@@ -112,22 +129,59 @@ static int find_holes(Reading *reading, ext2_ino_t inode, struct ext2_inode *st,
         return 0;
 }
 
-static int write_contents(Reading *reading, ext2_ino_t inode, const char *path) {
+static unsigned next_piece(uint64_t size) {
+        return size < BLOCK_SIZE ? (unsigned)size : BLOCK_SIZE;
+}
+
+/* The writer leaves it out; reading it would take long. */
+static int write_hole(Reading *reading, uint64_t size) {
+        memset(reading->buffer, 0, sizeof(reading->buffer));
+        for (unsigned n; size > 0; size -= n) {
+                n = next_piece(size);
+                if (archive_write_data(reading->writer, reading->buffer, n) < 0)
+                        return writing_failed(reading);
+        }
+        return 0;
+}
+
+static int write_run(Reading *reading, ext2_file_t file, uint64_t offset, uint64_t size, const char *path) {
+        errcode_t error = ext2fs_file_llseek(file, offset, EXT2_SEEK_SET, NULL);
+        unsigned n = 1;
+
+        for (; !error && size > 0 && n > 0; size -= n) {
+                error = ext2fs_file_read(file, reading->buffer, next_piece(size), &n);
+                if (!error && n > 0 && archive_write_data(reading->writer, reading->buffer, n) < 0)
+                        return writing_failed(reading);
+        }
+        return error ? library_failed(reading, path, error) : 0;
+}
+
+/* The runs that find_holes() has found, and what is between them. */
+static int write_runs(Reading *reading, ext2_file_t file, struct archive_entry *entry) {
+        const char *path = archive_entry_pathname(entry);
+        int64_t at = 0, offset, size, end = archive_entry_size(entry);
+        int r = 0;
+
+        if (archive_entry_sparse_reset(entry) == 0)
+                return write_run(reading, file, 0, (uint64_t)end, path);
+        while (r == 0 && archive_entry_sparse_next(entry, &offset, &size) == ARCHIVE_OK) {
+                r = write_hole(reading, (uint64_t)(offset - at));
+                if (r == 0)
+                        r = write_run(reading, file, (uint64_t)offset, (uint64_t)size, path);
+                at = offset + size;
+        }
+        return r < 0 ? r : write_hole(reading, (uint64_t)(end - at));
+}
+
+static int write_contents(Reading *reading, ext2_ino_t inode, struct archive_entry *entry) {
         ext2_file_t file;
         errcode_t error;
-        unsigned n = 0;
-        int r = 0;
+        int r;
 
         error = ext2fs_file_open(reading->fs, inode, 0, &file);
         if (error)
-                return library_failed(reading, path, error);
-        do {
-                error = ext2fs_file_read(file, reading->buffer, sizeof(reading->buffer), &n);
-                if (error)
-                        r = library_failed(reading, path, error);
-                else if (n > 0 && archive_write_data(reading->writer, reading->buffer, n) < 0)
-                        r = writing_failed(reading);
-        } while (r == 0 && n > 0);
+                return library_failed(reading, archive_entry_pathname(entry), error);
+        r = write_runs(reading, file, entry);
         (void)ext2fs_file_close(file);
         return r;
 }
@@ -204,22 +258,26 @@ static int write_entry(Reading *reading, ext2_ino_t inode, struct archive_entry 
         if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
                 return writing_failed(reading);
         if (archive_entry_size(entry) > 0) {
-                r = write_contents(reading, inode, archive_entry_pathname(entry));
+                r = write_contents(reading, inode, entry);
                 if (r < 0)
                         return r;
         }
         return archive_write_finish_entry(reading->writer) == ARCHIVE_OK ? 0 : writing_failed(reading);
 }
 
-/* Whether it is another name of a file that was written before. */
-static bool is_another_name(Reading *reading, ext2_ino_t inode, unsigned n_links, struct archive_entry *entry) {
+/* Whether it is another name of a file that was written before; negative errno where there are too many. */
+static int is_another_name(Reading *reading, ext2_ino_t inode, unsigned n_links, struct archive_entry *entry) {
         const char *first = g_hash_table_lookup(reading->links, GUINT_TO_POINTER(inode));
+        const char *path = archive_entry_pathname(entry);
 
         if (first)
                 archive_entry_copy_hardlink(entry, first);
-        else if (n_links > 1)
-                g_hash_table_insert(reading->links, GUINT_TO_POINTER(inode), g_strdup(archive_entry_pathname(entry)));
-        return first != NULL;
+        if (first || n_links <= 1)
+                return first != NULL;
+        if (!remember(reading, strlen(path) + 64))
+                return damaged(reading, path, "is one of more files with several names than a distribution has");
+        g_hash_table_insert(reading->links, GUINT_TO_POINTER(inode), g_strdup(path));
+        return false;
 }
 
 static int fill_entry(Reading *reading, ext2_ino_t inode, struct ext2_inode_large *st, struct archive_entry *entry) {
@@ -257,11 +315,11 @@ static int write_member(Reading *reading, ext2_ino_t inode, const char *path) {
         if (!S_ISREG(st.i_mode) && !S_ISDIR(st.i_mode) && !S_ISLNK(st.i_mode) && !S_ISFIFO(st.i_mode))
                 return 0;
         set_attributes(entry, path, &st);
-        if (S_ISDIR(st.i_mode) || !is_another_name(reading, inode, st.i_links_count, entry)) {
+        r = S_ISDIR(st.i_mode) ? 0 : is_another_name(reading, inode, st.i_links_count, entry);
+        if (r == 0)
                 r = fill_entry(reading, inode, &st, entry);
-                if (r < 0)
-                        return r;
-        }
+        if (r < 0)
+                return r;
         r = write_entry(reading, inode, entry);
         return r == 0 && S_ISDIR(st.i_mode) ? write_directory(reading, inode, path) : r;
 }
@@ -270,38 +328,62 @@ static int write_member(Reading *reading, ext2_ino_t inode, const char *path) {
 
 static int on_name(ext2_ino_t directory _unused_, int kind _unused_, struct ext2_dir_entry *entry, int offset _unused_,
                    int block_size _unused_, char *block _unused_, void *userdata) {
-        Name name = { .inode = entry->inode };
+        Names *names = userdata;
+        char name[EXT2_NAME_LEN + 1] = "";
+        size_t size;
 
-        memcpy(name.name, entry->name, (size_t)ext2fs_dirent_name_len(entry));
-        if (!streq(name.name, ".") && !streq(name.name, ".."))
-                g_array_append_val(userdata, name);
+        memcpy(name, entry->name, (size_t)ext2fs_dirent_name_len(entry));
+        size = strlen(name) + 1;
+        if (streq(name, ".") || streq(name, ".."))
+                return 0;
+        names->too_many = !remember(names->reading, sizeof(entry->inode) + size);
+        if (names->too_many)
+                return DIRENT_ABORT;
+        g_byte_array_append(names->bytes, (const guint8 *)&entry->inode, sizeof(entry->inode));
+        g_byte_array_append(names->bytes, (const guint8 *)name, (guint)size);
         return 0;
 }
 
-static int write_names(Reading *reading, const GArray *names, const char *path) {
+static int write_name(Reading *reading, ext2_ino_t inode, const char *name, const char *path) {
+        g_autofree char *below = *path ? g_strconcat(path, "/", name, NULL) : g_strdup(name);
+
+        if (!*name || strchr(name, '/') || strlen(below) >= PATH_MAX)
+                return damaged(reading, path, "has a name in it that no file can have");
+        return streq(below, "lost+found") ? 0 : write_member(reading, inode, below);
+}
+
+static int write_names(Reading *reading, const GByteArray *names, const char *path) {
         int r = 0;
 
-        for (guint i = 0; r == 0 && i < names->len; i++) {
-                const Name *name = &g_array_index(names, Name, i);
-                g_autofree char *below = *path ? g_strconcat(path, "/", name->name, NULL) : g_strdup(name->name);
+        for (size_t at = 0; r == 0 && at < names->len;) {
+                const char *name = (const char *)names->data + at + sizeof(ext2_ino_t);
+                ext2_ino_t inode;
 
-                if (!name->name[0] || strchr(name->name, '/') || strlen(below) >= PATH_MAX)
-                        r = damaged(reading, path, "has a name in it that no file can have");
-                else if (!streq(below, "lost+found"))
-                        r = write_member(reading, name->inode, below);
+                memcpy(&inode, names->data + at, sizeof(inode));
+                at += sizeof(inode) + strlen(name) + 1;
+                r = write_name(reading, inode, name, path);
         }
         return r;
 }
 
 /* No deeper than a path is long: it calls itself. */
 static int write_directory(Reading *reading, ext2_ino_t inode, const char *path) {
-        g_autoptr(GArray) names = g_array_new(FALSE, FALSE, sizeof(Name));
+        g_autoptr(GByteArray) bytes = g_byte_array_new();
+        Names names = { .reading = reading, .bytes = bytes };
         errcode_t error;
+        int r;
 
         if (!g_hash_table_add(reading->directories, GUINT_TO_POINTER(inode)))
                 return damaged(reading, path, "is a directory that is in two places");
-        error = ext2fs_dir_iterate2(reading->fs, inode, 0, NULL, on_name, names);
-        return error ? library_failed(reading, path, error) : write_names(reading, names, path);
+        error = ext2fs_dir_iterate2(reading->fs, inode, 0, NULL, on_name, &names);
+        if (error)
+                return library_failed(reading, path, error);
+        /* What the table of those that were entered takes for it. */
+        if (names.too_many || !remember(reading, 24))
+                return damaged(reading, path, "has more names in it, or is one of more directories, than are read");
+        r = write_names(reading, bytes, path);
+        reading->n_remembered -= bytes->len;
+        return r;
 }
 
 static int open_all(Reading *reading, const char *path, int tar) {
