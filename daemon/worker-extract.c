@@ -20,6 +20,9 @@
 #include "daemon/worker-whiteout.h"
 #include "shared/text.h"
 
+/* tar -b 20 is usual, and nobody has more than some megabytes in one. */
+#define PADDING_MAX (16 << 20)
+
 typedef struct Extraction {
         WorkerStream *stream;
         struct archive *reader;
@@ -27,7 +30,7 @@ typedef struct Extraction {
         const ExtractOrder *order;
         uint64_t source_size; /* 0: not known */
         uint64_t n_before;    /* bytes that were read of the layers before this one */
-        uint64_t n_packed;    /* of a file system, what it takes where it comes from; 0: it is none */
+        const FilesystemAmount *amount; /* of a file system; NULL: it is none */
         enum {
                 PASS_ARCHIVE,
                 PASS_WHITEOUTS, /* of a layer: what it takes away from those below, whatever the order of its members */
@@ -133,20 +136,6 @@ static int open_reader(Extraction *x) {
         if (x->pass == PASS_ARCHIVE)
                 x->source_size = worker_stream_size(x->stream);
         return archive_read_open(x->reader, x, NULL, on_read, NULL) == ARCHIVE_OK ? 0 : reading_failed(x);
-}
-
-/* To the end of the source, where compressed data have their last checksums. */
-static int drain(Extraction *x) {
-        const void *block;
-        ssize_t n;
-
-        do
-                n = worker_stream_read(x->stream, &block);
-        while (n > 0);
-        if (n == 0)
-                return 0;
-        archive_set_error(x->reader, -(int)n, "%s", worker_stream_trouble(x->stream));
-        return reading_failed(x);
 }
 
 static bool has_parent_component(const char *path) {
@@ -265,8 +254,17 @@ static int prepare_member(Extraction *x, struct archive_entry *entry, char **ret
         return 1;
 }
 
+static void tell_progress(Extraction *x, uint64_t consumed) {
+        if (x->amount && x->amount->bytes > 0)
+                worker_progress_update_part(x->order->progress, x->n_bytes, x->amount->bytes);
+        else if (x->amount)
+                worker_progress_update_part(x->order->progress, x->n_members, x->amount->members);
+        else if (consumed > 0 && x->pass != PASS_WHITEOUTS)
+                worker_progress_update_part(x->order->progress, consumed, x->source_size);
+}
+
 static int note_progress(Extraction *x) {
-        uint64_t consumed = x->n_packed ?: x->n_before + worker_stream_consumed(x->stream);
+        uint64_t consumed = x->amount ? x->amount->packed + 1 : x->n_before + worker_stream_consumed(x->stream);
         const WorkerAmount amount = { .members = x->n_members, .bytes = x->n_bytes, .consumed = consumed };
         char what[100];
 
@@ -274,15 +272,35 @@ static int note_progress(Extraction *x) {
                 return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
                                           "The archive %s: refused. If it is to be trusted, install it with a larger "
                                           "--max-size.", what);
-        if (consumed > 0 && !x->n_packed && x->pass != PASS_WHITEOUTS)
-                worker_progress_update_part(x->order->progress, consumed, x->source_size);
+        tell_progress(x, consumed);
         return 0;
+}
+
+/* To the end of the source, where compressed data have their last checksums. An archive is padded to a
+ * record, or to a few; what is more than that has been unpacked like any other. */
+static int drain(Extraction *x) {
+        uint64_t n_drained = 0;
+        const void *block;
+        ssize_t n;
+        int r = 0;
+
+        while (r == 0 && (n = worker_stream_read(x->stream, &block)) > 0) {
+                n_drained += (uint64_t)n;
+                if (n_drained > PADDING_MAX)
+                        x->n_bytes += (uint64_t)n;
+                r = note_progress(x);
+        }
+        if (r < 0 || n == 0)
+                return r;
+        archive_set_error(x->reader, -(int)n, "%s", worker_stream_trouble(x->stream));
+        return reading_failed(x);
 }
 
 static bool is_zero(const char *bytes, size_t n) {
         return n > 0 && bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0;
 }
 
+/* name: of the file at hand; NULL: of what is read it is only counted how much it is, since reading takes time. */
 static int copy_data(Extraction *x, const char *name) {
         for (;;) {
                 const void *block;
@@ -296,7 +314,7 @@ static int copy_data(Extraction *x, const char *name) {
                 if (!was_read(r))
                         return reading_failed(x);
                 /* sqfs2tar writes holes as zeros. */
-                r = x->n_packed && is_zero(block, size) ? 0 : worker_disk_write(x->disk, block, size, offset);
+                r = !name || (x->amount && is_zero(block, size)) ? 0 : worker_disk_write(x->disk, block, size, offset);
                 if (r < 0)
                         return writing_failed(x, name, r);
                 x->n_bytes += size;
@@ -338,6 +356,7 @@ static int clear_way(Extraction *x, struct archive_entry *entry) {
         return whiteout_directory(name, x->reterr);
 }
 
+/* Returns whether its contents were read. */
 static int take_member(Extraction *x, struct archive_entry *entry) {
         _cleanup_free_ char *name = NULL;
         int r;
@@ -346,8 +365,9 @@ static int take_member(Extraction *x, struct archive_entry *entry) {
                 return clear_way(x, entry);
         r = prepare_member(x, entry, &name);
         if (r <= 0 || (x->pass == PASS_LAYER && whiteout_kind(name) != WHITEOUT_NONE))
-                return r;
-        return write_member(x, entry, name);
+                return r < 0 ? r : 0;
+        r = write_member(x, entry, name);
+        return r < 0 ? r : 1;
 }
 
 /* Returns 1 after a member, 0 at the end of the archive, or negative errno. */
@@ -362,6 +382,8 @@ static int extract_member(Extraction *x) {
                 return reading_failed(x);
         x->n_members++;
         r = take_member(x, entry);
+        if (r == 0)
+                r = copy_data(x, NULL);
         if (r >= 0)
                 r = note_progress(x);
         return r < 0 ? r : 1;
@@ -403,21 +425,29 @@ static int extract_stream(Extraction *x, const char *sha256) {
         return r < 0 ? writing_failed(x, "a directory", r) : 0;
 }
 
+/* Says so, where it was known how far it was. */
+static int finish_progress(const Extraction *x, int r) {
+        if (r == 0 && (x->amount || x->source_size > 0))
+                worker_progress_finish(x->order->progress);
+        return r;
+}
+
 int worker_extract(WorkerStream *source, const ExtractOrder *order, WorkerReport *reterr) {
         _cleanup_(extraction_done) Extraction x = { .stream = source, .order = order, .reterr = reterr };
 
-        return extract_stream(&x, order->sha256);
+        return finish_progress(&x, extract_stream(&x, order->sha256));
 }
 
-int worker_extract_filesystem(WorkerStream *tar, uint64_t n_packed, const ExtractOrder *order, WorkerReport *reterr) {
+int worker_extract_filesystem(WorkerStream *tar, const FilesystemAmount *amount, const ExtractOrder *order,
+                              WorkerReport *reterr) {
         _cleanup_(extraction_done) Extraction x = {
                 .stream = tar,
-                .n_packed = n_packed + 1, /* not 0 */
+                .amount = amount,
                 .order = order,
                 .reterr = reterr,
         };
 
-        return extract_stream(&x, NULL);
+        return finish_progress(&x, extract_stream(&x, NULL));
 }
 
 static int extract_blob(Extraction *x, int blob, const char *digest) {
@@ -436,6 +466,19 @@ static void close_source(Extraction *x) {
         x->disk = worker_disk_free(x->disk);
 }
 
+/* A pass that makes nothing: what it counts is counted again in the one that does. */
+static int apply_whiteouts(Extraction *x, int blob, const char *digest) {
+        uint64_t n_members = x->n_members, n_bytes = x->n_bytes;
+        int r;
+
+        x->pass = PASS_WHITEOUTS;
+        r = extract_blob(x, blob, digest);
+        close_source(x);
+        x->n_members = n_members;
+        x->n_bytes = n_bytes;
+        return r;
+}
+
 static int extract_layer(Extraction *x, int blobs, const char *digest, bool lowest) {
         _cleanup_close_ int blob = openat(blobs, digest, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         int r;
@@ -444,9 +487,7 @@ static int extract_layer(Extraction *x, int blobs, const char *digest, bool lowe
                 return worker_report_fail(x->reterr, LXSS_ERROR_ARCHIVE_DAMAGED,
                                           "The image's layer %s cannot be read: %s.", digest, strerror(errno));
         if (!lowest) {
-                x->pass = PASS_WHITEOUTS;
-                r = extract_blob(x, blob, digest);
-                close_source(x);
+                r = apply_whiteouts(x, blob, digest);
                 if (r < 0)
                         return r;
                 if (lseek(blob, 0, SEEK_SET) < 0)
@@ -465,5 +506,5 @@ int worker_extract_layers(const ImageLayers *layers, const ExtractOrder *order, 
 
         for (unsigned i = 0; r == 0 && i < layers->digests->len; i++)
                 r = extract_layer(&x, layers->blobs, g_ptr_array_index(layers->digests, i), i == 0);
-        return r;
+        return finish_progress(&x, r);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "daemon/worker-filesystem.h"
 #include "daemon/worker-ids.h"
 #include "daemon/worker-layout.h"
 #include "daemon/worker-report.h"
@@ -19,9 +20,9 @@ typedef struct ExtractOrder {
  * Returns 0 or negative errno with the reason in *reterr. */
 int worker_extract(WorkerStream *source, const ExtractOrder *order, WorkerReport *reterr);
 
-/* The same for a tar that was made of a file system on its way here, of which nothing
- * is known but how many bytes that takes. Zeros become holes. */
-int worker_extract_filesystem(WorkerStream *tar, uint64_t n_packed, const ExtractOrder *order, WorkerReport *reterr);
+/* The same for a tar that was made of a file system on its way here. Zeros become holes. */
+int worker_extract_filesystem(WorkerStream *tar, const FilesystemAmount *amount, const ExtractOrder *order,
+                              WorkerReport *reterr);
 
 /* To the end of a hashed stream. NULL: anything will do. */
 int worker_verify_sha256(WorkerStream *stream, const char *wanted, WorkerReport *reterr);

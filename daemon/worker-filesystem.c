@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "daemon/worker-ext4.h"
@@ -58,7 +59,7 @@ static int writing_failed(int error, WorkerReport *reterr) {
                                   "The image cannot be kept: %s.", strerror(error));
 }
 
-int filesystem_keep(WorkerStream *stream, const char *path, WorkerReport *reterr) {
+int filesystem_keep(WorkerStream *stream, const char *path, WorkerProgress *progress, WorkerReport *reterr) {
         _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         uint64_t size = 0;
         const void *block;
@@ -72,11 +73,43 @@ int filesystem_keep(WorkerStream *stream, const char *path, WorkerReport *reterr
                 if (r < 0)
                         return writing_failed(-r, reterr);
                 size += (uint64_t)n;
+                worker_progress_update_part(progress, size, worker_stream_size(stream));
         }
         if (n < 0)
                 return worker_report_fail(reterr, LXSS_ERROR_FAILED, "The image cannot be read: %s.",
                                           worker_stream_trouble(stream));
         return ftruncate(fd, (off_t)size) < 0 ? writing_failed(errno, reterr) : 0;
+}
+
+static uint64_t le32(const uint8_t *bytes) {
+        return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+}
+
+/* ext4's superblock: blocks at 4, free ones at 12, the size of one at 24; what of these goes beyond 32 bits
+ * only counts with a feature (64bit, at 96). */
+static uint64_t used_bytes(const uint8_t *super) {
+        bool wide = le32(super + 96) & 0x80;
+        uint64_t blocks = le32(super + 4) | (wide ? le32(super + 336) << 32 : 0);
+        uint64_t unused = le32(super + 12) | (wide ? le32(super + 344) << 32 : 0);
+        uint64_t shift = 10 + le32(super + 24);
+
+        return blocks < unused || shift > 16 || blocks > UINT64_MAX >> 16 ? 0 : (blocks - unused) << shift;
+}
+
+FilesystemAmount filesystem_measure(StreamImage kind, const char *path) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        FilesystemAmount amount = { 0 };
+        uint8_t head[2048] = { 0 };
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0 || pread(fd, head, sizeof(head), 0) < 0)
+                return amount;
+        amount.packed = (uint64_t)st.st_blocks * 512;
+        if (kind == STREAM_IMAGE_EXT)
+                amount.bytes = used_bytes(head + 1024);
+        else
+                amount.members = le32(head + 4);
+        return amount;
 }
 
 /* In the child. What a hostile image has it say is not endless. */

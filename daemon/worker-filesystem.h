@@ -18,7 +18,16 @@ typedef struct FilesystemReader {
 int filesystem_check(StreamImage kind, WorkerReport *reterr);
 
 /* Writes the rest of the stream to a new file, holes as holes. */
-int filesystem_keep(WorkerStream *stream, const char *path, WorkerReport *reterr);
+int filesystem_keep(WorkerStream *stream, const char *path, WorkerProgress *progress, WorkerReport *reterr);
+
+/* How much there is in it, by its own account, which is good for nothing but progress; 0: not known. */
+typedef struct FilesystemAmount {
+        uint64_t packed;  /* bytes that it takes where it is kept, which is true */
+        uint64_t bytes;   /* ext2, 3, 4: in use */
+        uint64_t members; /* squashfs, whose account of bytes is of compressed ones */
+} FilesystemAmount;
+
+FilesystemAmount filesystem_measure(StreamImage kind, const char *path);
 
 /* Starts a process that writes the file system's files as a tar. It has what the
  * caller has: that the image is hostile matters as little as with an archive. */

@@ -15,6 +15,12 @@
 #define RATIO_MAX 200
 #define RATIO_FREE_BYTES (UINT64_C(4) << 30)
 
+uint64_t worker_limit_bytes(uint64_t max_size, uint64_t consumed) {
+        if (max_size > 0 || consumed <= RATIO_FREE_BYTES / RATIO_MAX)
+                return max_size > 0 ? max_size : RATIO_FREE_BYTES;
+        return consumed > UINT64_MAX / RATIO_MAX ? UINT64_MAX : consumed * RATIO_MAX;
+}
+
 int worker_limit_check(uint64_t max_size, const WorkerAmount *amount, char *ret_text, size_t size) {
         uint64_t members = max_size / 1024 > MEMBERS_MAX ? max_size / 1024 : MEMBERS_MAX;
 

@@ -215,8 +215,19 @@ void worker_progress_update(WorkerProgress *progress, unsigned permille) {
         (void)worker_report_progress(progress->fd, permille);
 }
 
+static unsigned end_of(const WorkerProgress *progress) {
+        return progress->end > 0 ? progress->end : 1000;
+}
+
 void worker_progress_update_part(WorkerProgress *progress, uint64_t done, uint64_t total) {
+        unsigned span = end_of(progress) - progress->begin;
+        double part = done < total ? (double)done / (double)total : 1;
+
         if (total > 0)
-                worker_progress_update(progress,
-                                       done >= total ? 1000 : (unsigned)((double)done / (double)total * 1000));
+                worker_progress_update(progress, progress->begin + (unsigned)(part * span));
+}
+
+void worker_progress_finish(WorkerProgress *progress) {
+        progress->next_moment = 0;
+        worker_progress_update(progress, end_of(progress));
 }

@@ -60,9 +60,15 @@ typedef struct WorkerReport {
 /* Progress that is sent when it has changed and at most 20 times a second. */
 typedef struct WorkerProgress {
         int fd;
-        unsigned permille;     /* the last one that was sent */
-        uint64_t next_moment;  /* on CLOCK_MONOTONIC, in nanoseconds */
+        unsigned begin, end;  /* permille of the whole that is done before and after what goes on now; end 0: 1000 */
+        unsigned permille;    /* the last one that was sent */
+        uint64_t next_moment; /* on CLOCK_MONOTONIC, in nanoseconds */
 } WorkerProgress;
+
+/* Of an image that is pulled first and then unpacked, and of a file system that is kept first: up to which
+ * permille the former is what goes on. */
+#define PROGRESS_PULLED 500
+#define PROGRESS_KEPT 200
 
 /* Whether this is a name that a default user may have: [a-z_][a-z0-9_.-]*, at most 32 bytes. */
 bool worker_user_name_is_valid(const char *name);
@@ -88,5 +94,8 @@ int worker_report_progress(int fd, unsigned permille);
 /* Errors of sending are of no interest here: a worker without lxssd is killed. */
 void worker_progress_update(WorkerProgress *progress, unsigned permille);
 
-/* The same for so much of a total; of one that is 0, and thus not known, nothing is said. */
+/* The same for so much of a total, of what goes on now; of one that is 0, and thus not known, nothing is said. */
 void worker_progress_update_part(WorkerProgress *progress, uint64_t done, uint64_t total);
+
+/* What goes on now is done, which is said whenever the last word was. */
+void worker_progress_finish(WorkerProgress *progress);

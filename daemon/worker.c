@@ -109,35 +109,38 @@ static int enter_new_root(Worker *worker) {
         return r < 0 ? r : worker_enter_root(ROOT, worker->reterr);
 }
 
-/* n_packed: of the image. */
-static int extract_from(Worker *worker, int tar, uint64_t n_packed) {
+static int extract_from(Worker *worker, int tar, const FilesystemAmount *amount) {
         WorkerStream *stream;
         int r = worker_stream_open(tar, false, &stream);
 
         if (r < 0)
                 return worker_report_fail(worker->reterr, LXSS_ERROR_FAILED, "The image cannot be read: %s.",
                                           strerror(-r));
-        return worker_extract_filesystem(stream, n_packed, &worker->order, worker->reterr);
+        return worker_extract_filesystem(stream, amount, &worker->order, worker->reterr);
 }
 
 /* A file system in a file, which is kept beside the root as long as it is read. */
 static int extract_filesystem(Worker *worker, WorkerStream *stream) {
         StreamImage kind = worker_stream_image(stream);
         FilesystemReader reader = FILESYSTEM_READER_NONE;
-        struct stat st = { 0 };
+        FilesystemAmount amount;
         int r;
 
+        worker->progress.end = PROGRESS_KEPT;
         r = filesystem_check(kind, worker->reterr);
         if (r == 0)
-                r = filesystem_keep(stream, FILESYSTEM, worker->reterr);
+                r = filesystem_keep(stream, FILESYSTEM, &worker->progress, worker->reterr);
         if (r == 0)
                 r = worker_verify_sha256(stream, worker->order.sha256, worker->reterr);
         if (r == 0)
                 r = filesystem_reader_start(kind, FILESYSTEM, &reader, worker->reterr);
+        amount = filesystem_measure(kind, FILESYSTEM);
+        worker->progress.begin = PROGRESS_KEPT;
+        worker->progress.end = 0;
         if (r == 0)
                 r = enter_new_root(worker);
-        if (r == 0 && fstatat(worker->configure.directory, "filesystem", &st, AT_SYMLINK_NOFOLLOW) == 0)
-                r = extract_from(worker, reader.tar, (uint64_t)st.st_blocks * 512);
+        if (r == 0)
+                r = extract_from(worker, reader.tar, &amount);
         r = filesystem_reader_finish(&reader, r, worker->reterr);
         if (r == 0)
                 (void)unlinkat(worker->configure.directory, "filesystem", 0);
@@ -177,6 +180,7 @@ static int run_image(Worker *worker) {
         _cleanup_(image_layers_donep) ImageLayers layers = { .blobs = -EBADF };
         int r;
 
+        worker->progress.begin = PROGRESS_PULLED;
         announce("extracting");
         r = read_ids(worker);
         if (r == 0)

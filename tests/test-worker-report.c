@@ -157,6 +157,46 @@ START_TEST(reports_arrive_as_one_datagram_each) {
 }
 END_TEST
 
+static void assert_progress(int fd, const char *wanted) {
+        char buffer[WORKER_REPORT_SIZE_MAX + 1];
+        ssize_t n = recv(fd, buffer, sizeof(buffer) - 1, MSG_DONTWAIT);
+
+        ck_assert_msg(wanted ? n > 0 : n < 0, "%zd", n);
+        buffer[n > 0 ? n : 0] = '\0';
+        ck_assert_str_eq(buffer, wanted ?: "");
+}
+
+START_TEST(progress_of_a_part_stays_within_it_and_comes_to_its_end) {
+        WorkerProgress progress = { .end = 400 };
+        int fds[2];
+
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+        progress.fd = fds[0];
+        worker_progress_update_part(&progress, 1, 0);
+        assert_progress(fds[1], NULL);
+        worker_progress_update_part(&progress, 1, 2);
+        assert_progress(fds[1], "progress 200");
+        worker_progress_update_part(&progress, 3, 4); /* too soon */
+        assert_progress(fds[1], NULL);
+        worker_progress_finish(&progress);
+        assert_progress(fds[1], "progress 400");
+        progress.begin = 400;
+        progress.end = 0;
+        progress.next_moment = 0;
+        worker_progress_update_part(&progress, 1, 3);
+        assert_progress(fds[1], "progress 600");
+        progress.next_moment = 0;
+        worker_progress_update_part(&progress, 1, 4); /* not back */
+        assert_progress(fds[1], NULL);
+        worker_progress_finish(&progress);
+        assert_progress(fds[1], "progress 1000");
+        worker_progress_finish(&progress);
+        assert_progress(fds[1], NULL);
+        close(fds[0]);
+        close(fds[1]);
+}
+END_TEST
+
 static void assert_escaped(const char *bytes, const char *expected) {
         char buffer[64];
 
@@ -206,6 +246,7 @@ int main(void) {
         tcase_add_test(reports, an_error_is_made_printable_and_fits);
         tcase_add_test(reports, the_encoder_refuses_what_the_decoder_would);
         tcase_add_test(reports, reports_arrive_as_one_datagram_each);
+        tcase_add_test(reports, progress_of_a_part_stays_within_it_and_comes_to_its_end);
         tcase_add_test(text, foreign_bytes_are_escaped);
         tcase_add_test(text, text_is_cut_between_characters);
         suite_add_tcase(suite, reports);
