@@ -122,6 +122,29 @@ int worker_layout_parse_manifest(const char *text, size_t size, ImageLayers *ret
         return r;
 }
 
+static bool is_for(JsonObject *descriptor, const char *machine) {
+        JsonNode *node = json_object_get_member(descriptor, "platform");
+        JsonObject *platform = node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+        const char *architecture = platform ? get_string(platform, "architecture") : NULL;
+        const char *os = platform ? get_string(platform, "os") : NULL;
+
+        return architecture && os && streq(architecture, machine) && streq(os, "linux");
+}
+
+void worker_layout_choose(const char *text, size_t size, const char *machine, char **ret) {
+        g_autoptr(JsonParser) parser = json_parser_new();
+        JsonObject *index = parse_object(parser, text, size);
+        JsonArray *manifests = index ? get_array(index, "manifests") : NULL;
+
+        *ret = NULL;
+        for (unsigned i = 0; manifests && !*ret && i < json_array_get_length(manifests); i++) {
+                JsonObject *descriptor = get_object(manifests, i);
+
+                if (descriptor && is_for(descriptor, machine))
+                        *ret = g_strdup(get_digest(descriptor));
+        }
+}
+
 static int read_document(int directory, const char *path, char **ret, size_t *ret_size, WorkerReport *reterr) {
         int r = read_regular_file(directory, path, DOCUMENT_MAX, ret, ret_size);
 

@@ -23,5 +23,9 @@ typedef struct ImageLayers {
 int worker_layout_open(const char *path, ImageLayers *ret, WorkerReport *reterr);
 void image_layers_done(ImageLayers *layers);
 
+/* Of an index, the text of which names the images for several machines: the digest of the one for this machine
+ * (as images call it) in *ret, g_free() it; NULL where there is none, or it is no index. */
+void worker_layout_choose(const char *text, size_t size, const char *machine, char **ret);
+
 /* The digests of the layers in the text of a manifest. */
 int worker_layout_parse_manifest(const char *text, size_t size, ImageLayers *ret, WorkerReport *reterr);

@@ -47,6 +47,27 @@ START_TEST(the_layers_come_in_their_order) {
 }
 END_TEST
 
+static void assert_chosen(const char *text, const char *wanted) {
+        g_autofree char *digest = NULL;
+
+        worker_layout_choose(text, strlen(text), "amd64", &digest);
+        ck_assert_str_eq(digest ?: "none", wanted);
+}
+
+START_TEST(of_images_for_several_machines_this_one_s_is_chosen) {
+#define FOR(machine, os, digest)                                                                                      \
+        "{\"digest\":\"" digest "\",\"platform\":{\"architecture\":\"" machine "\",\"os\":\"" os "\"}}"
+        assert_chosen("{\"manifests\":[" FOR("s390x", "linux", "sha256:f") "," FOR("amd64", "linux",
+                                                                                   "sha256:" DIGEST) "]}",
+                      DIGEST);
+        assert_chosen("{\"manifests\":[" FOR("amd64", "windows", "sha256:" DIGEST) "]}", "none");
+        assert_chosen("{\"manifests\":[" FOR("amd64", "linux", "sha256:../../x") "]}", "none");
+        assert_chosen("{\"manifests\":[1,{\"platform\":[]},{\"platform\":{\"os\":1}}]}", "none");
+        assert_chosen("{\"layers\":[]}", "none");
+        assert_chosen("[", "none");
+}
+END_TEST
+
 START_TEST(what_is_no_manifest_is_refused) {
         g_autofree char *deep = g_strnfill(1000000, '[');
 
@@ -106,6 +127,7 @@ START_TEST(a_manifest_must_have_the_digest_that_names_it) {
 END_TEST
 
 int main(void) {
-        return RUN_TESTS("worker-layout", the_layers_come_in_their_order, what_is_no_manifest_is_refused,
+        return RUN_TESTS("worker-layout", the_layers_come_in_their_order,
+                         of_images_for_several_machines_this_one_s_is_chosen, what_is_no_manifest_is_refused,
                          an_artifact_is_no_distribution, a_manifest_must_have_the_digest_that_names_it);
 }
