@@ -52,7 +52,7 @@ static int parse_layout(Command *command, Export *export, const char *format) {
                 return usage(command,
                              command_usage(command, "%s is an image layout, whatever --format says. Leave that out.",
                                            export->file));
-        export->directory = source_split_image(export->file, &export->tag);
+        export->directory = source_split_image(export->file, 0, &export->tag);
         if (!export->directory)
                 return usage(command, EXIT_SERVICE);
         n = strlen(export->directory);

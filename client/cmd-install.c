@@ -140,20 +140,32 @@ static int open_path(Install *install) {
         return r;
 }
 
+/* Files may have colons in their names: of all that may be the path, the longest that leads somewhere is it.
+ * Returns the descriptor, or negative errno as for the shortest. */
+static int open_longest(Install *install) {
+        for (unsigned colons = source_count_colons(install->source);; colons--) {
+                int fd;
+
+                free(install->path);
+                install->path = source_split_image(install->source, colons, &install->image);
+                if (!install->path)
+                        return -ENOMEM;
+                fd = open(install->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+                if (fd >= 0 || colons == 0 || (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG))
+                        return fd < 0 ? -errno : fd;
+        }
+}
+
 static int open_image(Install *install, const char *format) {
-        int fd;
+        int fd = open_longest(install);
 
         install->format = format;
-        install->path = source_split_image(install->source, &install->image);
-        if (!install->path)
-                return -ENOMEM;
-        if (!*install->path) {
+        if (install->path && !*install->path) {
                 say("Which one? Name it, for instance %s:PATH", format);
                 return -EINVAL;
         }
-        fd = open(install->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (fd < 0)
-                say("Cannot open %s: %s", install->path, strerror(errno));
+                say("Cannot open %s: %s", install->path ? install->path : install->source, strerror(-fd));
         return fd;
 }
 
@@ -336,6 +348,9 @@ static int run_install(Command *command) {
         case SOURCE_LAYOUT:
                 fd = open_image(&install, "oci");
                 break;
+        case SOURCE_LAYOUT_ARCHIVE:
+                fd = open_image(&install, "oci-archive");
+                break;
         case SOURCE_DOCKER_ARCHIVE:
                 fd = open_image(&install, "docker-archive");
                 break;
@@ -364,7 +379,8 @@ const Verb verb_install = {
                 "bootstrap:SUITE, which makes a Debian from your own package sources, for instance\n"
                 "bootstrap:bookworm.\n"
                 "An image comes from a registry with docker://[HOST/]NAME[:TAG], from an OCI image\n"
-                "layout with oci:DIRECTORY[:TAG], from what docker save wrote with docker-archive:FILE.",
+                "layout with oci:DIRECTORY[:TAG], from one in a tar with oci-archive:FILE[:TAG], from what\n"
+                "docker save wrote with docker-archive:FILE.",
         .options = option_table,
         .run = run_install,
 };

@@ -219,7 +219,7 @@ static int check_image(const char *image, sd_bus_error *reterr) {
 
 /* The formats of a source that is not simply an archive or a directory. */
 static int take_format(const OperationOptions *options, InstallRequest *request, sd_bus_error *reterr) {
-        static const char *const formats[] = { "oci", "docker-archive" };
+        static const char *const formats[] = { "oci", "oci-archive", "docker-archive" };
         g_autofree char *safe = NULL;
 
         if (!options->format && !options->image)
@@ -230,7 +230,8 @@ static int take_format(const OperationOptions *options, InstallRequest *request,
         if (request->source < 0 || !request->transport) {
                 safe = text_printable(options->format ?: "", 40);
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,
-                                 "\"%s\" is no format of a source. There are oci and docker-archive.", safe);
+                                 "\"%s\" is no format of a source. There are oci, oci-archive and docker-archive.",
+                                 safe);
         }
         request->image = options->image ?: "";
         request->label = request->transport;

@@ -26,6 +26,16 @@ size_t skopeo_registry(const char *reference, const char **ret) {
         return strlen(DEFAULT_REGISTRY);
 }
 
+char *skopeo_reference_by_digest(const char *reference, const char *digest) {
+        const char *slash = strrchr(reference, '/');
+        const char *last = slash ? slash + 1 : reference;
+        char *other = NULL;
+
+        return asprintf(&other, "%.*s@sha256:%s", (int)(last - reference + strcspn(last, ":@")), reference, digest) < 0
+                               ? NULL
+                               : other;
+}
+
 static bool is_word(const char *s, size_t n, const char *word) {
         return n == strlen(word) && strncmp(s, word, n) == 0;
 }
@@ -147,8 +157,9 @@ static int explain_registry(Trouble trouble, const char *reference, const char *
         case TROUBLE_TLS:
                 return worker_report_fail(
                                 reterr, LXSS_ERROR_TOOL_FAILED,
-                                "The registry %.*s has no certificate that can be trusted (%s). Its authority's goes "
-                                "into /etc/containers/certs.d/%.*s.",
+                                "The registry %.*s has no certificate that can be trusted (%s). If it is to be, put "
+                                "its authority's into ~/.config/containers/certs.d/%.*s/ca.crt, or name it with "
+                                "SSL_CERT_FILE.",
                                 n, host, reason, n, host);
         case TROUBLE_REACHING:
                 return worker_report_fail(reterr, LXSS_ERROR_TOOL_FAILED, "The registry %.*s cannot be reached: %s.",

@@ -10,11 +10,15 @@
 /* Where an image comes from, in skopeo's own words for it (containers-transports(5)). */
 #define IMAGE_REGISTRY "docker"
 #define IMAGE_LAYOUT_DIRECTORY "oci"
+#define IMAGE_LAYOUT_ARCHIVE "oci-archive"
 #define IMAGE_DOCKER_ARCHIVE "docker-archive"
 
 /* The host (with its port) of a registry's image, borrowed from the reference, and
  * its length; where none is named it is Docker's (as docker(1) has it). */
 size_t skopeo_registry(const char *reference, const char **ret);
+
+/* The same image of a registry by another digest (SHA-256 in hexadecimal), malloc'ed. */
+char *skopeo_reference_by_digest(const char *reference, const char *digest);
 
 /* Whether that host is this machine, where nobody is in between: then, as with
  * docker(1), a registry need not have a certificate. */

@@ -61,10 +61,20 @@ static int run_catalogue(const char *const *words, WorkerProgress *progress _unu
         return fetch_catalogue(words[0], (unsigned)atoi(words[1]), FETCH_OUTPUT_FD, reterr);
 }
 
-/* image TRANSPORT REFERENCE: see fetch-image.h. Nothing goes into the pipe. */
+/* image TRANSPORT REFERENCE MAX-SIZE: see fetch-image.h. Nothing goes into the pipe. */
 static int run_image(const char *const *words, WorkerProgress *progress, WorkerReport *reterr) {
+        const FetchImage order = {
+                .transport = words[0],
+                .reference = words[1],
+                .max_size = strtoull(words[2], NULL, 10),
+                .source = FETCH_SOURCE_FD,
+                .staging = FETCH_STAGING_FD,
+                .progress = progress,
+        };
+
+        progress->end = PROGRESS_PULLED;
         (void)worker_report_text(progress->fd, WORKER_REPORT_STAGE, "pulling");
-        return fetch_image(words[0], words[1], FETCH_SOURCE_FD, FETCH_STAGING_FD, reterr);
+        return fetch_image(&order, reterr);
 }
 
 static const struct {
@@ -75,7 +85,7 @@ static const struct {
         { "archive", 2, run_archive },
         { "catalogue", 2, run_catalogue },
         { "directory", 2, run_directory },
-        { "image", 2, run_image },
+        { "image", 3, run_image },
         { "transfer", 3, run_transfer },
 };
 
@@ -88,7 +98,7 @@ static int run(int argc, const char *const *argv, WorkerReport *reterr) {
         return worker_report_fail(
                         reterr, LXSS_ERROR_INVALID_ARGUMENT,
                         "lxss-fetch is started by lxssd: directory UID-MAP GID-MAP, transfer URL SIGNATURE PATIENCE, "
-                        "archive SIGNATURE PATIENCE, image TRANSPORT REFERENCE, or catalogue URLS PATIENCE.");
+                        "archive SIGNATURE PATIENCE, image TRANSPORT REFERENCE MAX-SIZE, or catalogue URLS PATIENCE.");
 }
 
 /* Then a failure of no particular kind is that, and not for us to say. */

@@ -92,6 +92,8 @@ static int check_image_source(const char *transport, const struct stat *st, sd_b
                                  "An OCI image layout is a directory, and this is none.");
         if (streq(transport, "docker-archive") && !S_ISREG(st->st_mode))
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "A docker archive is a file, and this is none.");
+        if (streq(transport, "oci-archive") && !S_ISREG(st->st_mode))
+                return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "An OCI archive is a file, and this is none.");
         return 0;
 }
 
@@ -102,6 +104,7 @@ static int take_image(Operation *operation, const InstallRequest *request, sd_bu
         operation->fetch = fetch_order_new("image");
         fetch_order_add(operation->fetch, g_strdup(request->transport));
         fetch_order_add(operation->fetch, g_strdup(request->image));
+        fetch_order_add(operation->fetch, g_strdup_printf("%" PRIu64, request->max_size));
         operation->fetch->environment = g_strdupv((char **)request->environment);
         if (request->keyring >= 0)
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT,

@@ -16,9 +16,9 @@ import threading
 
 from lxss_test import (
     I_MANAGER, MANAGER, SOURCE, Skip, contains, debian_tar, descendants, equal, everywhere, expect, lengthy, main, modes, once, program,
-    program_of, read, run, sentence, tiny_tar, wait_for,
+    program_of, read, run, sentence, wait_for,
 )  # fmt: skip
-from oci import MACHINE, Layout, copy, free_port, layer, push, registry, tiny_layout, tools
+from oci import MACHINE, Layout, free_port, layer, push, registry, tiny_layout, tools
 from tree import ODD, listing, same, small
 
 FILE, LINK = {}, {"type": tarfile.SYMTYPE}
@@ -86,46 +86,6 @@ def test_a_registry_that_needs_a_login_says_how(fresh):
         equal(says(fresh, "image", "cat", "/etc/marker"), "tiny")
     finally:
         shutil.rmtree(os.path.dirname(file))
-
-
-@modes("root", "rootless")
-def test_what_docker_saved_becomes_a_distribution(fresh):
-    layout = tiny_layout(fresh, layer(("etc/.wh.marker", b""), ("etc/second", b"2\n")))
-    archive = os.path.join(fresh.work, "saved.tar")
-    copy(f"oci:{layout.path}:latest", f"docker-archive:{archive}:example.org/some/thing:v3")
-    fresh.lxctl("install", "docker-archive:saved.tar").good()
-    fresh.lxctl("install", "docker-archive:saved.tar:example.org/some/thing:v3").good()
-    equal(fresh.installed(), ["saved", "thing"])
-    expect("marker" not in names(fresh, "saved", "/etc"), "a file that a layer takes away is there")
-    equal(says(fresh, "thing", "cat", "/etc/second"), "2")
-
-
-@modes("root", "rootless")
-def test_the_files_of_a_private_directory_are_read_as_the_user(fresh):
-    layout = tiny_layout(fresh)
-    archive = os.path.join(fresh.work, "saved.tar")
-    copy(f"oci:{layout.path}:latest", f"docker-archive:{archive}:x:y")
-    os.chmod(archive, 0o600)
-    os.chmod(layout.path, 0o700)
-    os.chmod(os.path.join(layout.path, "index.json"), 0o600)
-    os.chmod(fresh.work, 0o700)
-    fresh.lxctl("install", f"oci:{layout.path}:latest", "--name", "one").good()
-    fresh.lxctl("install", f"docker-archive:{archive}", "--name", "two").good()
-
-
-@once
-def test_of_an_image_for_several_machines_this_one_s_is_taken(fresh):
-    layout = Layout(os.path.join(fresh.work, "many"))
-    layout.image([tiny_tar(marker="other")], None, machine="s390x" if MACHINE != "s390x" else "amd64")
-    layout.image([tiny_tar(marker="mine")], None)
-    layout.index("all")
-    fresh.lxctl("install", f"oci:{layout.path}:all").good()
-    equal(says(fresh, "many", "cat", "/etc/marker"), "mine")
-    only = Layout(os.path.join(fresh.work, "only"))
-    only.image([tiny_tar()], None, machine="s390x" if MACHINE != "s390x" else "amd64")
-    only.index("all")
-    sentence(fresh.lxctl("install", f"oci:{only.path}:all"), "machine", code=125)
-    equal(fresh.installed(), ["many"])
 
 
 def test_layers_come_in_every_compression(fresh):

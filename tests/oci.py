@@ -130,13 +130,30 @@ def reachable(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def registry(world, login=False):
-    """Debian's docker-registry on a port of loopback: HOST:PORT. It ends with the test."""
+def authority(folder, address):
+    """A certificate authority made for the test, and a server's certificate of it: paths of CA, certificate, key."""
+    tools("openssl")
+    os.mkdir(folder)
+    ca, ca_key, server, key = (os.path.join(folder, name) for name in ("ca.crt", "ca.key", "server.crt", "server.key"))
+    new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    run("openssl", "req", "-x509", *new, "-subj", "/CN=An authority", "-days", "2", "-keyout", ca_key, "-out", ca).good()
+    run("openssl", "req", *new, "-subj", "/CN=registry", "-keyout", key, "-out", server + ".csr").good()
+    with open(server + ".ext", "w") as file:
+        file.write(f"subjectAltName=IP:{address}\n")
+    run("openssl", "x509", "-req", "-in", server + ".csr", "-CA", ca, "-CAkey", ca_key, "-CAcreateserial", "-days", "2",
+        "-extfile", server + ".ext", "-out", server).good()  # fmt: skip
+    return ca, server, key
+
+
+def registry(world, login=False, certificate=None):
+    """Debian's docker-registry on a port of loopback: HOST:PORT. It ends with the test. certificate: (file, key)."""
     tools("docker-registry", "skopeo")
     port = free_port()
     storage = os.path.join(world.work, f"registry-{port}")
     os.mkdir(storage)
     config = f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {storage}\nhttp:\n  addr: 127.0.0.1:{port}\n"
+    if certificate:
+        config += f"  tls:\n    certificate: {certificate[0]}\n    key: {certificate[1]}\n"
     if login:
         with open(storage + ".htpasswd", "w") as file:
             file.write(HTPASSWD)

@@ -24,6 +24,21 @@ START_TEST(the_registry_is_named_or_docker_s) {
 }
 END_TEST
 
+static void assert_by_digest(const char *reference, const char *wanted) {
+        _cleanup_free_ char *found = skopeo_reference_by_digest(reference, "00");
+
+        ck_assert_str_eq(found, wanted);
+}
+
+START_TEST(a_digest_takes_the_place_of_tag_and_digest) {
+        assert_by_digest("debian", "debian@sha256:00");
+        assert_by_digest("debian:bookworm", "debian@sha256:00");
+        assert_by_digest("host:5000/a/b:tag", "host:5000/a/b@sha256:00");
+        assert_by_digest("host:5000/a", "host:5000/a@sha256:00");
+        assert_by_digest("[::1]:5000/a:tag@sha256:11", "[::1]:5000/a@sha256:00");
+}
+END_TEST
+
 START_TEST(only_this_machine_is_loopback) {
         ck_assert(skopeo_registry_is_loopback("localhost/a"));
         ck_assert(skopeo_registry_is_loopback("localhost:5000/a"));
@@ -78,7 +93,7 @@ START_TEST(each_trouble_gets_its_sentence) {
         assert_explained("docker", "dial tcp 127.0.0.1:1: connect: connection refused", LXSS_ERROR_TOOL_FAILED,
                          "cannot be reached");
         assert_explained("docker", "Get \"https://h/v2/\": x509: certificate signed by unknown authority",
-                         LXSS_ERROR_TOOL_FAILED, "certificate");
+                         LXSS_ERROR_TOOL_FAILED, "~/.config/containers/certs.d/host:5000/ca.crt");
         assert_explained("docker", "http: server gave HTTP response to HTTPS client", LXSS_ERROR_TOOL_FAILED,
                          "certs.d/host:5000");
         assert_explained("docker", "write: no space left on device", LXSS_ERROR_NO_SPACE, "space");
@@ -95,6 +110,7 @@ START_TEST(each_trouble_gets_its_sentence) {
 END_TEST
 
 int main(void) {
-        return RUN_TESTS("fetch-skopeo", the_registry_is_named_or_docker_s, only_this_machine_is_loopback,
-                         the_reason_is_the_fatal_message_or_the_last_line, each_trouble_gets_its_sentence);
+        return RUN_TESTS("fetch-skopeo", the_registry_is_named_or_docker_s, a_digest_takes_the_place_of_tag_and_digest,
+                         only_this_machine_is_loopback, the_reason_is_the_fatal_message_or_the_last_line,
+                         each_trouble_gets_its_sentence);
 }
