@@ -5,6 +5,7 @@
  * take it away keep being invented. */
 
 #include <errno.h>
+#include <ftw.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -14,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "client/doctor.h"
+#include "shared/paths.h"
 #include "shared/util.h"
 
 #define CGROUP2_MAGIC 0x63677270
@@ -54,8 +56,8 @@ static int map_to_root(uid_t uid, gid_t gid) {
         return write_setting("/proc/self/gid_map", map);
 }
 
-/* Runs f in a child with new namespaces. Returns 0 or what failed as negative errno. */
-static int try_in_child(int flags, int (*f)(void)) {
+/* Runs f in a child with new namespaces, in the directory. Returns 0 or what failed as negative errno. */
+static int try_in_child(int flags, const char *directory, int (*f)(void)) {
         uid_t uid = geteuid();
         gid_t gid = getegid();
         int status;
@@ -65,7 +67,7 @@ static int try_in_child(int flags, int (*f)(void)) {
         if (pid < 0)
                 return -errno;
         if (pid == 0) {
-                int r = unshare(flags) < 0 ? -errno : map_to_root(uid, gid);
+                int r = chdir(directory) < 0 || unshare(flags) < 0 ? -errno : map_to_root(uid, gid);
 
                 _exit(-(r < 0 ? r : f()) & 0xff);
         }
@@ -110,7 +112,7 @@ static Finding explain_user_namespaces(Report *report, int r) {
 }
 
 static Finding check_user_namespaces(Report *report) {
-        int r = try_in_child(CLONE_NEWUSER | CLONE_NEWUTS, use_capability);
+        int r = try_in_child(CLONE_NEWUSER | CLONE_NEWUTS, "/", use_capability);
 
         return r < 0 ? explain_user_namespaces(report, r) : report_good(report, "User namespaces work");
 }
@@ -135,7 +137,7 @@ static int mount_proc(void) {
 }
 
 static Finding check_proc(Report *report) {
-        int r = try_in_child(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID, mount_proc);
+        int r = try_in_child(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID, "/", mount_proc);
 
         if (r == 0)
                 return report_good(report, "A /proc of its own can be mounted in an instance");
@@ -148,22 +150,95 @@ static Finding check_proc(Report *report) {
         return FINDING_FAIL;
 }
 
-static int mount_overlay(void) {
-        if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount("tmpfs", "/tmp", "tmpfs", 0, NULL) < 0 ||
-            mkdir("/tmp/l", 0700) < 0 || mkdir("/tmp/u", 0700) < 0 ||
-            mkdir("/tmp/w", 0700) < 0 || mkdir("/tmp/m", 0700) < 0)
+/* As daemon/worker-upper.c does it: a directory that a layer has is removed and made again, which needs all of it. */
+static int use_layers(void) {
+        static const char *const directories[] = { "lower", "lower/d", "upper", "work", "all" };
+
+        if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
                 return -errno;
-        if (mount("overlay", "/tmp/m", "overlay", 0, "lowerdir=/tmp/l,upperdir=/tmp/u,workdir=/tmp/w,userxattr") < 0)
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++)
+                if (mkdir(directories[i], 0700) < 0)
+                        return -errno;
+        if (mknod("lower/d/file", S_IFREG | 0600, 0) < 0 ||
+            mount("overlay", "all", "overlay", 0, "userxattr,index=off,lowerdir=lower,upperdir=upper,workdir=work") < 0)
                 return -errno;
+        if (unlink("all/d/file") < 0 || rmdir("all/d") < 0 || mkdir("all/d", 0700) < 0)
+                return -errno;
+        if (access("all/d/file", F_OK) == 0)
+                return -EOPNOTSUPP;
+        /* What it leaves there for the next mount is to be removed. */
+        return umount2("all", 0) < 0 || chmod("work/work", 0700) < 0 ? -errno : 0;
+}
+
+/* The data directory, or where it will be made. */
+static char *data_directory(void) {
+        _cleanup_free_ char *path = NULL;
+
+        if (path_data_directory(&path) < 0)
+                return NULL;
+        while (access(path, F_OK) < 0 && strrchr(path, '/') > path)
+                *strrchr(path, '/') = '\0';
+        return steal_pointer(&path);
+}
+
+static int remove_one(const char *path, const struct stat *st _unused_, int type _unused_, struct FTW *walk _unused_) {
+        (void)remove(path);
         return 0;
 }
 
-static Finding check_overlay(Report *report) {
-        int r = try_in_child(CLONE_NEWUSER | CLONE_NEWNS, mount_overlay);
+/* Returns 0 or negative errno. Leaves nothing. */
+static int try_layers(const char *data) {
+        _cleanup_free_ char *probe = NULL;
+        int r;
 
+        if (asprintf(&probe, "%s/.doctor-XXXXXX", data) < 0)
+                return -ENOMEM;
+        if (!mkdtemp(probe))
+                return -errno;
+        r = try_in_child(CLONE_NEWUSER | CLONE_NEWNS, probe, use_layers);
+        (void)nftw(probe, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        return r;
+}
+
+#define WITHOUT_LAYERS "Without it there are no snapshots, and clones copy all files."
+
+static Finding explain_layers(Report *report, const char *data, int r) {
+        snprintf(report->text, sizeof(report->text), "Layers do not work in %s: %s", data, strerror(-r));
+        if (r == -ENODEV)
+                snprintf(report->remedy, sizeof(report->remedy),
+                         "The kernel has no overlayfs; load it: sudo modprobe overlay (and in /etc/modules-load.d). %s",
+                         WITHOUT_LAYERS);
+        else if (r == -EPERM || r == -ENOSPC)
+                snprintf(report->remedy, sizeof(report->remedy),
+                         "overlayfs in user namespaces needs them (see user-namespaces) and Linux 5.11 or newer. %s",
+                         WITHOUT_LAYERS);
+        else
+                snprintf(report->remedy, sizeof(report->remedy),
+                         "Keep distributions on a file system that can carry them, such as ext4, xfs or btrfs "
+                         "(LXSS_DATA_DIR, or a mount there). %s",
+                         WITHOUT_LAYERS);
+        return FINDING_WARN;
+}
+
+/* Root's layers are mounts with ids of their own, which overlayfs takes later than layers as such. */
+static bool kernel_is_too_old_for_root(void) {
+        unsigned major, minor;
+        struct utsname name;
+
+        return geteuid() == 0 && uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+               (major < 5 || (major == 5 && minor < 19));
+}
+
+static Finding check_layers(Report *report) {
+        _cleanup_free_ char *data = data_directory();
+        int r = data ? try_layers(data) : -ENOENT;
+
+        if (r == 0 && kernel_is_too_old_for_root())
+                return report_bad(report, FINDING_WARN, "Root's layers need Linux 5.19 or newer.",
+                                  "Install a newer kernel. " WITHOUT_LAYERS);
         if (r == 0)
-                return report_good(report, "overlayfs works in user namespaces");
-        return report_bad(report, FINDING_INFO, "overlayfs does not work in user namespaces; nothing needs it yet.", "");
+                return report_good(report, "Layers work (overlayfs in a user namespace): snapshots, and clones at once");
+        return explain_layers(report, data ? data : "the data directory", r);
 }
 
 static void fclosep(FILE **f) {
@@ -202,6 +277,6 @@ const Check kernel_checks[] = {
         { "user-namespaces", check_user_namespaces },
         { "proc",            check_proc },
         { "cgroup",          check_cgroup },
-        { "overlayfs",       check_overlay },
+        { "layers",          check_layers },
         { 0 },
 };

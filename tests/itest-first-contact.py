@@ -157,6 +157,20 @@ def test_doctor_finds_this_machine_suitable(fresh):
     expect(len(result.text.splitlines()) >= 3, f"it says only {result.text!r}")
 
 
+@everywhere
+def test_doctor_says_whether_layers_work_where_distributions_are(fresh):
+    data = os.path.dirname(fresh.data)
+    before = sorted(os.listdir(data))
+    [line] = [c for c in fresh.lxctl("doctor", "--json").json() if c["check"] == "layers"]
+    equal(line["finding"], "ok", f"what it says of layers ({line})")
+    equal(sorted(os.listdir(data)), before, "what it left behind")
+    flat = {"LXSS_DATA_DIR": "/proc/self"}  # where nothing can be made
+    [line] = [c for c in fresh.lxctl("doctor", "--json", env=flat).json() if c["check"] == "layers"]
+    equal(line["finding"], "warn", "where they cannot work")
+    contains(line["text"], "/proc/self", what="its text")
+    contains(line["remedy"], "ext4", "snapshots", what="its remedy")
+
+
 @modes("single")
 def test_doctor_names_the_missing_subordinate_ids(fresh):
     contains(fresh.lxctl("doctor").out, "subuid", what="lxctl doctor")
