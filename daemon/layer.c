@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "shared/distribution-name.h"
+
 #define KEY "layers"
 #define GROUP_PREFIX "snapshot "
 #define ID_LENGTH_MAX 32
@@ -97,7 +99,7 @@ GPtrArray *snapshots_load(GKeyFile *file, guint *ret_damaged) {
 
                 if (!name)
                         continue;
-                if (layers_load(file, *group, &layers) < 0 || !layers) {
+                if (!distribution_name_is_valid(name) || layers_load(file, *group, &layers) < 0 || !layers) {
                         damaged++;
                         continue;
                 }
