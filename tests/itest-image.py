@@ -157,6 +157,7 @@ def test_a_hostile_layer_reaches_nothing_outside(fresh):
         [("srv/.wh.", b"")],
         [("srv/x", b"", {"type": tarfile.LNKTYPE, "linkname": "../../../etc/passwd"})],
         [("out", b"", dict(LINK, linkname=outside)), ("out/planted", b"x")],
+        [("srv/real/sub", None), ("srv/link", b"", dict(LINK, linkname="real")), ("srv/link/sub/planted", b"x")],
     )):  # fmt: skip
         layout = tiny_layout(fresh, layer(*members), name=f"hostile{number}")
         sentence(fresh.lxctl("install", f"oci:{layout.path}"), "member", code=125)
@@ -165,6 +166,11 @@ def test_a_hostile_layer_reaches_nothing_outside(fresh):
     layout = tiny_layout(fresh, below, above, name="through")
     fresh.lxctl("install", f"oci:{layout.path}").good()
     equal(os.listdir(outside), ["precious"], "what a link led to")
+    fresh.lxctl("uninstall", "through").good()
+    below = layer(("srv", None), ("srv/real", None), ("srv/real/kept", b"x"), ("srv/link", b"", dict(LINK, linkname="real")))
+    layout = tiny_layout(fresh, below, layer(("srv/link/.wh.kept", b"")), layer(("srv/link/.wh..wh..opq", b"")), name="within")
+    fresh.lxctl("install", f"oci:{layout.path}").good()
+    equal(names(fresh, "within", "/srv/real"), ["kept"], "what a link within led to")
 
 
 @everywhere
@@ -180,15 +186,16 @@ def test_device_nodes_are_left_out_and_absolute_names_are_below_the_root(fresh):
 
 @modes("root", "rootless")
 def test_a_damaged_image_is_refused(fresh):
-    for name in ("flipped", "truncated", "missing", "manifest"):
+    for name in ("flipped", "truncated", "missing", "manifest", "config"):
         layout = tiny_layout(fresh, layer(("etc/second", b"2" * 10000)), name=name)
         digest = layout.manifests[0]["digest"]
         blob = layout.file(digest)
         if name != "manifest":
             with open(blob) as file:
-                blob = layout.file(json.load(file)["layers"][0]["digest"])
+                manifest = json.load(file)
+            blob = layout.file((manifest["config"] if name == "config" else manifest["layers"][0])["digest"])
         with open(blob, "r+b") as file:
-            if name in ("flipped", "manifest"):
+            if name in ("flipped", "manifest", "config"):
                 file.seek(100)
                 byte = file.read(1)
                 file.seek(100)
