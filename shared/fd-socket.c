@@ -27,11 +27,20 @@ static void add_control(struct msghdr *message, Control *control, int type, cons
         message->msg_controllen += CMSG_SPACE(size);
 }
 
-int fd_socket_send_process(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds, pid_t pid) {
+static int send_packet(int fd, struct msghdr *message, int flags) {
+        ssize_t n;
+
+        do
+                n = sendmsg(fd, message, MSG_NOSIGNAL | flags);
+        while (n < 0 && errno == EINTR);
+        return n < 0 ? -errno : 0;
+}
+
+static int send_with_fds(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds, pid_t pid,
+                         int flags) {
         struct ucred credentials = { .pid = pid, .uid = getuid(), .gid = getgid() };
         struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = n_parts };
         Control control;
-        ssize_t n;
 
         if (n_fds > FD_SOCKET_MAX)
                 return -E2BIG;
@@ -39,14 +48,19 @@ int fd_socket_send_process(int fd, const struct iovec *parts, size_t n_parts, co
                 add_control(&message, &control, SCM_RIGHTS, fds, sizeof(int) * n_fds);
         if (pid > 0)
                 add_control(&message, &control, SCM_CREDENTIALS, &credentials, sizeof(credentials));
-        do
-                n = sendmsg(fd, &message, MSG_NOSIGNAL);
-        while (n < 0 && errno == EINTR);
-        return n < 0 ? -errno : 0;
+        return send_packet(fd, &message, flags);
+}
+
+int fd_socket_send_process(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds, pid_t pid) {
+        return send_with_fds(fd, parts, n_parts, fds, n_fds, pid, 0);
 }
 
 int fd_socket_send(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds) {
-        return fd_socket_send_process(fd, parts, n_parts, fds, n_fds, 0);
+        return send_with_fds(fd, parts, n_parts, fds, n_fds, 0, 0);
+}
+
+int fd_socket_send_now(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds) {
+        return send_with_fds(fd, parts, n_parts, fds, n_fds, 0, MSG_DONTWAIT);
 }
 
 /* Takes the descriptors out of a message, closing those for which there is no room. */
@@ -82,13 +96,12 @@ static pid_t named_process(struct msghdr *message) {
         return credentials.pid;
 }
 
-ssize_t fd_socket_receive_process(int fd, void *buffer, size_t size, int *fds, size_t max_fds, size_t *ret_n_fds,
-                                  pid_t *ret_pid) {
+static ssize_t receive_packet(int fd, const struct iovec *parts, size_t n_parts, int flags, int *fds, size_t max_fds,
+                              size_t *ret_n_fds, pid_t *ret_pid) {
         Control control;
-        struct iovec part = { .iov_base = buffer, .iov_len = size };
         struct msghdr message = {
-                .msg_iov = &part,
-                .msg_iovlen = 1,
+                .msg_iov = (struct iovec *)parts,
+                .msg_iovlen = n_parts,
                 .msg_control = &control,
                 .msg_controllen = sizeof(control),
         };
@@ -96,7 +109,7 @@ ssize_t fd_socket_receive_process(int fd, void *buffer, size_t size, int *fds, s
         ssize_t n;
 
         do
-                n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+                n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | flags);
         while (n < 0 && errno == EINTR);
         if (n < 0)
                 return -errno;
@@ -104,15 +117,30 @@ ssize_t fd_socket_receive_process(int fd, void *buffer, size_t size, int *fds, s
         if (n_fds > max_fds || message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
                 for (size_t i = 0; i < n_fds && i < max_fds; i++)
                         closep(&fds[i]);
-                return -EMSGSIZE;
+                /* There is room for the control messages that exist: what is missing found no place in our table. */
+                return n_fds > max_fds || message.msg_flags & MSG_TRUNC ? -EMSGSIZE : -EMFILE;
         }
         *ret_n_fds = n_fds;
         *ret_pid = named_process(&message);
         return n;
 }
 
+ssize_t fd_socket_receive_process(int fd, void *buffer, size_t size, int *fds, size_t max_fds, size_t *ret_n_fds,
+                                  pid_t *ret_pid) {
+        struct iovec part = { .iov_base = buffer, .iov_len = size };
+
+        return receive_packet(fd, &part, 1, 0, fds, max_fds, ret_n_fds, ret_pid);
+}
+
 ssize_t fd_socket_receive(int fd, void *buffer, size_t size, int *fds, size_t max_fds, size_t *ret_n_fds) {
         pid_t pid;
 
         return fd_socket_receive_process(fd, buffer, size, fds, max_fds, ret_n_fds, &pid);
+}
+
+ssize_t fd_socket_receive_parts(int fd, const struct iovec *parts, size_t n_parts, int flags, int *fds, size_t max_fds,
+                                size_t *ret_n_fds) {
+        pid_t pid;
+
+        return receive_packet(fd, parts, n_parts, flags, fds, max_fds, ret_n_fds, &pid);
 }

@@ -15,6 +15,9 @@
  * descriptors stay the caller's. */
 int fd_socket_send(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds);
 
+/* The same without waiting, whatever the socket's flags are: -EAGAIN where it is full. */
+int fd_socket_send_now(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds);
+
 /* The same, naming a process too, as SCM_CREDENTIALS: the receiver learns its pid
  * as its own pid namespace knows it, even if the process is gone by then. It must
  * be there, a zombie at least, when the packet is sent: else -ESRCH. For processes
@@ -23,10 +26,15 @@ int fd_socket_send_process(int fd, const struct iovec *parts, size_t n_parts, co
 
 /* Receives one packet of at most `size` bytes. Returns its size; 0 at end of
  * file; -EAGAIN; -EMSGSIZE where the packet was larger or came with more than
- * max_fds descriptors (it is gone then, its descriptors closed); or another
+ * max_fds descriptors, -EMFILE where a descriptor found no place in this process (it
+ * is gone then, its descriptors closed); or another
  * negative errno. Received descriptors are close-on-exec and the caller's. */
 ssize_t fd_socket_receive(int fd, void *buffer, size_t size, int *fds, size_t max_fds, size_t *ret_n_fds);
 
 /* The same for a socket with SO_PASSCRED: which process the packet names (by default its sender), 0 for none here. */
 ssize_t fd_socket_receive_process(int fd, void *buffer, size_t size, int *fds, size_t max_fds, size_t *ret_n_fds,
                                   pid_t *ret_pid);
+
+/* fd_socket_receive() into several parts, one behind the other, with flags of recvmsg(2). */
+ssize_t fd_socket_receive_parts(int fd, const struct iovec *parts, size_t n_parts, int flags, int *fds, size_t max_fds,
+                                size_t *ret_n_fds);
