@@ -5,6 +5,7 @@
 
 #include "daemon/bus-catalogue.h"
 #include "daemon/bus-launch.h"
+#include "daemon/bus-lxbus.h"
 #include "daemon/bus-objects.h"
 #include "daemon/bus-requests.h"
 #include "daemon/bus-snapshots.h"
@@ -258,6 +259,10 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_METHOD("Subscribe", NULL, NULL, method_subscribe, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ConnectBus", SD_BUS_ARGS("s", address), SD_BUS_NO_RESULT, method_connect_bus,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("OpenBus", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("h", bus), bus_method_open_bus,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListServers", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sssuuu)", servers),
+                                bus_method_list_servers, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListDistributions", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sso)", distributions),
                                 method_list_distributions, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListOnline", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(sssbbsss)", entries),

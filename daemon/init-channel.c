@@ -138,7 +138,7 @@ static int close_channel(InitChannel *channel) {
         return 0;
 }
 
-static int dispatch_text(InitChannel *channel, const InitHeader *h, const void *payload) {
+static int dispatch_text(InitChannel *channel, const InitHeader *h, const void *payload, int *fd) {
         char text[INIT_TEXT_MAX + 1];
 
         if (h->flags != 0 || init_text_decode(payload, h->size, text) < 0)
@@ -151,13 +151,13 @@ static int dispatch_text(InitChannel *channel, const InitHeader *h, const void *
         }
         if (h->first < 0 || h->first > 1 || !text_is_printable(text, h->size))
                 return -EBADMSG;
-        channel->events.ready(h->first, h->size > 0 ? text : NULL, channel->userdata);
+        channel->events.ready(h->first, h->size > 0 ? text : NULL, steal_fd(fd), channel->userdata);
         return 0;
 }
 
 static int dispatch(InitChannel *channel, const InitHeader *h, const void *payload, pid_t pid, int *fd) {
         if (h->type == INIT_READY || h->type == INIT_WARNING)
-                return dispatch_text(channel, h, payload);
+                return dispatch_text(channel, h, payload, fd);
         if (h->size != 0 || h->flags != 0)
                 return -EBADMSG;
         switch (h->type) {

@@ -13,8 +13,9 @@ typedef struct InitChannel InitChannel;
 
 typedef struct InitChannelEvents {
         /* Programs may be launched. without_host: nothing is at /mnt/host; user: the default one that
-         * the distribution wants, printable, or NULL. */
-        void (*ready)(bool without_host, const char *user, void *userdata);
+         * the distribution wants, printable, or NULL; bus: what came as the socket through which they
+         * come to LxBus, the receiver's to close, or negative. */
+        void (*ready)(bool without_host, const char *user, int bus, void *userdata);
         /* Any bytes but NUL. */
         void (*warning)(const char *text, void *userdata);
         /* The descriptors are the receiver's to keep or close; pidfd or program may be negative, pid (of the host) 0. */

@@ -27,6 +27,7 @@ struct Instance {
         Network *network; /* network=private; NULL: another */
         Container *container;
         InitChannel *channel;
+        BrokerSide *bus; /* what its programs have of LxBus; NULL: nothing */
         int init_end;    /* /init's end of the channel, until it is started */
         int cgroup_fd;
         InstanceSettings settings; /* of this start; the distribution's count for the next one */

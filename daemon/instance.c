@@ -85,6 +85,7 @@ static void finish(Instance *instance) {
                 init_channel_drain(instance->channel); /* no exit is ever lost */
         instance_end_processes(instance);
         instance->channel = init_channel_free(instance->channel);
+        instance->bus = broker_side_free(instance->bus);
         instance->container = container_free(instance->container);
         instance->network = network_free(instance->network);
         closep(&instance->init_end);
@@ -227,7 +228,21 @@ static void on_warning(const char *text, void *userdata) {
         instance_warn(userdata, text);
 }
 
-static void on_ready(bool without_host, const char *user, void *userdata) {
+/* Without it programs run all the same; whoever wants the bus finds nobody there. */
+static void join_bus(Instance *instance, int listener) {
+        const char *name = instance->distribution->name;
+        int r;
+
+        if (listener < 0)
+                return;
+        r = broker_add_instance(instance->host->broker, name, instance_leader(instance), listener,
+                                settings_bus_reach(&instance->settings), &instance->bus);
+        if (r < 0)
+                log_event(LOG_WARNING, name, 0, "LxBus cannot be used in it: %s", g_strerror(-r));
+}
+
+static void on_ready(bool without_host, const char *user, int bus, void *userdata) {
+        _cleanup_close_ int listener = bus;
         Instance *instance = userdata;
 
         if (instance->state != INSTANCE_STARTING)
@@ -235,6 +250,7 @@ static void on_ready(bool without_host, const char *user, void *userdata) {
         instance->without_host = without_host;
         instance->user = g_strdup(user);
         instance->start_time = g_get_real_time();
+        join_bus(instance, steal_fd(&listener));
         set_state(instance, INSTANCE_RUNNING);
         log_event(LOG_INFO, instance->distribution->name, 0, "The instance runs; its /init is process %d.",
                   (int)instance_leader(instance));
@@ -501,6 +517,7 @@ Instance *instance_free(Instance *instance) {
         base_cancel(instance->host->base, instance);
         instance->linger_source = sd_event_source_disable_unref(instance->linger_source);
         instance->start_source = sd_event_source_disable_unref(instance->start_source);
+        broker_side_free(instance->bus);
         container_free(instance->container);
         network_free(instance->network);
         init_channel_free(instance->channel);

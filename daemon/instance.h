@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/broker.h"
 #include "daemon/client.h"
 #include "daemon/error.h"
 #include "daemon/process.h"
@@ -45,6 +46,7 @@ typedef struct InstanceEvents {
 typedef struct InstanceHost {
         sd_event *event;
         Base *base;
+        Broker *broker;
         const Registry *registry;
         int cgroup_fd; /* where instances' cgroups may be made; -EBADF: nowhere */
         InstanceEvents events;

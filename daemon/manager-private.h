@@ -3,6 +3,7 @@
 
 /* What manager.c and the other manager-*.c share, and nobody else may see. */
 
+#include "daemon/broker.h"
 #include "daemon/diagnosis.h"
 #include "daemon/hold.h"
 #include "daemon/manager.h"
@@ -11,6 +12,7 @@ struct Manager {
         sd_event *event;
         Registry *registry;
         Base *base;
+        Broker *broker;
         ManagerEvents events;
         void *userdata;
         InstanceHost instance_host;
@@ -69,6 +71,9 @@ int manager_refuse_running(Manager *manager, const Distribution *d, bool termina
                            sd_bus_error *reterr);
 /* Marks it, until the operation is over. */
 void manager_hold_distribution(Manager *manager, Operation *operation, Distribution *d, DistributionState state);
+
+/* manager-bus.c */
+Broker *manager_new_broker(Manager *manager);
 
 /* manager-catalogue.c */
 void manager_free_lookup(void *lookup);

@@ -138,6 +138,7 @@ static void fill_hosts(Manager *manager) {
         manager->instance_host = (InstanceHost){
                 .event = manager->event,
                 .base = manager->base,
+                .broker = manager->broker,
                 .registry = manager->registry,
                 .cgroup_fd = cgroup_open_delegated(),
                 .events = {
@@ -196,6 +197,7 @@ int manager_new(sd_event *event, Registry *registry, const ManagerEvents *events
         g_queue_init(&manager->operations);
         g_queue_init(&manager->held_back);
         g_queue_init(&manager->shutdown_waiters);
+        manager->broker = manager_new_broker(manager);
         fill_hosts(manager);
         r = open_worker(manager, reterr);
         if (r < 0)
@@ -221,6 +223,7 @@ Manager *manager_free(Manager *manager) {
         g_hash_table_unref(manager->processes);
         g_hash_table_unref(manager->first_launches);
         g_hash_table_unref(manager->clients);
+        broker_free(manager->broker);
         closep(&manager->instance_host.cgroup_fd);
         closep(&manager->operation_host.worker_fd);
         base_free(manager->base);
@@ -405,6 +408,7 @@ void manager_shutdown(Manager *manager, manager_done_t callback, void *userdata)
         manager->shutting_down = true;
         manager_cancel_all(manager);
         manager_withdraw_lookups(manager, NULL);
+        broker_shut_down(manager->broker);
         for (guint i = 0; i < instances->len; i++)
                 instance_stop(instances->pdata[i]);
         manager_check_shutdown(manager);
@@ -465,7 +469,7 @@ static int on_idle(sd_event_source *source _unused_, uint64_t usec _unused_, voi
 void manager_check_idle(Manager *manager) {
         bool idle = g_hash_table_size(manager->clients) == 0 && g_hash_table_size(manager->instances) == 0 &&
                         g_hash_table_size(manager->holds) == 0 && g_queue_is_empty(&manager->operations) &&
-                        g_hash_table_size(manager->processes) == 0;
+                        g_hash_table_size(manager->processes) == 0 && !broker_is_needed(manager->broker);
         uint64_t patience = registry_settings(manager->registry)->exit_idle_usec;
 
         if (!idle || patience == G_MAXUINT64)

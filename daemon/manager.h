@@ -187,5 +187,10 @@ GPtrArray *manager_processes(Manager *manager);
 GPtrArray *manager_operations(Manager *manager);
 guint manager_n_clients(const Manager *manager);
 
+/* LxBus for a process of the host. Returns a descriptor, the caller's, or negative errno with *reterr set. */
+int manager_open_bus(Manager *manager, uid_t uid, pid_t pid, sd_bus_error *reterr);
+/* LxbusEntry of every server; g_array_unref() it. */
+GArray *manager_list_servers(Manager *manager);
+
 /* Something outside the manager keeps lxssd needed (a request under way), or no longer does. */
 void manager_check_idle(Manager *manager);

@@ -39,6 +39,8 @@ static const struct {
         { MANAGER, "Shutdown", RULE_OWNER_OR_ROOT },
         { MANAGER, "Subscribe", RULE_OWNER_OR_ROOT },
         { MANAGER, "ConnectBus", RULE_OWNER_OR_ROOT },
+        { MANAGER, "OpenBus", RULE_OWNER_OR_ROOT },
+        { MANAGER, "ListServers", RULE_OWNER_OR_ROOT },
         { MANAGER, "ListDistributions", RULE_OWNER_OR_ROOT },
         { MANAGER, "ListOnline", RULE_OWNER_OR_ROOT },
         { MANAGER, "ListInstances", RULE_OWNER_OR_ROOT },

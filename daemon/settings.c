@@ -125,6 +125,21 @@ static bool parse_network(const char *value, void *ret) {
         return false;
 }
 
+static const char *const bus_reach_names[] = {
+        [BUS_REACH_ALL] = "all",
+        [BUS_REACH_INSTANCE] = "instance",
+        [BUS_REACH_NONE] = "none",
+};
+
+static bool parse_bus_reach(const char *value, void *ret) {
+        for (size_t i = 0; i < G_N_ELEMENTS(bus_reach_names); i++)
+                if (strcmp(value, bus_reach_names[i]) == 0) {
+                        *(BusReach *)ret = i;
+                        return true;
+                }
+        return false;
+}
+
 /* A number with at most this many decimals, times 10 to their power. Returns where it ends, or NULL. */
 static const char *parse_decimal(const char *value, unsigned decimals, uint64_t *ret) {
         uint64_t number = 0;
@@ -220,6 +235,10 @@ static char *format_network(const void *value) {
         return g_strdup(network_names[*(const NetworkSetting *)value]);
 }
 
+static char *format_bus_reach(const void *value) {
+        return g_strdup(bus_reach_names[*(const BusReach *)value]);
+}
+
 static char *format_number(const void *value) {
         uint64_t number = *(const uint64_t *)value;
 
@@ -275,6 +294,7 @@ static const Key instance_keys[] = {
         INSTANCE_KEY("linger", parse_seconds, format_seconds, linger_seconds, "a number of seconds, or \"forever\""),
         INSTANCE_KEY("home", parse_home, format_home, home, "\"private\" or \"host\""),
         INSTANCE_KEY("network", parse_network, format_network, network, "\"host\", \"private\" or \"none\""),
+        INSTANCE_KEY("lxbus", parse_bus_reach, format_bus_reach, lxbus, "\"all\", \"instance\" or \"none\""),
         INSTANCE_KEY("automount", parse_bool, format_bool, automount, "\"yes\" or \"no\""),
         INSTANCE_KEY("isolated", parse_bool, format_bool, isolated, "\"yes\" or \"no\""),
         INSTANCE_KEY("memory", parse_memory, format_memory, memory_bytes,

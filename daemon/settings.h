@@ -21,6 +21,13 @@ typedef enum NetworkSetting {
         NETWORK_SETTING_MAX,
 } NetworkSetting;
 
+/* How far programs see and are seen on LxBus. */
+typedef enum BusReach {
+        BUS_REACH_ALL,      /* as servers say */
+        BUS_REACH_INSTANCE, /* within the instance */
+        BUS_REACH_NONE,     /* not at all */
+} BusReach;
+
 /* Where a value comes from; the later goes over the earlier. */
 typedef enum SettingOrigin {
         SETTING_DEFAULT,
@@ -33,7 +40,7 @@ typedef enum SettingOrigin {
 const char *setting_origin_to_string(SettingOrigin origin);
 
 /* How many keys there are in [instance]. */
-#define SETTINGS_INSTANCE_KEYS 8
+#define SETTINGS_INSTANCE_KEYS 9
 
 typedef struct InstanceSettings {
         uint64_t linger_seconds; /* LINGER_NONE, LINGER_FOREVER or seconds (shared/launch-request.h) */
@@ -41,6 +48,7 @@ typedef struct InstanceSettings {
         bool isolated;           /* no way to the host at all */
         HomeSetting home;
         NetworkSetting network;
+        BusReach lxbus;
         uint64_t memory_bytes;         /* this and the next two: 0 is no limit */
         uint64_t processor_thousandths;
         uint64_t pids;
@@ -62,6 +70,10 @@ static inline bool settings_mount_host(const InstanceSettings *settings) {
 
 static inline bool settings_share_home(const InstanceSettings *settings) {
         return settings->home == HOME_HOST && !settings->isolated;
+}
+
+static inline BusReach settings_bus_reach(const InstanceSettings *settings) {
+        return settings->isolated && settings->lxbus == BUS_REACH_ALL ? BUS_REACH_INSTANCE : settings->lxbus;
 }
 
 /* Reads /etc/lxss/lxss.conf and then the user's file over it. What is missing

@@ -22,6 +22,7 @@
 #include <time.h>
 
 #include "init/boot.h"
+#include "init/bus-socket.h"
 #include "init/job.h"
 #include "init/oobe.h"
 #include "init/shutdown.h"
@@ -80,8 +81,8 @@ static void send_event(InitHeader event, int fd) {
         send_event_about(event, fd, 0);
 }
 
-/* An event whose payload is a text; what is beyond INIT_TEXT_MAX is cut off. */
-static void send_text(InitHeader event, const char *text) {
+/* An event whose payload is a text; what is beyond INIT_TEXT_MAX is cut off. With fd, unless that is negative. */
+static void send_text(InitHeader event, const char *text, int fd) {
         size_t size = strnlen(text, INIT_TEXT_MAX);
         struct iovec parts[] = {
                 { .iov_base = &event, .iov_len = sizeof(event) },
@@ -89,12 +90,12 @@ static void send_text(InitHeader event, const char *text) {
         };
 
         event.size = size;
-        if (fd_socket_send(CHANNEL_FD, parts, ELEMENTSOF(parts), NULL, 0) < 0)
+        if (fd_socket_send(CHANNEL_FD, parts, ELEMENTSOF(parts), &fd, fd >= 0) < 0)
                 _exit(EXIT_FAILURE);
 }
 
 static void send_warning(const char *sentence) {
-        send_text((InitHeader){ .type = INIT_WARNING }, sentence);
+        send_text((InitHeader){ .type = INIT_WARNING }, sentence, -EBADF);
 }
 
 static Job *find_job(uint64_t id) {
@@ -330,7 +331,7 @@ static void on_channel(int epoll) {
         ssize_t n;
 
         n = fd_socket_receive(CHANNEL_FD, packet, sizeof(packet), fds, ELEMENTSOF(fds), &n_fds);
-        if (n == -EMSGSIZE)
+        if (n == -EMSGSIZE || n == -EMFILE)
                 return;
         if (n <= 0)
                 _exit(EXIT_SUCCESS);
@@ -405,10 +406,11 @@ static void set_up(int *ret_epoll) {
 
 /* The distribution's own wishes, and then programs may come. */
 static void get_ready(const char *home_of) {
+        _cleanup_close_ int bus = bus_socket_listen();
         Boot wishes;
 
         boot(send_warning, home_of, &wishes);
-        send_text((InitHeader){ .type = INIT_READY, .first = wishes.without_host }, wishes.user ?: "");
+        send_text((InitHeader){ .type = INIT_READY, .first = wishes.without_host }, wishes.user ?: "", bus);
         free(wishes.user);
 }
 

@@ -28,6 +28,7 @@
         X(DISTRIBUTION_BROKEN,    "DistributionBroken",   EUCLEAN,         125) \
         X(DISTRIBUTION_UNAVAILABLE, "DistributionUnavailable", ENODEV,         125) \
         X(DISTRIBUTION_RUNNING,   "DistributionRunning",  EBUSY,           125) \
+        X(LIMIT_REACHED,          "LimitReached",         EDQUOT,          125) \
         X(OPERATION_PENDING,      "OperationPending",     EINPROGRESS,     125) \
         X(CANCELED,               "Canceled",             ECANCELED,       125) \
         X(NOT_AN_ARCHIVE,         "NotAnArchive",         EMEDIUMTYPE,     125) \

@@ -26,7 +26,8 @@ typedef enum InitType {
         INIT_SIGNAL,  /* first: signal number, second: 1 for the whole group */
         INIT_HANGUP,  /* SIGHUP and SIGCONT to the group, SIGKILL after a grace */
         INIT_FOREGROUND, /* first: 1 for the foreground of the program's terminal, 0 for its background; SIGCONT follows */
-        INIT_READY = 16, /* first: 1 where the distribution wants no /mnt/host; text: the default user it wants, or none */
+        INIT_READY = 16, /* first: 1 where the distribution wants no /mnt/host; text: the default user it wants, or none;
+                          * with the listening socket of LxBus, unless that could not be made */
         INIT_STARTED, /* with the program's pidfd, and the program named as the packet's process */
         INIT_FAILED,  /* first: InitStep, second: errno; with the program's descriptor where it could be opened */
         INIT_STOPPED, /* first: signal */

@@ -24,8 +24,10 @@ static void keep_fd(int fd) {
         last_fd = fd;
 }
 
-static void on_ready(bool without_host, const char *user, void *userdata) {
-        g_string_append_printf(story, "ready%s%s%s ", without_host ? "-host" : "", user ? ":" : "", user ?: "");
+static void on_ready(bool without_host, const char *user, int bus, void *userdata) {
+        keep_fd(bus);
+        g_string_append_printf(story, "ready%s%s%s%s ", without_host ? "-host" : "", user ? ":" : "", user ?: "",
+                               bus >= 0 ? "+fd" : "");
 }
 
 static void on_warning(const char *text, void *userdata) {
@@ -155,13 +157,13 @@ END_TEST
 
 START_TEST(every_event_of_init_is_told_in_order) {
         set_up();
-        say((InitHeader){ .type = INIT_READY }, -1);
+        say((InitHeader){ .type = INIT_READY }, init);
         say((InitHeader){ .type = INIT_STARTED, .id = 1 }, init);
         say((InitHeader){ .type = INIT_STARTED, .id = UINT64_MAX }, -1);
         say((InitHeader){ .type = INIT_STOPPED, .id = 1, .first = 19 }, -1);
         say((InitHeader){ .type = INIT_EXITED, .id = 1, .first = 1, .second = 255 }, -1);
         say((InitHeader){ .type = INIT_FAILED, .id = 3, .first = INIT_STEP_EXEC, .second = ENOEXEC }, init);
-        assert_story("ready started:1+fd started:18446744073709551615 stopped:1:19 exited:1:1:255 failed:3:7:8+fd ");
+        assert_story("ready+fd started:1+fd started:18446744073709551615 stopped:1:19 exited:1:1:255 failed:3:7:8+fd ");
         tear_down();
 }
 END_TEST
@@ -171,10 +173,9 @@ START_TEST(descriptors_that_come_uninvited_are_closed) {
 
         set_up();
         before = count_fds();
-        say((InitHeader){ .type = INIT_READY }, init);
         say((InitHeader){ .type = INIT_STOPPED, .id = 1, .first = 20 }, init);
         say((InitHeader){ .type = INIT_EXITED, .id = 1, .first = 1 }, init);
-        assert_story("ready stopped:1:20 exited:1:1:0 ");
+        assert_story("stopped:1:20 exited:1:1:0 ");
         ck_assert_uint_eq(count_fds(), before);
         tear_down();
 }

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the parts of the broker share: broker.c has sides and their sockets, broker-server.c
+ * servers and connections, broker-identity.c who is who. */
+
+#include "daemon/broker.h"
+#include "daemon/id-map.h"
+
+/* What each user of a side may have so many of, so that one cannot take what is the others'
+ * (lxbus(7), "Limits"). */
+typedef enum BrokerGoods {
+        BROKER_CHANNELS,
+        BROKER_SERVERS,
+        BROKER_WAITERS,
+        BROKER_GOODS_MAX,
+} BrokerGoods;
+
+#define BROKER_QUOTA 256
+/* Ports that are open at one server: the kernel counts epoll's watches for each user. */
+#define BROKER_PORTS_MAX 65536
+
+/* What is in a side's epoll. */
+typedef enum WatchKind {
+        WATCH_LISTENER,
+        WATCH_CHANNEL,
+        WATCH_SERVER,
+        WATCH_WAITER,
+} WatchKind;
+
+typedef struct Watch {
+        WatchKind kind;
+        int fd; /* owned */
+} Watch;
+
+typedef struct Share {
+        uid_t uid; /* the host's */
+        unsigned count[BROKER_GOODS_MAX];
+} Share;
+
+/* Who is at an end, and the descriptor that stands for it; broker_party_clear(). */
+typedef struct Party {
+        const BrokerSide *side;
+        LxbusIdentity identity; /* as the host sees it */
+        int pidfd;              /* owned; negative: it ended */
+} Party;
+
+struct BrokerSide {
+        Broker *broker;
+        char *name;   /* NULL: the host */
+        pid_t leader; /* 0: the host */
+        BusReach reach;
+        IdMap uids;
+        int epoll;
+        sd_event_source *source;
+        Watch listener;       /* fd negative: the host */
+        GHashTable *channels; /* Channel, a set */
+        GHashTable *servers;  /* Server, a set */
+        GHashTable *names;    /* name → Server */
+        GHashTable *waiters;  /* Waiter, a set */
+        GHashTable *shares;   /* &uid → Share */
+};
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BrokerSide, broker_side_free)
+
+struct Broker {
+        sd_event *event;
+        BrokerEvents events;
+        void *userdata;
+        BrokerSide *host; /* NULL: nobody there was ever on the bus */
+        GPtrArray *sides; /* all, in the order in which they began */
+        int spare;        /* a descriptor to be closed where there are no more */
+};
+
+typedef struct Server Server;
+
+/* A bus socket: of a process, or a right to connect to an unnamed server. */
+typedef struct Channel {
+        Watch watch;
+        BrokerSide *side;
+        Party party;     /* who opened it; whoever has a right to connect is looked up */
+        Server *unnamed; /* what it is a right for; NULL: it is a process's */
+} Channel;
+
+struct Server {
+        Watch watch; /* our end: connections go out, nothing comes in */
+        BrokerSide *side;
+        Party party;
+        LxbusScope scope;
+        char *name;         /* NULL: an unnamed one */
+        Channel *right;     /* to connect to an unnamed one; NULL: nobody has it any more */
+        int ports;          /* an epoll that has each open port: broker-server.c */
+        unsigned n_counted; /* ports at most, as long as nobody looks */
+        GQueue waiters;     /* Waiter, borrowed, for room */
+};
+
+/* broker.c. broker_watch() changes what is watched already. 0 or negative errno. */
+int broker_watch(BrokerSide *side, Watch *watch, uint32_t events);
+void broker_unwatch(BrokerSide *side, Watch *watch);
+bool broker_has_quota(const BrokerSide *side, const Party *party, BrokerGoods goods);
+void broker_charge(BrokerSide *side, const Party *party, BrokerGoods goods, int change);
+/* Takes fd and party over; NULL: neither. */
+Channel *broker_add_channel(BrokerSide *side, int *fd, Party *party, Server *unnamed);
+void broker_drop_channel(Channel *channel);
+
+/* broker-server.c. Of a request they take *end over, to which the answer goes, where they return 0; else they
+ * return the errno (negative) that is the answer. */
+int broker_register(Channel *channel, const LxbusRequest *request, int *end);
+int broker_connect(BrokerSide *side, const Party *client, Server *unnamed, const LxbusRequest *request, int *end);
+void broker_on_server(Watch *watch, uint32_t events);
+void broker_on_waiter(Watch *watch);
+void broker_drop_server(Server *server);
+/* A right to connect is gone. */
+void broker_forget_right(Server *server);
+/* All that a side has of both. */
+void broker_drop_servers(BrokerSide *side);
+/* LxbusEntry, in the order of names, of all; for an instance, of what it may connect to by a name. */
+GArray *broker_entries(const Broker *broker, const BrokerSide *viewer);
+
+/* broker-identity.c. */
+void broker_party_clear(Party *party);
+Party broker_party_copy(const Party *party);
+Party broker_party_new(const BrokerSide *side, uid_t uid, pid_t pid, int pidfd);
+/* Of the process at the other end of a connected socket. 0 or negative errno. */
+int broker_party_of_socket(const BrokerSide *side, int fd, Party *ret);
+/* Of a process that the kernel named, wherever it is; party->side says where. -ESRCH where that cannot be told. */
+int broker_party_of_process(Broker *broker, pid_t pid, Party *ret);
+int broker_load_uids(pid_t leader, IdMap *ret);
+/* Whether a descriptor from a stranger is a connected SOCK_SEQPACKET Unix socket, or a listening one. */
+bool broker_is_socket(int fd, bool listening);
+/* Sends a REPLY or CONNECTION about this party as the other side may know it, with this descriptor, unless negative,
+ * before the party's pidfd. Never blocks. 0 or negative errno. */
+int broker_tell(int fd, LxbusType type, const BrokerSide *viewer, const Party *party, int first);
+/* Sends a REPLY that says no; or one without more, with this descriptor unless negative. */
+int broker_answer(int fd, int error, int attached);

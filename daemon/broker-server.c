@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Servers, those who want to connect to them, and the moment in which both meet: the
+ * client's end is told who serves, and goes to the server.
+ *
+ * From then on lxssd has no part in a port. What it still wants to know is how many are open,
+ * and the kernel counts: an end that is watched by an epoll stays in it as long as any
+ * process has it open, lxssd or not, and no longer (epoll(7)). Nobody ever waits for that epoll. */
+
+#include <poll.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "daemon/broker-private.h"
+#include "shared/util.h"
+
+/* Who wants to connect, and has to wait. */
+typedef struct Waiter {
+        Watch watch; /* its end, which hangs up where it gives up */
+        BrokerSide *side;
+        Party party;
+        Server *server; /* that has no room; NULL: it is not there yet */
+        bool by_name;   /* when that server goes, another may come */
+        char name[LXBUS_NAME_LENGTH_MAX + 1];
+        char where[DISTRIBUTION_NAME_MAX + 1];
+} Waiter;
+
+/* ---- who sees whom ---- */
+
+static bool is_visible(const Server *server, const BrokerSide *viewer) {
+        if (server->side == viewer)
+                return true;
+        if (server->side->reach != BUS_REACH_ALL || viewer->reach != BUS_REACH_ALL)
+                return false;
+        return server->scope >= (viewer->name ? LXBUS_SCOPE_ALL : LXBUS_SCOPE_HOST);
+}
+
+static Server *find_on(const BrokerSide *side, const char *name, const BrokerSide *viewer) {
+        Server *server = side ? g_hash_table_lookup(side->names, name) : NULL;
+
+        return server && is_visible(server, viewer) ? server : NULL;
+}
+
+static BrokerSide *side_called(const Broker *broker, const char *where) {
+        if (streq(where, LXBUS_WHERE_HOST))
+                return broker->host;
+        for (guint i = 0; i < broker->sides->len; i++) {
+                BrokerSide *side = broker->sides->pdata[i];
+
+                if (side->name && streq(side->name, where))
+                        return side;
+        }
+        return NULL;
+}
+
+/* So that no instance can pass for the host, nor for the own side: the nearest one. */
+static int find_nearest(const BrokerSide *viewer, const char *name, Server **ret) {
+        const Broker *broker = viewer->broker;
+        Server *found = find_on(viewer, name, viewer) ?: find_on(broker->host, name, viewer);
+
+        for (guint i = 0; i < broker->sides->len; i++) {
+                Server *other = found ? NULL : find_on(broker->sides->pdata[i], name, viewer);
+
+                for (guint j = i + 1; other && j < broker->sides->len; j++)
+                        if (find_on(broker->sides->pdata[j], name, viewer))
+                                return -ENOTUNIQ;
+                if (other)
+                        found = other;
+        }
+        *ret = found;
+        return found ? 0 : -ENOENT;
+}
+
+static int find(const BrokerSide *viewer, const char *name, const char *where, Server **ret) {
+        if (!*where)
+                return find_nearest(viewer, name, ret);
+        *ret = find_on(side_called(viewer->broker, where), name, viewer);
+        return *ret ? 0 : -ENOENT;
+}
+
+/* ---- ports that are open ---- */
+
+static unsigned count_ports(const Server *server) {
+        g_autofree char *line = NULL;
+        size_t size = 0;
+        unsigned n = 0;
+        char path[64];
+        FILE *file;
+
+        snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", server->ports);
+        file = fopen(path, "re");
+        while (file && getline(&line, &size, file) > 0)
+                n += strncmp(line, "tfd:", 4) == 0;
+        if (file)
+                (void)fclose(file);
+        return n;
+}
+
+static int note_port(Server *server, int end) {
+        struct epoll_event nothing = { .events = 0 };
+
+        if (server->n_counted >= BROKER_PORTS_MAX)
+                server->n_counted = count_ports(server);
+        if (server->n_counted >= BROKER_PORTS_MAX)
+                return -EDQUOT;
+        if (epoll_ctl(server->ports, EPOLL_CTL_ADD, end, &nothing) < 0)
+                return errno == ENOSPC ? -EDQUOT : -errno;
+        server->n_counted++;
+        return 0;
+}
+
+/* ---- connecting ---- */
+
+static bool has_room(const Server *server) {
+        struct pollfd poll_fd = { .fd = server->watch.fd, .events = POLLOUT };
+
+        return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & POLLOUT;
+}
+
+/* The client hears of it first: what the server writes must not come before that. As nobody else
+ * writes to the server's socket, what has room for now has room for the packet. */
+static int deliver(Server *server, const BrokerSide *side, const Party *client, int end) {
+        int r;
+
+        if (!has_room(server))
+                return -EAGAIN;
+        r = note_port(server, end);
+        if (r < 0)
+                return r;
+        r = broker_tell(end, LXBUS_TYPE_REPLY, side, &server->party, -EBADF);
+        return r < 0 ? r : broker_tell(server->watch.fd, LXBUS_TYPE_CONNECTION, server->side, client, end);
+}
+
+static void watch_room(Server *server) {
+        (void)broker_watch(server->side, &server->watch, EPOLLRDHUP | (g_queue_is_empty(&server->waiters) ? 0u : EPOLLOUT));
+}
+
+static void waiter_free(Waiter *waiter) {
+        BrokerSide *side = waiter->side;
+
+        if (waiter->server)
+                (void)g_queue_remove(&waiter->server->waiters, waiter);
+        broker_unwatch(side, &waiter->watch);
+        closep(&waiter->watch.fd);
+        g_hash_table_remove(side->waiters, waiter);
+        broker_charge(side, &waiter->party, BROKER_WAITERS, -1);
+        broker_party_clear(&waiter->party);
+        g_free(waiter);
+}
+
+void broker_on_waiter(Watch *watch) {
+        waiter_free((Waiter *)watch); /* its other end is closed */
+}
+
+static int wait_for(Server *server, BrokerSide *side, const Party *client, const LxbusRequest *request, int *end) {
+        g_autofree Waiter *waiter = g_new0(Waiter, 1);
+
+        if (!broker_has_quota(side, client, BROKER_WAITERS))
+                return -EDQUOT;
+        waiter->watch = (Watch){ .kind = WATCH_WAITER, .fd = *end };
+        waiter->side = side;
+        waiter->server = server;
+        waiter->by_name = *request->name != 0;
+        g_strlcpy(waiter->name, request->name, sizeof(waiter->name));
+        g_strlcpy(waiter->where, request->where, sizeof(waiter->where));
+        if (broker_watch(side, &waiter->watch, EPOLLRDHUP) < 0)
+                return -ENOSPC;
+        *end = -EBADF;
+        waiter->party = broker_party_copy(client);
+        g_hash_table_add(side->waiters, waiter);
+        broker_charge(side, client, BROKER_WAITERS, 1);
+        if (server) {
+                g_queue_push_tail(&server->waiters, waiter);
+                watch_room(server);
+        }
+        (void)g_steal_pointer(&waiter);
+        return 0;
+}
+
+int broker_connect(BrokerSide *side, const Party *client, Server *unnamed, const LxbusRequest *request, int *end) {
+        bool wait = request->flags & LXBUS_REQUEST_WAIT;
+        Server *server = unnamed;
+        int r = 0;
+
+        if (!server)
+                r = find(side, request->name, request->where, &server);
+        if (r == -ENOENT && wait)
+                return wait_for(NULL, side, client, request, end);
+        if (r < 0)
+                return r;
+        /* Who waits already comes first. */
+        r = g_queue_is_empty(&server->waiters) ? deliver(server, side, client, *end) : -EAGAIN;
+        if (r == -EAGAIN && wait)
+                return wait_for(server, side, client, request, end);
+        return r;
+}
+
+/* What became of one who waited. */
+static void settle(Waiter *waiter, int error) {
+        if (error < 0)
+                (void)broker_answer(waiter->watch.fd, -error, -EBADF);
+        waiter_free(waiter);
+}
+
+/* A server has come: who waited for it is let in, or waits for room in it. */
+static void serve_waiters(Broker *broker) {
+        for (guint i = 0; i < broker->sides->len; i++) {
+                BrokerSide *side = broker->sides->pdata[i];
+                g_autoptr(GList) waiters = g_hash_table_get_keys(side->waiters);
+
+                for (GList *l = waiters; l; l = l->next) {
+                        Waiter *waiter = l->data;
+                        Server *server = NULL;
+
+                        if (waiter->server || find(side, waiter->name, waiter->where, &server) < 0)
+                                continue;
+                        waiter->server = server;
+                        g_queue_push_tail(&server->waiters, waiter);
+                        watch_room(server);
+                }
+        }
+}
+
+void broker_on_server(Watch *watch, uint32_t events) {
+        Server *server = (Server *)watch;
+        Waiter *waiter;
+        int r;
+
+        if (events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)) {
+                broker_drop_server(server);
+                return;
+        }
+        waiter = g_queue_peek_head(&server->waiters);
+        if (waiter) {
+                r = deliver(server, waiter->side, &waiter->party, waiter->watch.fd);
+                if (r != -EAGAIN)
+                        settle(waiter, r);
+        }
+        watch_room(server);
+}
+
+/* ---- registering ---- */
+
+static void server_free(Server *server) {
+        broker_unwatch(server->side, &server->watch);
+        closep(&server->watch.fd);
+        closep(&server->ports);
+        broker_party_clear(&server->party);
+        g_free(server->name);
+        g_free(server);
+}
+
+void broker_forget_right(Server *server) {
+        server->right = NULL;
+}
+
+void broker_drop_server(Server *server) {
+        BrokerSide *side = server->side;
+        bool others_wait = false;
+
+        for (Waiter *waiter; (waiter = g_queue_pop_head(&server->waiters));) {
+                waiter->server = NULL;
+                others_wait |= waiter->by_name;
+                if (!waiter->by_name)
+                        settle(waiter, -ECONNREFUSED);
+        }
+        if (server->right)
+                broker_drop_channel(server->right);
+        if (server->name)
+                g_hash_table_remove(side->names, server->name);
+        g_hash_table_remove(side->servers, server);
+        broker_charge(side, &server->party, BROKER_SERVERS, -1);
+        server_free(server);
+        if (others_wait) /* there may be one of that name further away */
+                serve_waiters(side->broker);
+}
+
+void broker_drop_servers(BrokerSide *side) {
+        GHashTableIter i;
+        void *item;
+
+        for (;;) {
+                g_hash_table_iter_init(&i, side->servers);
+                if (!g_hash_table_iter_next(&i, &item, NULL))
+                        break;
+                broker_drop_server(item);
+        }
+        for (;;) {
+                g_hash_table_iter_init(&i, side->waiters);
+                if (!g_hash_table_iter_next(&i, &item, NULL))
+                        break;
+                waiter_free(item);
+        }
+}
+
+/* The right to connect: a bus socket of its own, which knows this server alone, and through which the kernel says who
+ * sends. */
+static int make_right(Server *server, int *ret) {
+        _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
+        Party party = broker_party_copy(&server->party);
+        const int on = 1;
+        int pair[2], r = 0;
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                r = -errno;
+        else {
+                ours = pair[0];
+                theirs = pair[1];
+                if (fcntl(ours, F_SETFL, O_NONBLOCK) < 0 ||
+                    setsockopt(ours, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+                        r = -errno;
+                else if (!(server->right = broker_add_channel(server->side, &ours, &party, server)))
+                        r = -ENOSPC;
+        }
+        broker_party_clear(&party);
+        if (r == 0)
+                *ret = steal_fd(&theirs);
+        return r;
+}
+
+static int may_register(const Channel *channel, const LxbusRequest *request) {
+        const BrokerSide *side = channel->side;
+
+        if (request->scope > LXBUS_SCOPE_OWN && side->reach != BUS_REACH_ALL)
+                return -EACCES;
+        if (*request->name && g_hash_table_contains(side->names, request->name))
+                return -EADDRINUSE;
+        return broker_has_quota(side, &channel->party, BROKER_SERVERS) ? 0 : -EDQUOT;
+}
+
+static int server_new(const Channel *channel, const LxbusRequest *request, int *end, Server **ret) {
+        Server *server = g_new0(Server, 1);
+
+        server->watch = (Watch){ .kind = WATCH_SERVER, .fd = *end };
+        server->side = channel->side;
+        server->scope = request->scope;
+        server->ports = epoll_create1(EPOLL_CLOEXEC);
+        server->party.pidfd = -EBADF;
+        g_queue_init(&server->waiters);
+        if (server->ports < 0 || broker_watch(server->side, &server->watch, EPOLLRDHUP) < 0) {
+                server->watch.fd = -EBADF; /* the answer still goes there */
+                server_free(server);
+                return -EMFILE;
+        }
+        *end = -EBADF;
+        server->party = broker_party_copy(&channel->party);
+        server->name = *request->name ? g_strdup(request->name) : NULL;
+        g_hash_table_add(server->side->servers, server);
+        if (server->name)
+                g_hash_table_insert(server->side->names, server->name, server);
+        broker_charge(server->side, &server->party, BROKER_SERVERS, 1);
+        *ret = server;
+        return 0;
+}
+
+int broker_register(Channel *channel, const LxbusRequest *request, int *end) {
+        _cleanup_close_ int right = -EBADF;
+        Server *server;
+        int r;
+
+        r = may_register(channel, request);
+        if (r < 0)
+                return r;
+        r = server_new(channel, request, end, &server);
+        if (r < 0)
+                return r;
+        if (!server->name)
+                r = make_right(server, &right);
+        if (broker_answer(server->watch.fd, -r, right) < 0 || r < 0)
+                broker_drop_server(server);
+        else if (server->name)
+                serve_waiters(channel->side->broker);
+        return 0;
+}
+
+/* ---- who is there ---- */
+
+static int compare_entries(const void *a, const void *b) {
+        const LxbusEntry *x = a, *y = b;
+        int r = strcmp(x->name, y->name);
+
+        return r ? r : strcmp(x->identity.instance, y->identity.instance);
+}
+
+static LxbusEntry entry_of(const Server *server, const BrokerSide *viewer) {
+        LxbusEntry entry = {
+                .identity = server->party.identity,
+                .scope = server->scope,
+                .n_ports = count_ports(server),
+        };
+
+        if (viewer && viewer->name)
+                entry.identity.pid = 0;
+        g_strlcpy(entry.name, server->name ?: "", sizeof(entry.name));
+        return entry;
+}
+
+GArray *broker_entries(const Broker *broker, const BrokerSide *viewer) {
+        GArray *entries = g_array_new(false, true, sizeof(LxbusEntry));
+
+        for (guint i = 0; i < broker->sides->len; i++) {
+                const BrokerSide *side = broker->sides->pdata[i];
+                GHashTableIter iter;
+                void *server;
+
+                g_hash_table_iter_init(&iter, side->servers);
+                while (g_hash_table_iter_next(&iter, &server, NULL)) {
+                        LxbusEntry entry;
+
+                        if (viewer && viewer->name && (!is_visible(server, viewer) || !((Server *)server)->name))
+                                continue;
+                        entry = entry_of(server, viewer);
+                        g_array_append_val(entries, entry);
+                }
+        }
+        g_array_sort(entries, compare_entries);
+        return entries;
+}
