@@ -18,8 +18,18 @@ static int finish(Command *command, int exit_code) {
         return -ECANCELED;
 }
 
-static void print_verb_help(const Verb *verb) {
-        printf("lxctl %s%s%s\n\n%s.\n", verb->name, *verb->synopsis ? " " : "", verb->synopsis, verb->summary);
+/* "lxctl" and the verb, or the program that the verb is all of. */
+static void print_name(const Command *command) {
+        fputs(command->program ? command->program : "lxctl", stdout);
+        if (!command->program)
+                printf(" %s", command->verb->name);
+}
+
+static void print_verb_help(const Command *command) {
+        const Verb *verb = command->verb;
+
+        print_name(command);
+        printf("%s%s\n\n%s.\n", *verb->synopsis ? " " : "", verb->synopsis, verb->summary);
         if (verb->alias)
                 printf("lxctl %s is the same.\n", verb->alias);
         if (verb->details)
@@ -47,12 +57,12 @@ int command_next(Command *command) {
                         command->verbose = true;
                         break;
                 case OPTION_VERSION:
-                        puts("lxctl " PACKAGE_VERSION);
+                        printf("%s " PACKAGE_VERSION "\n", command->program ? command->program : "lxctl");
                         return finish(command, EXIT_SUCCESS);
                 case OPTION_HELP:
                         if (!command->verb)
                                 return id;
-                        print_verb_help(command->verb);
+                        print_verb_help(command);
                         return finish(command, EXIT_SUCCESS);
                 default:
                         if (id < 0)
@@ -113,8 +123,9 @@ int command_usage(Command *command, const char *format, ...) {
         va_end(arguments);
         if (n < 0)
                 text = NULL;
-        say("%s See lxctl %s%s--help.", text ? text : "The command line is wrong.",
-            command->verb ? command->verb->name : "", command->verb ? " " : "");
+        say("%s See %s%s%s --help.", text ? text : "The command line is wrong.",
+            command->program ? command->program : "lxctl", command->verb && !command->program ? " " : "",
+            command->verb && !command->program ? command->verb->name : "");
         return EXIT_SERVICE;
 }
 

@@ -35,12 +35,14 @@ typedef struct Verb {
 
 struct Command {
         const Verb *verb; /* NULL before it is known */
+        const char *program; /* that this verb is all of; NULL: lxctl */
         bool json, quiet, verbose;
         unsigned closed_mask; /* which of 0, 1 and 2 were closed when lxctl started */
         int exit_code;        /* where command_next() says that all is done */
         OptionParser parser;
 };
 
+extern const Verb verb_bus;
 extern const Verb verb_clone;
 extern const Verb verb_config;
 extern const Verb verb_doctor;

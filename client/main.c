@@ -27,6 +27,7 @@ static const Verb *const verbs[] = {
         &verb_launch,
         &verb_ps,
         &verb_hold,
+        &verb_bus,
         &verb_terminate,
         &verb_status,
         &verb_shutdown,

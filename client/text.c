@@ -44,11 +44,17 @@ static void say_v(const char *prefix, const char *format, va_list arguments) {
         fprintf(stderr, "%s%s\n", prefix, escaped ? escaped : "out of memory");
 }
 
+static const char *said_by = "lxctl: ";
+
+void say_as(const char *prefix) {
+        said_by = prefix;
+}
+
 void say(const char *format, ...) {
         va_list arguments;
 
         va_start(arguments, format);
-        say_v("lxctl: ", format, arguments);
+        say_v(said_by, format, arguments);
         va_end(arguments);
 }
 

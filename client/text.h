@@ -20,6 +20,9 @@ size_t text_width(const char *s);
 /* Writes s as text_escape() makes it. */
 void text_print(FILE *f, const char *s);
 
+/* What say() puts before everything, instead of "lxctl: "; borrowed for ever. */
+void say_as(const char *prefix);
+
 /* "lxctl: …" and a newline on stderr, made harmless; say_plain() without the prefix. */
 void say(const char *format, ...) _printf_(1, 2);
 void say_plain(const char *format, ...) _printf_(1, 2);

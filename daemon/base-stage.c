@@ -5,7 +5,9 @@
 
 #include "daemon/base-stage.h"
 
+#include <limits.h>
 #include <linux/mount.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -21,6 +23,10 @@ static const struct {
 const char *const base_stage_nodes[] = { "null", "zero", "full", "random", "urandom", "tty", NULL };
 
 _Static_assert(ELEMENTSOF(base_stage_nodes) == ELEMENTSOF(numbers) + 1, "each node has its numbers");
+
+const char *const base_stage_tools[] = { "lxbus", NULL };
+
+_Static_assert(ELEMENTSOF(base_stage_tools) == STAGE_TOOLS_MAX + 1, "there is room for each");
 
 static int make_slaves(void) {
         _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -42,11 +48,22 @@ static int prepare_sys(BaseStage *stage) {
         return mount_restrict(stage->sys, MOUNT_ATTR_RDONLY | HARMLESS | MOUNT_ATTR_NOEXEC, MS_PRIVATE, true);
 }
 
-static int prepare_init(BaseStage *stage, const char *lxinit) {
-        stage->init = mount_clone(AT_FDCWD, lxinit, false);
-        if (stage->init < 0)
-                return stage->init;
-        return mount_restrict(stage->init, MOUNT_ATTR_RDONLY | HARMLESS, MS_PRIVATE, false);
+static int prepare_program(const char *path, int *ret) {
+        *ret = mount_clone(AT_FDCWD, path, false);
+        return *ret < 0 ? *ret : mount_restrict(*ret, MOUNT_ATTR_RDONLY | HARMLESS, MS_PRIVATE, false);
+}
+
+static int prepare_tools(BaseStage *stage, const char *lxinit) {
+        int directory = (int)(strrchr(lxinit, '/') + 1 - lxinit), r = 0;
+
+        for (size_t i = 0; r == 0 && base_stage_tools[i]; i++) {
+                char path[PATH_MAX];
+
+                if (snprintf(path, sizeof(path), "%.*s%s", directory, lxinit, base_stage_tools[i]) >= (int)sizeof(path))
+                        return -ENAMETOOLONG;
+                r = prepare_program(path, &stage->tools[i]);
+        }
+        return r;
 }
 
 int base_stage_prepare(const char *lxinit, BaseStage *ret, const char **ret_step) {
@@ -63,13 +80,16 @@ int base_stage_prepare(const char *lxinit, BaseStage *ret, const char **ret_step
         if ((r = prepare_sys(ret)) < 0)
                 return r;
         *ret_step = "opening lxinit";
-        return prepare_init(ret, lxinit);
+        if ((r = prepare_program(lxinit, &ret->init)) < 0)
+                return r;
+        *ret_step = "opening the tools of instances";
+        return prepare_tools(ret, lxinit);
 }
 
 /* The process goes along, and finds the host's tree at STAGE_RAW. */
 static int enter_tmpfs(int *ret_root) {
         static const char *const options[] = { "mode", "755", NULL };
-        static const char *const directories[] = { STAGE_RAW, STAGE_HOST, STAGE_SYS, STAGE_DEV, STAGE_ROOT };
+        static const char *const directories[] = { STAGE_RAW, STAGE_HOST, STAGE_SYS, STAGE_DEV, STAGE_TOOLS, STAGE_ROOT };
         _cleanup_close_ int root = mount_new("tmpfs", options, HARMLESS), target = -EBADF;
         int r;
 
@@ -143,10 +163,24 @@ static int attach_nodes(int root) {
         return r;
 }
 
+static int attach_tools(const BaseStage *stage, int root) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && base_stage_tools[i]; i++) {
+                char path[64];
+
+                snprintf(path, sizeof(path), STAGE_TOOLS "/%s", base_stage_tools[i]);
+                r = mount_attach_at(stage->tools[i], root, path, false);
+        }
+        return r;
+}
+
 static void stage_close(BaseStage *stage) {
         closep(&stage->host);
         closep(&stage->sys);
         closep(&stage->init);
+        for (size_t i = 0; i < ELEMENTSOF(stage->tools); i++)
+                closep(&stage->tools[i]);
 }
 
 int base_stage_enter(BaseStage *prepared, const char **ret_step) {
@@ -168,5 +202,8 @@ int base_stage_enter(BaseStage *prepared, const char **ret_step) {
         if ((r = attach_nodes(root)) < 0)
                 return r;
         *ret_step = "mounting /init";
-        return mount_attach_at(stage.init, root, STAGE_INIT, false);
+        if ((r = mount_attach_at(stage.init, root, STAGE_INIT, false)) < 0)
+                return r;
+        *ret_step = "mounting the tools of instances";
+        return attach_tools(&stage, root);
 }

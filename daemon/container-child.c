@@ -316,6 +316,19 @@ static int mount_run(int root) {
         return mount_attach_at(tmp, root, "tmp", true);
 }
 
+static int mount_tools(int root) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && base_stage_tools[i]; i++) {
+                char stage[64], path[64];
+
+                snprintf(stage, sizeof(stage), "/" STAGE_TOOLS "/%s", base_stage_tools[i]);
+                snprintf(path, sizeof(path), TOOLS_DIRECTORY "/%s", base_stage_tools[i]);
+                r = attach_copy(stage, false, root, path, false);
+        }
+        return r;
+}
+
 static int pivot(int root) {
         int r = mount_pivot(root, ".");
 
@@ -401,6 +414,8 @@ static void set_up_instance(Child *child) {
                 fail(child, CONTAINER_STEP_NETWORK, r);
         if (child->spec->host && (r = attach_copy("/" STAGE_HOST, true, root, "mnt/host", true)) < 0)
                 fail(child, CONTAINER_STEP_HOST, r);
+        if ((r = mount_tools(root)) < 0)
+                fail(child, CONTAINER_STEP_TOOLS, r);
         set_up_extras(child, root);
         if ((r = mount_init(child, root)) < 0)
                 fail(child, CONTAINER_STEP_INIT, r);

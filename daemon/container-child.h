@@ -24,6 +24,7 @@ typedef struct ContainerReport {
         X(SYS, "mounting /sys")                                              \
         X(DEV, "making /dev")                                                \
         X(RUN, "mounting /run and /tmp")                                     \
+        X(TOOLS, "mounting the tools of instances")                          \
         X(HOME, "mounting the home directory of the host")                   \
         X(NETWORK, "making a network of its own")                            \
         X(INIT, "mounting /init")                                            \

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Connections to a server, each answered by a program. */
+
+#include <stdbool.h>
+
+#include "client/lxss/lxbus.h"
+
+typedef struct BusService {
+        char *const *argv; /* the program; NULL: our own standard input and output */
+        bool once;         /* one connection, whose program's exit code is ours */
+        bool take_fds;     /* the first message brings descriptors for it, from 3 on */
+} BusService;
+
+/* Serves until it is killed, or, once, until that is over. Returns an exit code. */
+int bus_serve(LxBusServer *server, const BusService *service);

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The way into LxBus, which is another one on each side. */
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "client/lxss/lxbus-private.h"
+#include "client/remote.h"
+#include "shared/util.h"
+
+static int open_inside(int *ret) {
+        static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = LXBUS_SOCKET };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+        if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+                return -errno;
+        *ret = steal_fd(&fd);
+        return 0;
+}
+
+static int call_open_bus(Connection *connection, Failure *failure, int *ret) {
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+        _cleanup_incoming_ Incoming *answer = NULL;
+        DbusReader reader;
+        int fd, r;
+
+        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "OpenBus", "a{sv}");
+        dbus_close_array(&w, dbus_open_array(&w, '{'));
+        r = remote_finish_call(connection, &w, &answer, failure);
+        if (r < 0)
+                return r;
+        reader = incoming_read(answer);
+        if (dbus_get(&reader, "h", &fd) < 0)
+                return -EPROTO;
+        fd = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* the answer owns the other */
+        if (fd < 0)
+                return -errno;
+        *ret = fd;
+        return 0;
+}
+
+/* The descriptor needs no connection beside it: it is what keeps lxssd there. */
+static int open_on_host(int *ret) {
+        _cleanup_failure_ Failure failure = {};
+        _cleanup_connection_ Connection *connection = NULL;
+        int r;
+
+        r = remote_connect(ACTIVATE, &connection, &failure);
+        if (r >= 0)
+                r = call_open_bus(connection, &failure, ret);
+        if (r < 0 && failure.name)
+                return -lxss_error_to_errno(lxss_error_from_name(failure.name));
+        return r < 0 ? r : 0;
+}
+
+int lxbus_open(LxBus **ret) {
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        r = open_inside(&fd);
+        if (r == -ENOENT || r == -EACCES) /* no instance: there it is for everybody; of the host's root it is the directory */
+                r = open_on_host(&fd);
+        if (r < 0)
+                return r;
+        r = lxbus_open_fd(fd, ret);
+        if (r < 0)
+                return r;
+        fd = -EBADF;
+        return 0;
+}

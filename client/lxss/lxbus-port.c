@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Ports. The common message, bytes alone and small enough for whoever reads it, is one
+ * system call at each end and no copy beside the kernel's; all else takes the long way,
+ * through a packet that is put together first. */
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <termios.h>
+
+#include "client/lxss/lxbus-private.h"
+#include "shared/fd-socket.h"
+#include "shared/util.h"
+
+_Static_assert(LXBUS_MESSAGE_MAX == LXBUS_PAYLOAD_MAX && LXBUS_MESSAGE_OBJECTS_MAX == LXBUS_OBJECTS_MAX &&
+                       (int)LXBUS_FD == LXBUS_KIND_FD && (int)LXBUS_MEMORY == LXBUS_KIND_MEMORY &&
+                       (int)LXBUS_TERMINATE == LXBUS_OBJECT_TERMINATE && LXBUS_OBJECTS_MAX + 1 == FD_SOCKET_MAX,
+               "the interface and what goes over the wire agree");
+
+int port_new(int fd, const LxbusIdentity *peer, int pidfd, LxBusPort **ret) {
+        LxBusPort *port = calloc(1, sizeof(*port));
+
+        if (!port)
+                return -ENOMEM;
+        port->fd = fd;
+        port->peer_pidfd = pidfd;
+        port->has_peer = peer != NULL;
+        if (peer)
+                port->peer = *peer;
+        *ret = port;
+        return 0;
+}
+
+int lxbus_port_new(int fd, LxBusPort **ret) {
+        struct stat st;
+        socklen_t size = sizeof(int);
+        int type;
+
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISSOCK(st.st_mode) || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_SEQPACKET)
+                return -EINVAL;
+        return port_new(fd, NULL, -EBADF, ret);
+}
+
+LxBusPort *lxbus_port_free(LxBusPort *port) {
+        if (!port)
+                return NULL;
+        for (size_t i = 0; i < port->n_doomed; i++) {
+                (void)syscall(SYS_pidfd_send_signal, port->doomed[i], SIGKILL, NULL, 0);
+                closep(&port->doomed[i]);
+        }
+        free(port->doomed);
+        packet_free(port->kept);
+        free(port->overflow);
+        closep(&port->peer_pidfd);
+        closep(&port->fd);
+        free(port);
+        return NULL;
+}
+
+int lxbus_port_fd(const LxBusPort *port) {
+        return port->fd;
+}
+
+void lxbus_port_finish(LxBusPort *port) {
+        (void)shutdown(port->fd, SHUT_WR);
+}
+
+void lxbus_port_cancel(LxBusPort *port) {
+        atomic_store(&port->canceled, true);
+        (void)shutdown(port->fd, SHUT_RDWR);
+}
+
+int lxbus_port_peer(const LxBusPort *port, LxBusPeer *ret) {
+        if (!port->has_peer)
+                return -ENODATA;
+        *ret = (LxBusPeer){
+                .instance = *port->peer.instance ? port->peer.instance : NULL,
+                .uid = port->peer.uid,
+                .host_uid = port->peer.host_uid,
+                .pid = port->peer.pid,
+                .pidfd = port->peer_pidfd,
+        };
+        if (ret->pid == 0 && ret->pidfd >= 0) /* the host's number means nothing here */
+                (void)pidfd_get_pid(ret->pidfd, &ret->pid);
+        return 0;
+}
+
+/* ---- objects ---- */
+
+int pidfd_get_pid(int fd, pid_t *ret) {
+        char path[64], text[1024], *line;
+        _cleanup_close_ int info = -EBADF;
+        ssize_t n;
+        int pid;
+
+        snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+        info = open(path, O_RDONLY | O_CLOEXEC);
+        n = info < 0 ? -1 : read(info, text, sizeof(text) - 1);
+        if (n < 0)
+                return -errno;
+        text[n] = 0;
+        line = strstr(text, "\nPid:");
+        if (!line || sscanf(line, "\nPid: %d", &pid) != 1)
+                return -EINVAL;
+        *ret = pid > 0 ? pid : 0;
+        return 0;
+}
+
+static int memory_check(int fd, uint64_t *ret_size) {
+        struct stat st;
+        int seals = fcntl(fd, F_GET_SEALS);
+
+        if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &st) < 0)
+                return -EINVAL;
+        *ret_size = st.st_size;
+        return 0;
+}
+
+int object_check(LxBusKind kind, int fd, uint64_t *ret_size) {
+        struct termios t;
+        pid_t pid;
+
+        *ret_size = 0;
+        switch (kind) {
+        case LXBUS_FD:
+                return fcntl(fd, F_GETFD) < 0 ? -EINVAL : 0;
+        case LXBUS_PROCESS:
+                return pidfd_get_pid(fd, &pid);
+        case LXBUS_TERMINAL:
+                return tcgetattr(fd, &t) < 0 ? -EINVAL : 0;
+        case LXBUS_MEMORY:
+                return memory_check(fd, ret_size);
+        default:
+                return -EINVAL;
+        }
+}
+
+static void lock_doomed(LxBusPort *port) {
+        while (atomic_flag_test_and_set(&port->doomed_lock))
+                ;
+}
+
+int port_doom(LxBusPort *port, int pidfd) {
+        int fd = fcntl(pidfd, F_DUPFD_CLOEXEC, 3), r = 0, *doomed;
+
+        if (fd < 0)
+                return -errno;
+        lock_doomed(port);
+        doomed = reallocarray(port->doomed, port->n_doomed + 1, sizeof(int));
+        if (doomed) {
+                port->doomed = doomed;
+                port->doomed[port->n_doomed++] = fd;
+        } else
+                r = -ENOMEM;
+        atomic_flag_clear(&port->doomed_lock);
+        if (r < 0)
+                closep(&fd);
+        return r;
+}
+
+/* ---- writing ---- */
+
+/* What goes into a packet beside the payload. */
+typedef struct Outgoing {
+        LxbusHeader header;
+        LxbusWireObject objects[LXBUS_OBJECTS_MAX];
+        int fds[LXBUS_OBJECTS_MAX + 1]; /* borrowed, but for those opened here */
+        size_t n_fds;
+        int opened[LXBUS_OBJECTS_MAX + 1]; /* owned */
+        size_t n_opened;
+} Outgoing;
+
+static void outgoing_clear(Outgoing *out) {
+        for (size_t i = 0; i < out->n_opened; i++)
+                closep(&out->opened[i]);
+}
+
+static int add_object(Outgoing *out, const LxBusObject *object) {
+        LxbusWireObject *wire = &out->objects[out->header.n_objects];
+        int fd = object->fd, r;
+
+        if (object->flags & ~(object->kind == LXBUS_PROCESS ? LXBUS_TERMINATE : 0))
+                return -EINVAL;
+        if (fd < 0 && object->kind == LXBUS_PROCESS && object->pid > 0) {
+                fd = syscall(SYS_pidfd_open, object->pid, 0);
+                if (fd < 0)
+                        return -errno;
+                out->opened[out->n_opened++] = fd;
+        }
+        *wire = (LxbusWireObject){ .kind = object->kind, .flags = object->flags };
+        r = object_check(object->kind, fd, &wire->size);
+        if (r < 0)
+                return r;
+        out->fds[out->n_fds++] = fd;
+        out->header.n_objects++;
+        return 0;
+}
+
+/* What is too large for a packet goes into memory that nobody can change any more. */
+static int add_payload_memory(Outgoing *out, const LxBusMessage *message) {
+        int fd = syscall(SYS_memfd_create, "lxbus-message", MFD_CLOEXEC | MFD_ALLOW_SEALING), r;
+
+        if (fd < 0)
+                return -errno;
+        out->opened[out->n_opened++] = fd;
+        r = write_all(fd, message->data, message->size);
+        if (r < 0)
+                return r;
+        if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+                return -errno;
+        out->fds[out->n_fds++] = fd;
+        out->header.flags = LXBUS_MESSAGE_MEMFD;
+        return 0;
+}
+
+/* Whether to try again. 1: yes; else what it came to. */
+static int after_sending(LxBusPort *port, int r, int64_t deadline) {
+        if (atomic_load_explicit(&port->canceled, memory_order_relaxed))
+                return -ECANCELED;
+        if (r == -ECONNRESET || r == -ENOTCONN)
+                return -EPIPE;
+        if (r != -EAGAIN)
+                return r;
+        r = wait_until(port->fd, POLLOUT, deadline);
+        return r < 0 ? r : 1;
+}
+
+static int send_parts(LxBusPort *port, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds,
+                      int timeout) {
+        int64_t deadline = timeout > 0 ? deadline_after(timeout) : timeout;
+        int r;
+
+        do {
+                r = timeout < 0 ? fd_socket_send(port->fd, parts, n_parts, fds, n_fds) :
+                                  fd_socket_send_now(port->fd, parts, n_parts, fds, n_fds);
+                if (r < 0)
+                        r = after_sending(port, r, deadline);
+        } while (r > 0);
+        return r;
+}
+
+static int write_with_objects(LxBusPort *port, const LxBusMessage *message, int timeout) {
+        _cleanup_(outgoing_clear) Outgoing out = { .header.size = message->size };
+        struct iovec parts[3];
+        int r = 0;
+
+        if (message->size > LXBUS_INLINE_MAX)
+                r = add_payload_memory(&out, message);
+        for (size_t i = 0; r == 0 && i < message->n_objects; i++)
+                r = add_object(&out, &message->objects[i]);
+        if (r < 0)
+                return r;
+        parts[0] = (struct iovec){ &out.header, sizeof(out.header) };
+        parts[1] = (struct iovec){ out.objects, out.header.n_objects * sizeof(out.objects[0]) };
+        parts[2] = (struct iovec){ message->data, out.header.flags & LXBUS_MESSAGE_MEMFD ? 0 : message->size };
+        r = send_parts(port, parts, ELEMENTSOF(parts), out.fds, out.n_fds, timeout);
+        for (size_t i = 0; r == 0 && i < message->n_objects; i++)
+                if (message->objects[i].flags & LXBUS_TERMINATE)
+                        r = port_doom(port, out.fds[i + (out.n_fds - message->n_objects)]);
+        return r;
+}
+
+int lxbus_port_write(LxBusPort *port, const LxBusMessage *message, int timeout) {
+        LxbusHeader header = { .size = message->size };
+        const struct iovec parts[2] = { { &header, sizeof(header) }, { message->data, message->size } };
+
+        if (message->size > LXBUS_PAYLOAD_MAX || message->n_objects > LXBUS_OBJECTS_MAX)
+                return -EMSGSIZE;
+        if (message->size > LXBUS_INLINE_MAX || message->n_objects > 0)
+                return write_with_objects(port, message, timeout);
+        return send_parts(port, parts, ELEMENTSOF(parts), NULL, 0, timeout);
+}
+
+int lxbus_port_send(LxBusPort *port, const void *data, size_t size) {
+        const LxBusMessage message = { .data = (void *)data, .size = size };
+
+        return lxbus_port_write(port, &message, -1);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Reading from a port. What does not fit into what the reader has is kept, whole, for the
+ * next one; the peer may be anybody, so nothing of a packet is believed before it was checked. */
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "client/lxss/lxbus-private.h"
+#include "shared/fd-socket.h"
+#include "shared/util.h"
+
+void packet_free(Packet *packet) {
+        if (!packet)
+                return;
+        for (size_t i = 0; i < packet->n_fds; i++)
+                closep(&packet->fds[i]);
+        free(packet->data);
+        free(packet);
+}
+
+/* Where the descriptors of a message's objects begin: behind the memory with its payload. */
+static size_t first_object_fd(const LxbusFrame *frame) {
+        return frame->header.flags & LXBUS_MESSAGE_MEMFD ? 1 : 0;
+}
+
+/* A mapping of it would end this process with SIGBUS if its writer truncated it meanwhile; it is sealed, or refused. */
+static int check_payload_memory(const Packet *packet, const LxbusFrame *frame) {
+        struct stat st;
+        int seals;
+
+        if (first_object_fd(frame) == 0)
+                return 0;
+        seals = fcntl(packet->fds[0], F_GET_SEALS);
+        if (seals < 0 || !(seals & F_SEAL_SHRINK) || !(seals & F_SEAL_WRITE) || fstat(packet->fds[0], &st) < 0)
+                return -EPROTO;
+        return (uint64_t)st.st_size == frame->header.size ? 0 : -EPROTO;
+}
+
+static int take_object(LxBusPort *port, const LxbusWireObject *wire, int *fd, LxBusObject *ret) {
+        LxBusObject object = { .kind = wire->kind, .flags = wire->flags };
+        int r;
+
+        r = object_check(object.kind, *fd, &object.size);
+        if (r < 0)
+                return -EPROTO;
+        if (object.kind == LXBUS_PROCESS)
+                (void)pidfd_get_pid(*fd, &object.pid);
+        if (object.flags & LXBUS_TERMINATE && (r = port_doom(port, *fd)) < 0)
+                return r;
+        object.fd = steal_fd(fd);
+        *ret = object;
+        return 0;
+}
+
+static int copy_payload(const Packet *packet, const LxbusFrame *frame, void *data) {
+        ssize_t n;
+
+        if (frame->payload) {
+                memcpy(data, frame->payload, frame->header.size);
+                return 0;
+        }
+        n = pread(packet->fds[0], data, frame->header.size, 0);
+        return n == (ssize_t)frame->header.size ? 0 : -EPROTO;
+}
+
+static int hand_over(LxBusPort *port, Packet *packet, const LxbusFrame *frame, LxBusMessage *message) {
+        size_t first = first_object_fd(frame), n = frame->header.n_objects;
+        int r;
+
+        r = copy_payload(packet, frame, message->data);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++) {
+                const LxbusWireObject object = lxbus_frame_object(frame, i);
+
+                r = take_object(port, &object, &packet->fds[first + i], &message->objects[i]);
+                if (r < 0) {
+                        for (size_t j = 0; j < i; j++)
+                                closep(&message->objects[j].fd);
+                        return r;
+                }
+        }
+        message->size = frame->header.size;
+        message->n_objects = n;
+        return 0;
+}
+
+/* Gives the reader what is kept, or says how much room it needs. */
+static int deliver(LxBusPort *port, LxBusMessage *message) {
+        Packet *packet = port->kept;
+        LxbusFrame frame;
+        int r;
+
+        r = lxbus_frame_decode(packet->data, packet->size, packet->n_fds, &frame);
+        if (r == 0)
+                r = check_payload_memory(packet, &frame);
+        if (r == 0 && (frame.header.size > message->size || frame.header.n_objects > message->n_objects)) {
+                message->size = frame.header.size;
+                message->n_objects = frame.header.n_objects;
+                return -EMSGSIZE;
+        }
+        if (r == 0)
+                r = hand_over(port, packet, &frame, message);
+        packet_free(steal_pointer(&port->kept));
+        return r == -EBADMSG ? -EPROTO : r;
+}
+
+/* The parts of a packet as recvmsg(2) left them, in one piece; with its descriptors. */
+static int keep(LxBusPort *port, const struct iovec *parts, size_t n_parts, size_t size, const int *fds, size_t n_fds) {
+        Packet *packet = malloc(sizeof(*packet));
+        char *data = malloc(size);
+        size_t at = 0;
+
+        if (!packet || !data) {
+                free(packet);
+                free(data);
+                for (size_t i = 0; i < n_fds; i++)
+                        (void)close(fds[i]);
+                return -ENOMEM;
+        }
+        for (size_t i = 0; i < n_parts && at < size; i++) {
+                size_t n = parts[i].iov_len < size - at ? parts[i].iov_len : size - at;
+
+                memcpy(data + at, parts[i].iov_base, n);
+                at += n;
+        }
+        packet->data = data;
+        packet->size = size;
+        packet->n_fds = n_fds;
+        memcpy(packet->fds, fds, n_fds * sizeof(int));
+        port->kept = packet;
+        return 0;
+}
+
+/* One packet, or what kept it from coming; whoever waits without end sleeps in recvmsg(2) itself. */
+static ssize_t receive(LxBusPort *port, const struct iovec *parts, size_t n_parts, int *fds, size_t *ret_n_fds,
+                       int timeout) {
+        int64_t deadline = timeout > 0 ? deadline_after(timeout) : timeout;
+        ssize_t n;
+        int r;
+
+        for (;;) {
+                n = fd_socket_receive_parts(port->fd, parts, n_parts, timeout < 0 ? 0 : MSG_DONTWAIT, fds,
+                                            LXBUS_OBJECTS_MAX + 1, ret_n_fds);
+                if (n > 0)
+                        return n;
+                if (atomic_load_explicit(&port->canceled, memory_order_relaxed))
+                        return -ECANCELED;
+                if (n != -EAGAIN)
+                        return n == 0 || n == -ECONNRESET ? -EPIPE : n == -EMSGSIZE ? -EPROTO : n;
+                r = wait_until(port->fd, POLLIN, deadline);
+                if (r < 0)
+                        return r;
+        }
+}
+
+int lxbus_port_read(LxBusPort *port, LxBusMessage *message, int timeout) {
+        LxbusHeader header;
+        struct iovec parts[] = { { &header, sizeof(header) }, { message->data, message->size }, { 0 } };
+        int fds[LXBUS_OBJECTS_MAX + 1], r;
+        size_t n_fds = 0;
+        ssize_t n;
+
+        if (port->kept)
+                return deliver(port, message);
+        if (message->size < LXBUS_PACKET_MAX) {
+                if (!port->overflow && !(port->overflow = malloc(LXBUS_PACKET_MAX)))
+                        return -ENOMEM;
+                parts[2] = (struct iovec){ port->overflow, LXBUS_PACKET_MAX };
+        }
+        n = receive(port, parts, ELEMENTSOF(parts), fds, &n_fds, timeout);
+        if (n < 0)
+                return (int)n;
+        if ((size_t)n == sizeof(header) + header.size && header.n_objects == 0 && header.flags == 0 && n_fds == 0 &&
+            header.size <= message->size) {
+                message->size = header.size;
+                message->n_objects = 0;
+                return 0;
+        }
+        r = keep(port, parts, ELEMENTSOF(parts), n, fds, n_fds);
+        return r < 0 ? r : deliver(port, message);
+}
+
+int lxbus_port_receive(LxBusPort *port, void *data, size_t size, size_t *ret_size, int timeout) {
+        LxBusObject objects[LXBUS_OBJECTS_MAX];
+        LxBusMessage message = { .data = data, .size = size, .objects = objects, .n_objects = LXBUS_OBJECTS_MAX };
+        int r;
+
+        r = lxbus_port_read(port, &message, timeout);
+        if (r == 0)
+                for (size_t i = 0; i < message.n_objects; i++)
+                        closep(&objects[i].fd);
+        if (r == 0 || r == -EMSGSIZE)
+                *ret_size = message.size;
+        return r;
+}

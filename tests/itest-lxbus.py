@@ -1,0 +1,236 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""LxBus through its tools: lxctl bus on the host, lxbus in instances."""
+
+import hashlib
+import os
+import subprocess
+
+from lxss_test import contains, descendants, equal, everywhere, expect, main, sentence, tiny_tar, wait_for  # fmt: skip
+
+LARGE = 3 << 20  # bytes of a message that no packet holds
+
+
+def listed(world):
+    return world.lxctl("--json", "bus", "list").json()
+
+
+def serves(world, command, name, instance=None):
+    """Waits until a server has that name."""
+
+    def there():
+        expect(command.poll() is None, f"listen ended with {command.returncode}")
+        return [e for e in listed(world) if e["name"] == name and e["instance"] == instance]
+
+    return wait_for(f"{name} is registered", there)[0]
+
+
+def host_server(world, name, *words, **options):
+    command = world.start("bus", "listen", name, *words, **options)
+    serves(world, command, name)
+    return command
+
+
+def inner_server(world, name, *words, **options):
+    command = world.start_launch("lxbus", "listen", name, *words, **options)
+    serves(world, command, name, world.distribution)
+    return command
+
+
+@everywhere
+def test_a_program_of_the_host_serves_an_instance(tiny):
+    host_server(tiny, "upper", "--", "tr", "a-z", "A-Z")
+    equal(tiny.launch("lxbus", "connect", "upper", input=b"from inside\n").good().text, "FROM INSIDE")
+    equal(tiny.launch("lxbus", "connect", "upper", input=b"and again\n").good().text, "AND AGAIN")
+
+
+@everywhere
+def test_a_program_of_an_instance_serves_the_host(tiny):
+    inner_server(tiny, "inner", "--", "cat", "/etc/marker")
+    equal(tiny.lxctl("bus", "connect", "inner", input=b"").good().text, "tiny")
+
+
+@everywhere
+def test_programs_of_one_instance_reach_each_other(tiny):
+    inner_server(tiny, "near", "--visible=here", "--", "cat")
+    equal(tiny.launch("lxbus", "connect", "near", input=b"hello").good().text, "hello")
+    sentence(tiny.lxctl("bus", "connect", "near", input=b""), "no server", "near", code=125)
+
+
+@everywhere
+def test_megabytes_pass_in_both_directions_at_once(tiny):
+    data = os.urandom(LARGE)
+    host_server(tiny, "echo", "--", "cat")
+    result = tiny.launch("lxbus", "connect", "echo", input=data).good()
+    equal(hashlib.sha256(result.out).digest(), hashlib.sha256(data).digest(), "what came back")
+
+
+@everywhere
+def test_a_call_is_one_message_and_its_answer_another(tiny):
+    host_server(tiny, "ask", "--", "sh", "-c", "wc -c")
+    equal(int(tiny.launch("lxbus", "call", "ask", input=b"x" * LARGE).good().text), LARGE)
+
+
+@everywhere
+def test_two_instances_reach_each_other_where_the_server_says_so(fresh):
+    tiny_tar(os.path.join(fresh.work, "one.tar"), marker="one")
+    for name in ("one", "two"):
+        fresh.install(os.path.join(fresh.work, "one.tar"), name).good()
+    fresh.distribution = "one"
+    inner_server(fresh, "shared", "--", "sh", "-c", "echo for $LXBUS_PEER_INSTANCE")
+    inner_server(fresh, "for-host", "--visible=host", "--", "cat")
+    fresh.distribution = "two"
+    equal(fresh.launch("lxbus", "connect", "shared", input=b"").good().text, "for two")
+    sentence(fresh.launch("lxbus", "connect", "for-host", input=b""), "no server", code=125)
+    equal(fresh.lxctl("bus", "connect", "for-host", input=b"x").good().text, "x")
+
+
+@everywhere
+def test_each_end_learns_from_the_service_who_the_other_is(tiny):
+    host_server(tiny, "who", "--", "sh", "-c", "echo $LXBUS_PEER_INSTANCE/$LXBUS_PEER_UID/$LXBUS_PEER_PID; readlink /proc/$LXBUS_PEER_PID/exe")
+    result = tiny.launch("lxbus", "connect", "who", options=["-u", "root"], input=b"").good().text.splitlines()
+    instance, uid, pid = result[0].split("/")
+    equal((instance, uid), ("tiny", "0"))
+    expect(int(pid) > 1, f"{pid} is no process of the host")
+    result = tiny.lxctl("bus", "connect", "who", input=b"").good().text.splitlines()
+    instance, uid, pid = result[0].split("/")
+    equal((instance, int(uid)), ("", os.getuid()))
+    contains(result[1], "lxctl")
+
+
+@everywhere
+def test_a_server_is_waited_for(tiny):
+    tiny.hold()
+    client = tiny.start_launch("lxbus", "connect", "later", "--wait", stdin=subprocess.DEVNULL)
+    limited = tiny.lxctl("bus", "connect", "never", "--wait", "--timeout=0", input=b"")
+    sentence(limited, "in time", code=125)
+    expect(client.poll() is None, "connect did not wait")
+    server = tiny.start("bus", "listen", "later", "--once", "--", "echo", "here")
+    result = client.finish()
+    equal(result.good().text, "here")
+    equal(server.ended(), 0, "the exit code of the server, which is its program's")
+
+
+@everywhere
+def test_descriptors_are_passed(tiny):
+    reader, writer = os.pipe()
+    inner_server(tiny, "fds", "--fd", "--once", "--", "sh", "-c", "echo $LXBUS_FDS; echo straight >&3")
+    client = tiny.start("bus", "connect", "fds", f"--fd={writer}", stdin=subprocess.DEVNULL, pass_fds=[writer])
+    os.close(writer)
+    equal(client.finish().good().text, "1")
+    with os.fdopen(reader, "rb") as pipe:
+        equal(pipe.read(), b"straight\n", "what came through the descriptor")
+
+
+@everywhere
+def test_list_and_the_bus_tell_who_serves_and_how_many_are_connected(tiny):
+    inner_server(tiny, "counted", "--", "cat")
+    clients = []
+    for n in range(1, 4):
+        clients.append(tiny.start("bus", "connect", "counted", stdin=subprocess.PIPE))
+        clients[-1].stdin.write(b"hello\n")
+        clients[-1].stdin.flush()
+        clients[-1].reads("hello")
+        equal([e["ports"] for e in listed(tiny) if e["name"] == "counted"], [n])
+    clients.pop().finish(b"")
+    wait_for("a port is closed", lambda: [e["ports"] for e in listed(tiny) if e["name"] == "counted"] == [2])
+    bus = tiny.bus()
+    found = [tuple(entry) for entry in bus.manager("ListServers")]
+    bus.close()
+    equal([(name, instance, visible, ports) for name, instance, visible, _, _, ports in found], [("counted", "tiny", "all", 2)])
+    contains(tiny.lxctl("bus", "list").good().text, "NAME", "counted", "tiny", "all")
+    contains(tiny.launch("lxbus", "list").good().text, "counted", "tiny")
+
+
+@everywhere
+def test_a_name_is_taken_once_on_each_side(tiny):
+    host_server(tiny, "name", "--", "echo", "host")
+    sentence(tiny.lxctl("bus", "listen", "name"), "already", "name", code=125)
+    inner_server(tiny, "name", "--", "echo", "instance")
+    equal(tiny.lxctl("bus", "connect", "name", input=b"").good().text, "host")
+    equal(tiny.lxctl("bus", "connect", "name", "--in=tiny", input=b"").good().text, "instance")
+    equal(tiny.launch("lxbus", "connect", "name", input=b"").good().text, "instance")
+    equal(tiny.launch("lxbus", "connect", "name", "--in=host", input=b"").good().text, "host")
+
+
+@everywhere
+def test_a_name_goes_with_its_server(tiny):
+    tiny.hold()
+    server = host_server(tiny, "gone", "--", "cat")
+    server.kill()
+    server.wait()
+    wait_for("the name is free", lambda: listed(tiny) == [])
+    server = inner_server(tiny, "gone", "--", "cat")
+    tiny.lxctl("terminate", "tiny").good()
+    wait_for("the name is free", lambda: listed(tiny) == [])
+
+
+@everywhere
+def test_a_client_sees_the_end_of_the_instance_that_it_is_connected_to(tiny):
+    inner_server(tiny, "ending", "--", "cat")
+    client = tiny.start("bus", "connect", "ending", stdin=subprocess.PIPE)
+    client.stdin.write(b"hello\n")
+    client.stdin.flush()
+    client.reads("hello")
+    tiny.lxctl("terminate", "tiny").good()
+    equal(client.ended(), 0, "the exit code of connect")
+
+
+@everywhere
+def test_lxssd_stays_for_a_server_of_the_host_and_goes_with_it(tiny):
+    server = host_server(tiny, "stays", "--", "cat")
+    bus = tiny.bus()
+    equal(int(bus.get("/org/lxss/Manager1", "org.lxss.Manager1", "Instances")), 0)
+    bus.close()
+    daemon = tiny.daemon()
+    server.kill()
+    server.wait()
+    wait_for("lxssd ends", lambda: daemon not in descendants())
+
+
+@everywhere
+def test_an_isolated_instance_keeps_to_itself(fresh):
+    tiny_tar(os.path.join(fresh.work, "one.tar"))
+    fresh.install(os.path.join(fresh.work, "one.tar"), "one").good()
+    fresh.distribution = "one"
+    fresh.lxctl("config", "one", "isolated", "yes").good()
+    host_server(fresh, "outside", "--", "cat")
+    sentence(fresh.launch("lxbus", "connect", "outside", input=b""), "no server", code=125)
+    inner_server(fresh, "inside", "--", "cat")
+    equal(fresh.launch("lxbus", "connect", "inside", input=b"x").good().text, "x")
+    sentence(fresh.launch("lxbus", "listen", "inside2", "--visible=host"), "settings", code=125)
+    sentence(fresh.lxctl("bus", "connect", "inside", input=b""), "no server", code=125)
+
+
+@everywhere
+def test_an_instance_can_be_kept_from_the_bus(fresh):
+    tiny_tar(os.path.join(fresh.work, "one.tar"))
+    fresh.install(os.path.join(fresh.work, "one.tar"), "one").good()
+    fresh.distribution = "one"
+    fresh.lxctl("config", "one", "lxbus", "none").good()
+    sentence(fresh.launch("lxbus", "list"), "settings", code=125)
+    sentence(fresh.launch("lxbus", "listen", "x", "--", "cat"), "settings", code=125)
+
+
+@everywhere
+def test_mistakes_get_a_sentence(tiny):
+    for words, needles in (
+        ([], ["What is to be done", "listen"]),
+        (["lisen", "x"], ["lisen", "listen"]),
+        (["dance", "x"], ["dance", "connect"]),
+        (["listen"], ["name", "missing"]),
+        (["connect"], ["name", "missing"]),
+        (["list", "x"], ["one word too many"]),
+        (["connect", "x", "y"], ["one word too many"]),
+        (["listen", "x", "--visible=everywhere"], ["everywhere", "all"]),
+        (["connect", "x", "--fd=99"], ["99", "descriptor"]),
+        (["connect", "x", "--timeout=soon"], ["soon"]),
+        (["connect", "nobody-has-this"], ["nobody-has-this", "no server"]),
+        (["connect", "x y"], ["Invalid argument"]),
+        (["listen", "-x"], ["x"]),
+    ):
+        sentence(tiny.lxctl("bus", *words, input=b""), *needles, code=125)
+
+
+if __name__ == "__main__":
+    main(globals())
