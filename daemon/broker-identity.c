@@ -167,14 +167,16 @@ static bool has_option(int fd, int option, int wanted) {
         return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 && value == wanted;
 }
 
+/* What listens has no peer. */
 bool broker_is_socket(int fd, bool listening) {
         struct sockaddr_storage address;
         socklen_t size = sizeof(address);
 
-        if (!has_option(fd, SO_DOMAIN, AF_UNIX) || !has_option(fd, SO_TYPE, SOCK_SEQPACKET) ||
-            !has_option(fd, SO_ACCEPTCONN, listening))
+        if (!has_option(fd, SO_TYPE, SOCK_SEQPACKET))
                 return false;
-        return listening || getpeername(fd, (struct sockaddr *)&address, &size) == 0;
+        if (listening)
+                return has_option(fd, SO_DOMAIN, AF_UNIX) && has_option(fd, SO_ACCEPTCONN, true);
+        return getpeername(fd, (struct sockaddr *)&address, &size) == 0 && address.ss_family == AF_UNIX;
 }
 
 static int send_reply(int fd, const LxbusReply *reply, const int *fds, size_t n_fds) {

@@ -38,7 +38,6 @@ static int send_packet(int fd, struct msghdr *message, int flags) {
 
 static int send_with_fds(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds, pid_t pid,
                          int flags) {
-        struct ucred credentials = { .pid = pid, .uid = getuid(), .gid = getgid() };
         struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = n_parts };
         Control control;
 
@@ -46,8 +45,11 @@ static int send_with_fds(int fd, const struct iovec *parts, size_t n_parts, cons
                 return -E2BIG;
         if (n_fds > 0)
                 add_control(&message, &control, SCM_RIGHTS, fds, sizeof(int) * n_fds);
-        if (pid > 0)
+        if (pid > 0) {
+                const struct ucred credentials = { .pid = pid, .uid = getuid(), .gid = getgid() };
+
                 add_control(&message, &control, SCM_CREDENTIALS, &credentials, sizeof(credentials));
+        }
         return send_packet(fd, &message, flags);
 }
 

@@ -213,13 +213,13 @@ void lxbus_server_cancel(LxBusServer *server) {
         (void)shutdown(server->fd, SHUT_RDWR);
 }
 
-static int take_connection(LxBusServer *server, LxBusPort **ret) {
+static int take_connection(LxBusServer *server, int flags, LxBusPort **ret) {
         _cleanup_close_ int port = -EBADF, pidfd = -EBADF;
         int fds[2] = { -EBADF, -EBADF }, r;
         LxbusReply reply;
         size_t n_fds = 0;
 
-        r = receive_reply(server->fd, LXBUS_TYPE_CONNECTION, MSG_DONTWAIT, &reply, fds, ELEMENTSOF(fds), &n_fds);
+        r = receive_reply(server->fd, LXBUS_TYPE_CONNECTION, flags, &reply, fds, ELEMENTSOF(fds), &n_fds);
         if (r < 0)
                 return r;
         port = fds[0];
@@ -233,7 +233,7 @@ static int take_connection(LxBusServer *server, LxBusPort **ret) {
         return 0;
 }
 
-/* Between poll() and recvmsg() another thread may have been quicker; then it waits again. */
+/* Who waits without end sleeps in recvmsg(2) itself. Between poll() and that another thread may have been quicker. */
 int lxbus_server_accept(LxBusServer *server, int timeout, LxBusPort **ret) {
         int64_t deadline = deadline_after(timeout);
         int r;
@@ -241,7 +241,7 @@ int lxbus_server_accept(LxBusServer *server, int timeout, LxBusPort **ret) {
         for (;;) {
                 if (atomic_load(&server->canceled))
                         return -ECANCELED;
-                r = take_connection(server, ret);
+                r = take_connection(server, timeout < 0 ? 0 : MSG_DONTWAIT, ret);
                 if (r != -EAGAIN)
                         return r == -EPIPE && atomic_load(&server->canceled) ? -ECANCELED : r;
                 r = wait_until(server->fd, POLLIN, deadline);
