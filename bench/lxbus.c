@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What LxBus costs beside what it is made of. One measure a run, in nanoseconds on standard
+ * output, so that the measures can take turns (bench/lxbus.py):
+ *
+ *   lxbus serve NAME           a server that echoes messages, and takes rings
+ *   lxbus roundtrip NAME N     a message of 64 bytes there and back, N times
+ *   lxbus connect NAME N       a connection and its first message there and back
+ *   lxbus socketpair N         the same message over a bare socketpair between two processes
+ *   lxbus unix N               connect(2), accept(2), and a first message there and back
+ *   lxbus ring N               64 KiB blocks into a ring and out of it, in two processes: of N MiB
+ *   lxbus memcpy N             as many bytes copied once in and once out, in one process */
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "client/lxss/lxbus.h"
+#include "shared/util.h"
+
+#define MESSAGE 64
+#define BLOCK 65536u
+#define RING (1u << 20)
+
+static uint64_t now(void) {
+        struct timespec t;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &t);
+        return t.tv_sec * UINT64_C(1000000000) + t.tv_nsec;
+}
+
+_Noreturn static void fail(const char *what, int r) {
+        fprintf(stderr, "lxbus: %s: %s\n", what, strerror(-r));
+        exit(EXIT_FAILURE);
+}
+
+static int check(const char *what, int r) {
+        if (r < 0)
+                fail(what, r);
+        return r;
+}
+
+static LxBus *open_bus(void) {
+        LxBus *bus;
+
+        check("opening", lxbus_open(&bus));
+        return bus;
+}
+
+/* ---- over LxBus ---- */
+
+static void *echo(void *p) {
+        LxBusPort *port = p;
+        char buffer[BLOCK];
+        size_t size;
+
+        while (lxbus_port_receive(port, buffer, sizeof(buffer), &size, -1) == 0)
+                if (lxbus_port_send(port, buffer, size) < 0)
+                        break;
+        lxbus_port_free(port);
+        return NULL;
+}
+
+/* The first message of a connection is answered where it is accepted: no thread is part of the measure. */
+static void serve(const char *name) {
+        LxBus *bus = open_bus();
+        LxBusServer *server;
+        LxBusPort *port;
+
+        check("registering", lxbus_register(bus, name, LXBUS_VISIBLE_ALL, &server));
+        puts("ready");
+        fflush(stdout);
+        while (check("accepting", lxbus_server_accept(server, -1, &port)) == 0) {
+                char buffer[MESSAGE];
+                size_t size;
+                pthread_t thread;
+
+                if (lxbus_port_receive(port, buffer, sizeof(buffer), &size, -1) < 0 || lxbus_port_send(port, buffer, size) < 0 ||
+                    buffer[0] == 'c')
+                        lxbus_port_free(port);
+                else if (pthread_create(&thread, NULL, echo, port) == 0)
+                        pthread_detach(thread);
+        }
+}
+
+static void there_and_back(LxBusPort *port, char kind) {
+        char buffer[MESSAGE] = { kind };
+        size_t size;
+
+        check("sending", lxbus_port_send(port, buffer, sizeof(buffer)));
+        check("receiving", lxbus_port_receive(port, buffer, sizeof(buffer), &size, -1));
+}
+
+static uint64_t measure_roundtrip(const char *name, unsigned n) {
+        LxBus *bus = open_bus();
+        LxBusPort *port;
+        uint64_t start;
+
+        check("connecting", lxbus_connect(bus, name, NULL, 0, -1, &port));
+        there_and_back(port, 'r');
+        start = now();
+        for (unsigned i = 0; i < n; i++)
+                there_and_back(port, 'r');
+        return (now() - start) / n;
+}
+
+static uint64_t measure_connect(const char *name, unsigned n) {
+        LxBus *bus = open_bus();
+        uint64_t start = now();
+
+        for (unsigned i = 0; i < n; i++) {
+                LxBusPort *port;
+
+                check("connecting", lxbus_connect(bus, name, NULL, LXBUS_WAIT, -1, &port));
+                there_and_back(port, 'c');
+                lxbus_port_free(port);
+        }
+        return (now() - start) / n;
+}
+
+/* ---- over bare sockets ---- */
+
+static pid_t start(void) {
+        pid_t pid = fork();
+
+        if (pid == 0)
+                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        return pid;
+}
+
+static void echo_bytes(int fd) {
+        char buffer[MESSAGE];
+        ssize_t n;
+
+        while ((n = recv(fd, buffer, sizeof(buffer), 0)) > 0 && send(fd, buffer, n, 0) == n)
+                ;
+}
+
+static uint64_t measure_socketpair(unsigned n) {
+        char buffer[MESSAGE] = { 0 };
+        uint64_t begin = 0;
+        int pair[2];
+
+        check("socketpair", socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0 ? -errno : 0);
+        if (start() == 0) {
+                (void)close(pair[0]);
+                echo_bytes(pair[1]);
+                _exit(EXIT_SUCCESS);
+        }
+        (void)close(pair[1]);
+        for (unsigned i = 0; i <= n; i++) {
+                if (i == 1)
+                        begin = now();
+                if (send(pair[0], buffer, sizeof(buffer), 0) < 0 || recv(pair[0], buffer, sizeof(buffer), 0) <= 0)
+                        fail("socketpair", -errno);
+        }
+        return (now() - begin) / n;
+}
+
+static uint64_t measure_unix(unsigned n) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int listener = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+        socklen_t size = sizeof(address);
+        uint64_t begin;
+
+        /* An address of the kernel's choice. */
+        if (bind(listener, (struct sockaddr *)&address, sizeof(sa_family_t)) < 0 || listen(listener, 128) < 0 ||
+            getsockname(listener, (struct sockaddr *)&address, &size) < 0)
+                fail("listening", -errno);
+        if (start() == 0)
+                for (;;) {
+                        char buffer[MESSAGE];
+                        int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+                        ssize_t got = recv(fd, buffer, sizeof(buffer), 0);
+
+                        (void)!send(fd, buffer, got, MSG_NOSIGNAL);
+                        (void)close(fd);
+                }
+        begin = now();
+        for (unsigned i = 0; i < n; i++) {
+                char buffer[MESSAGE] = { 0 };
+                int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+                if (connect(fd, (struct sockaddr *)&address, size) < 0 || send(fd, buffer, sizeof(buffer), 0) < 0 ||
+                    recv(fd, buffer, sizeof(buffer), 0) <= 0)
+                        fail("connecting", -errno);
+                (void)close(fd);
+        }
+        return (now() - begin) / n;
+}
+
+/* ---- memory ---- */
+
+static void move(LxBusRing *ring, char *block, uint64_t bytes, bool out) {
+        while (bytes > 0) {
+                uint64_t left = BLOCK;
+
+                while (left > 0) {
+                        size_t size;
+                        void *place;
+
+                        check("waiting", lxbus_ring_begin(ring, -1, &place, &size));
+                        if (size > left)
+                                size = left;
+                        if (out)
+                                memcpy(block + BLOCK - left, place, size);
+                        else
+                                memcpy(place, block + BLOCK - left, size);
+                        check("moving", lxbus_ring_end(ring, size));
+                        left -= size;
+                }
+                bytes -= BLOCK;
+        }
+}
+
+static uint64_t measure_ring(unsigned mebibytes) {
+        uint64_t bytes = (uint64_t)mebibytes << 20, begin;
+        static char block[BLOCK];
+        LxBusPort *ports[2];
+        LxBusRing *ring;
+        int pair[2];
+
+        check("socketpair", socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0 ? -errno : 0);
+        check("port", lxbus_port_new(pair[0], &ports[0]));
+        check("port", lxbus_port_new(pair[1], &ports[1]));
+        if (start() == 0) {
+                check("receiving", lxbus_ring_receive(ports[1], -1, &ring));
+                move(ring, block, bytes, true);
+                check("sending", lxbus_port_send(ports[1], "", 1));
+                _exit(EXIT_SUCCESS);
+        }
+        check("ring", lxbus_ring_new(RING, LXBUS_RING_WRITER, &ring));
+        check("sending", lxbus_ring_send(ring, ports[0], -1));
+        begin = now();
+        move(ring, block, bytes, false);
+        check("receiving", lxbus_port_receive(ports[0], block, 1, &(size_t){ 0 }, -1));
+        return now() - begin;
+}
+
+static uint64_t measure_memcpy(unsigned mebibytes) {
+        char *memory = mmap(NULL, RING, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+        uint64_t bytes = (uint64_t)mebibytes << 20, begin = now();
+        static char in[BLOCK], out[BLOCK];
+
+        for (uint64_t at = 0; at < bytes; at += BLOCK) {
+                memcpy(memory + at % RING, in, BLOCK);
+                __asm__ volatile("" ::: "memory");
+                memcpy(out, memory + at % RING, BLOCK);
+                __asm__ volatile("" ::: "memory");
+        }
+        return now() - begin;
+}
+
+int main(int argc, char **argv) {
+        const char *what = argc > 1 ? argv[1] : "";
+        unsigned n = argc > 2 ? strtoul(argv[argc - 1], NULL, 10) : 0;
+        uint64_t result;
+
+        if (streq(what, "serve") && argc == 3)
+                serve(argv[2]);
+        if (streq(what, "roundtrip") && argc == 4)
+                result = measure_roundtrip(argv[2], n);
+        else if (streq(what, "connect") && argc == 4)
+                result = measure_connect(argv[2], n);
+        else if (streq(what, "socketpair") && argc == 3)
+                result = measure_socketpair(n);
+        else if (streq(what, "unix") && argc == 3)
+                result = measure_unix(n);
+        else if (streq(what, "ring") && argc == 3)
+                result = measure_ring(n);
+        else if (streq(what, "memcpy") && argc == 3)
+                result = measure_memcpy(n);
+        else
+                return EXIT_FAILURE;
+        printf("%llu\n", (unsigned long long)result);
+        return EXIT_SUCCESS;
+}
