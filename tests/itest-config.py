@@ -10,7 +10,7 @@ from lxss_test import (
 )  # fmt: skip
 from tree import small
 
-KEYS = ["default-user", "linger", "home", "network", "automount", "isolated", "memory", "processors", "pids"]
+KEYS = ["default-user", "linger", "home", "network", "lxbus", "automount", "isolated", "memory", "processors", "pids"]
 
 
 def conf_path(world, name=None):

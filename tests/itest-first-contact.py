@@ -13,6 +13,7 @@ from lxss_test import (
 )  # fmt: skip
 
 VERBS = (
+    "bus",
     "clone",
     "config",
     "doctor",
