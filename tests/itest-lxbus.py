@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 
-from lxss_test import contains, descendants, equal, everywhere, expect, main, sentence, tiny_tar, wait_for  # fmt: skip
+from lxss_test import SOURCE, Command, contains, descendants, equal, everywhere, expect, main, mode, program, sentence, tiny_tar, wait_for  # fmt: skip
 
 LARGE = 3 << 20  # bytes of a message that no packet holds
 
@@ -210,6 +210,42 @@ def test_an_instance_can_be_kept_from_the_bus(fresh):
     fresh.lxctl("config", "one", "lxbus", "none").good()
     sentence(fresh.launch("lxbus", "list"), "settings", code=125)
     sentence(fresh.launch("lxbus", "listen", "x", "--", "cat"), "settings", code=125)
+
+
+def example(world, name):
+    """Compiles one as its comment says, or against the build. Returns the program."""
+    target = os.path.join(world.work, name)
+    folder = os.path.dirname(program("lxctl"))
+    if os.environ.get("LXSS_TEST_BUILD") == "installed":
+        words = ["pkg-config", "--cflags", "--libs", "lxss"]
+        flags = subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout.decode().split()
+    else:
+        flags = [f"-I{SOURCE}/client/lxss", f"{folder}/liblxss.so.0", f"-Wl,-rpath,{folder}"]
+    source = os.path.join(SOURCE, "examples", f"{name}.c")
+    subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", source, "-o", target, *flags], check=True)
+    return target
+
+
+@everywhere
+def test_the_example_of_a_host_service_answers_an_instance(tiny):
+    server = Command([example(tiny, "host-service")], env=tiny.environment())
+    serves(tiny, server, "greeter")
+    user = 0 if mode() == "single" else int(tiny.launch("id", "-u").good().text)
+    equal(tiny.launch("lxbus", "connect", "greeter", input=b"").good().text, f"hello, user {user} of tiny")
+
+
+@everywhere
+def test_the_example_of_shared_memory_copies_a_file(tiny):
+    words = example(tiny, "shared-memory")
+    data = os.urandom(5 << 20)
+    with open(os.path.join(tiny.work, "data"), "wb") as file:
+        file.write(data)
+    consumer = Command([words, "consume"], env=tiny.environment())
+    with open(os.path.join(tiny.work, "data"), "rb") as file:
+        producer = Command([words, "produce"], env=tiny.environment(), stdin=file)
+    result = consumer.finish().good()
+    equal(producer.ended(), 0, "the exit code of the producer")
+    equal(hashlib.sha256(result.out).digest(), hashlib.sha256(data).digest(), "what came out")
 
 
 @everywhere
