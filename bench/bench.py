@@ -10,7 +10,7 @@ times as a chart.
   --output DIR           where results.json and results.svg go (DIR/bench of the build)
   --quick                a few rounds of everything, to see that it works
   --only MEASURE         running, cold, new, rate, terminal, pipe, crowd, end, layers, memory, install,
-                         uninstall, export, worker or counts
+                         uninstall, export, worker, lxbus or counts
   --without-slow-peers   not distrobox, which needs half a minute to get ready
   --guard FILE           only counts, and only whether they are those of FILE (results.json
                          of another run): says so in TAP, and fails where they have grown
@@ -33,6 +33,7 @@ import time
 import chart
 import counts
 import machine
+import messages
 import operations
 import peers
 from lxss_test import read, tiny_tar, wait_for
@@ -396,6 +397,18 @@ class Bench:
                 self.target(f"lxss-worker at an installation from .{kind}, MB", peak, operations.MEMORY_MAX)
         world.close()
 
+    def lxbus(self):
+        """Messages, connections and shared memory over LxBus."""
+        times = messages.Messages(self).measure()
+        self.note_times("lxbus", times)
+        lxbus = times["LxBus, host and instance"]
+        self.target("LxBus message / socketpair", paired(lxbus, times["socketpair"]), 1.1)
+        for name in ("dbus-daemon", "dbus-broker"):
+            if name in times:
+                self.target(f"{name} / LxBus message", paired(times[name], lxbus), 3, at_least=True)
+        self.target("LxBus connect / unix connect", paired(times["LxBus connect"], times["unix connect"]), 3)
+        self.target("memcpy / ring", paired(times["memcpy"], times["ring"]), 0.9, at_least=True)
+
     def counts(self):
         """System calls and instructions of one launch."""
         if os.getuid() != 0:
@@ -405,7 +418,7 @@ class Bench:
         for what, programs in self.counted.items():
             print(f"    {what:18}  {sum(programs.values()):8}  " + ", ".join(f"{k} {v}" for k, v in programs.items()))
 
-    MEASURES = ("running", "cold", "new", "rate", "terminal", "pipe", "crowd", "end", "layers", "memory", "install", "uninstall", "export", "worker",
+    MEASURES = ("running", "cold", "new", "rate", "terminal", "pipe", "crowd", "end", "layers", "memory", "install", "uninstall", "export", "worker", "lxbus",
                 "counts")  # fmt: skip
 
     # ------------------------------------------------------------------ the run

@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(SOURCE, "tests"))
 
 import lxss_test  # noqa: E402
 
-PROGRAMS = ("lxctl", "lxssd", "lxinit", "lxss-base", "lxss-diagnose", "lxss-fetch", "lxss-network", "lxss-worker")
+PROGRAMS = ("lxbus", "lxctl", "lxssd", "lxinit", "lxss-base", "lxss-diagnose", "lxss-fetch", "lxss-network", "lxss-worker")
 TOOLS = ("count", "launcher", "stopwatch", "terminal")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -126,6 +126,7 @@ class Machine:
             shutil.copy(os.path.join(build, name), self.programs)
         for name in TOOLS:
             shutil.copy(os.path.join(build, "bench", name), self.programs)
+        shutil.copy(os.path.join(build, "bench", "lxbus"), os.path.join(self.programs, "bench-lxbus"))
         self.archive = self.rootfs = None
 
     def make_user(self):

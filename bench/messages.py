@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What LxBus costs, in turns with what it is made of and with D-Bus: a server in an
+instance, its clients on the host, messages of 64 bytes there and back."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+
+ROUNDS = 15
+CALLS = {"roundtrip": 20000, "connect": 2000, "memory": 2048}  # messages, connections, MiB
+
+
+class DBus:
+    """A message bus of its own with a service on it; ready where it could be had."""
+
+    def __init__(self, machine, name):
+        self.machine, self.name, self.processes = machine, name, []
+        self.path = os.path.join(machine.folder(f"{name}-socket"), "bus")
+        self.address = f"unix:path={self.path}"
+
+    def command(self):
+        if self.name == "dbus-daemon":
+            return ["dbus-daemon", "--session", "--nofork", "--nopidfile", f"--address={self.address}"]
+        # Its launcher wants the socket of somebody else's making.
+        launch = ["dbus-broker-launch", "--scope", "user", "--config-file", "/usr/share/dbus-1/session.conf"]
+        return ["systemd-socket-activate", "-l", self.path, *launch]
+
+    def available(self):
+        return all(shutil.which(word) for word in self.command() if word.startswith(("dbus-", "systemd-")))
+
+    def start(self):
+        self.processes.append(subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        from lxss_test import wait_for
+
+        wait_for(f"{self.name} listens", lambda: os.path.exists(self.path))
+        service = subprocess.Popen(
+            [os.path.join(self.machine.programs, "dbus"), "serve", self.address], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        self.processes.append(service)
+        return service.stdout.readline() == b"ready\n"
+
+    def stop(self):
+        for process in reversed(self.processes):
+            process.kill()
+            process.wait()
+
+
+class Messages:
+    def __init__(self, bench):
+        self.bench, self.machine, self.world = bench, bench.machine, bench.machine.user
+        self.tool = os.path.join(self.machine.programs, "bench-lxbus")
+        self.buses = []
+
+    def ask(self, *words):
+        return float(self.world.run(self.tool, *words))
+
+    def ask_dbus(self, bus, n):
+        words = [os.path.join(self.machine.programs, "dbus"), "roundtrip", bus.address, str(n)]
+        return float(subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout)
+
+    @contextlib.contextmanager
+    def set_up(self):
+        shutil.copy(self.tool, os.path.join(self.world.dir, "home", "bench-lxbus"))
+        inner = self.world.start("lxctl", "launch", "--", f"/mnt/host{self.world.dir}/home/bench-lxbus", "serve", "bench")
+        assert inner.stdout.readline() == b"ready\n"
+        try:
+            for name in ("dbus-daemon", "dbus-broker"):
+                bus = DBus(self.machine, name)
+                if bus.available():
+                    self.buses.append(bus)
+                    if not bus.start():
+                        print(f"    without {name}: it does not start here", flush=True)
+                        self.buses.remove(bus)
+                        bus.stop()
+            yield
+        finally:
+            for bus in self.buses:
+                bus.stop()
+            inner.kill()
+
+    def measure(self):
+        counts = {what: n // 20 if self.bench.quick else n for what, n in CALLS.items()}
+        found = {}
+        with self.set_up():
+            measures = {
+                "LxBus, host and instance": lambda: self.ask("roundtrip", "bench", str(counts["roundtrip"])),
+                "socketpair": lambda: self.ask("socketpair", str(counts["roundtrip"])),
+                **{b.name: lambda b=b: self.ask_dbus(b, counts["roundtrip"] // 10) for b in self.buses},
+                "LxBus connect": lambda: self.ask("connect", "bench", str(counts["connect"])),
+                "unix connect": lambda: self.ask("unix", str(counts["connect"])),
+                "ring": lambda: self.ask("ring", str(counts["memory"])),
+                "memcpy": lambda: self.ask("memcpy", str(counts["memory"])),
+            }
+            for _ in range(self.bench.rounds(ROUNDS)):
+                for name, take in measures.items():
+                    found.setdefault(name, []).append(take() / 1e6)
+        return found
