@@ -46,6 +46,10 @@ static bool connect_is_valid(const LxbusRequest *request) {
         return !*request->name || lxbus_name_is_valid(request->name); /* none: through a right to connect */
 }
 
+static bool list_is_valid(const LxbusRequest *request) {
+        return request->flags == 0 && request->scope == 0 && !*request->name && !*request->where;
+}
+
 int lxbus_request_decode(const void *packet, size_t size, LxbusRequest *ret) {
         LxbusRequest request;
         bool valid;
@@ -63,7 +67,7 @@ int lxbus_request_decode(const void *packet, size_t size, LxbusRequest *ret) {
                 valid = connect_is_valid(&request);
                 break;
         case LXBUS_TYPE_LIST:
-                valid = request.flags == 0;
+                valid = list_is_valid(&request);
                 break;
         default:
                 return -EBADMSG;

@@ -158,13 +158,19 @@ START_TEST(every_field_of_a_connection_is_checked) {
 }
 END_TEST
 
-START_TEST(a_list_has_no_flags) {
+START_TEST(a_list_has_nothing_but_its_type) {
         LxbusRequest r = request_of(LXBUS_TYPE_LIST, "");
 
         ck_assert_int_eq(decode(&r), 0);
         r.flags = LXBUS_REQUEST_WAIT;
         ck_assert_int_eq(decode(&r), -EINVAL);
         r.flags = 0, r.reserved = 1;
+        ck_assert_int_eq(decode(&r), -EINVAL);
+        r.reserved = 0, r.scope = 1;
+        ck_assert_int_eq(decode(&r), -EINVAL);
+        r = request_of(LXBUS_TYPE_LIST, "name");
+        ck_assert_int_eq(decode(&r), -EINVAL);
+        r = request_of(LXBUS_TYPE_LIST, ""), strcpy(r.where, LXBUS_WHERE_HOST);
         ck_assert_int_eq(decode(&r), -EINVAL);
 }
 END_TEST
@@ -352,7 +358,7 @@ int main(void) {
                          a_request_comes_out_as_it_went_in, a_request_has_one_size, a_request_of_no_known_type_is_none,
                          strings_without_an_end_are_no_request, a_wrong_value_is_answered_so_its_type_is_told,
                          every_field_of_a_registration_is_checked, every_field_of_a_connection_is_checked,
-                         a_list_has_no_flags, a_reply_comes_out_as_it_went_in,
+                         a_list_has_nothing_but_its_type, a_reply_comes_out_as_it_went_in,
                          a_reply_is_the_expected_one_whole_and_with_an_errno,
                          a_message_comes_out_as_it_went_in_at_every_size,
                          a_message_in_memory_has_a_descriptor_more_and_no_payload_beside,
