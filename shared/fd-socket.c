@@ -9,9 +9,16 @@
 
 #include "shared/util.h"
 
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 0x04 /* Linux 6.5 */
+#endif
+#define SECURITY_LABEL_MAX 256
+
+/* Whoever gave us a socket may have asked it for all that there is (SO_PASSCRED, SO_PASSPIDFD, SO_PASSSEC). */
 typedef union Control {
         struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int) * FD_SOCKET_MAX) + CMSG_SPACE(sizeof(struct ucred))];
+        char bytes[CMSG_SPACE(sizeof(int) * FD_SOCKET_MAX) + CMSG_SPACE(sizeof(struct ucred)) +
+                   CMSG_SPACE(sizeof(int)) + CMSG_SPACE(SECURITY_LABEL_MAX)];
 } Control;
 
 /* Appends one control message to those that are there. */
@@ -53,7 +60,8 @@ static int send_with_fds(int fd, const struct iovec *parts, size_t n_parts, cons
         return send_packet(fd, &message, flags);
 }
 
-int fd_socket_send_process(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds, pid_t pid) {
+int fd_socket_send_process(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds,
+                           pid_t pid) {
         return send_with_fds(fd, parts, n_parts, fds, n_fds, pid, 0);
 }
 
@@ -65,24 +73,35 @@ int fd_socket_send_now(int fd, const struct iovec *parts, size_t n_parts, const 
         return send_with_fds(fd, parts, n_parts, fds, n_fds, 0, MSG_DONTWAIT);
 }
 
-/* Takes the descriptors out of a message, closing those for which there is no room. */
+/* A TCP socket with SO_LINGER would keep us in close(2) for as long as its owner says. */
+void fd_socket_discard(int *fd) {
+        const struct linger none = { 0 };
+
+        (void)setsockopt(*fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+        closep(fd);
+}
+
+/* Takes the descriptors out of a message, closing those for which there is no room, and the pidfd of
+ * its sender, which nobody here asked for. */
 static size_t take_fds(struct msghdr *message, int *fds, size_t max_fds) {
         size_t n_fds = 0;
 
         for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
                 size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
-                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+                bool rights = c->cmsg_type == SCM_RIGHTS;
+
+                if (c->cmsg_level != SOL_SOCKET || (!rights && c->cmsg_type != SCM_PIDFD))
                         continue;
                 for (size_t i = 0; i < n; i++) {
                         int fd;
 
                         memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-                        if (n_fds < max_fds)
+                        if (rights && n_fds < max_fds)
                                 fds[n_fds] = fd;
                         else
-                                closep(&fd);
-                        n_fds++;
+                                fd_socket_discard(&fd);
+                        n_fds += rights;
                 }
         }
         return n_fds;
@@ -115,10 +134,12 @@ static ssize_t receive_packet(int fd, const struct iovec *parts, size_t n_parts,
         while (n < 0 && errno == EINTR);
         if (n < 0)
                 return -errno;
-        n_fds = take_fds(&message, fds, max_fds);
+        n_fds = take_fds(&message, fds, n > 0 ? max_fds : 0); /* an empty packet is an end to its reader */
+        if (n == 0 && n_fds > 0)
+                n_fds = 0;
         if (n_fds > max_fds || message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
                 for (size_t i = 0; i < n_fds && i < max_fds; i++)
-                        closep(&fds[i]);
+                        fd_socket_discard(&fds[i]);
                 /* There is room for the control messages that exist: what is missing found no place in our table. */
                 return n_fds > max_fds || message.msg_flags & MSG_TRUNC ? -EMSGSIZE : -EMFILE;
         }

@@ -10,6 +10,9 @@
 /* As many descriptors as the kernel takes in one packet. */
 #define FD_SOCKET_MAX 253
 
+/* Closes a descriptor that a stranger sent, without being kept waiting by it. */
+void fd_socket_discard(int *fd);
+
 /* Sends one packet. Returns 0 or negative errno: -EAGAIN where a non-blocking
  * socket is full, -EPIPE where the peer is gone (never SIGPIPE). The
  * descriptors stay the caller's. */
@@ -25,7 +28,7 @@ int fd_socket_send_now(int fd, const struct iovec *parts, size_t n_parts, const 
 int fd_socket_send_process(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds, pid_t pid);
 
 /* Receives one packet of at most `size` bytes. Returns its size; 0 at end of
- * file; -EAGAIN; -EMSGSIZE where the packet was larger or came with more than
+ * file, which an empty packet is, too, its descriptors closed; -EAGAIN; -EMSGSIZE where the packet was larger or came with more than
  * max_fds descriptors, -EMFILE where a descriptor found no place in this process (it
  * is gone then, its descriptors closed); or another
  * negative errno. Received descriptors are close-on-exec and the caller's. */
