@@ -4,6 +4,7 @@
  * it came says which instance, SO_PEERCRED which process and user. Only for rights to connect,
  * which may be anywhere by now, are processes looked up. */
 
+#include <poll.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -119,6 +120,12 @@ static int owner_of(pid_t pid, uid_t *ret) {
         return 0;
 }
 
+static bool is_alive(int pidfd) {
+        struct pollfd poll_fd = { .fd = pidfd, .events = POLLIN };
+
+        return pidfd >= 0 && poll(&poll_fd, 1, 0) == 0;
+}
+
 /* Whatever is in an instance descends from its /init, nested namespaces included, and stays
  * so: orphans become children of that or of another descendant. */
 int broker_party_of_process(Broker *broker, pid_t pid, Party *ret) {
@@ -126,6 +133,7 @@ int broker_party_of_process(Broker *broker, pid_t pid, Party *ret) {
         BrokerSide *side = NULL;
         pid_t ancestor = pid;
         uid_t uid;
+        int r;
 
         for (unsigned i = 0; !side && ancestor > 1 && i < ANCESTORS_MAX; i++) {
                 side = side_led_by(broker, ancestor);
@@ -133,7 +141,11 @@ int broker_party_of_process(Broker *broker, pid_t pid, Party *ret) {
         }
         if ((!side && ancestor != 1 && pid != 1) || owner_of(pid, &uid) < 0)
                 return -ESRCH;
-        *ret = broker_party_new(side ?: broker->host, uid, pid, steal_fd(&pidfd));
+        if (!is_alive(pidfd)) /* then all of this may have been said of another one */
+                return -ESRCH;
+        if (!side && (r = broker_get_host(broker, &side)) < 0)
+                return r;
+        *ret = broker_party_new(side, uid, pid, steal_fd(&pidfd));
         return 0;
 }
 
@@ -152,7 +164,8 @@ int broker_load_uids(pid_t leader, IdMap *ret) {
         for (char *state = NULL, *line = strtok_r(text, "\n", &state); line; line = strtok_r(NULL, "\n", &state)) {
                 IdRange *range = &map.ranges[map.n_ranges];
 
-                if (map.n_ranges == ID_MAP_MAX || sscanf(line, "%u %u %u", &range->inside, &range->outside, &range->count) != 3)
+                if (map.n_ranges == ID_MAP_MAX ||
+                    sscanf(line, "%u %u %u", &range->inside, &range->outside, &range->count) != 3)
                         return -EBADMSG;
                 map.n_ranges++;
         }

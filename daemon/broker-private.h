@@ -17,6 +17,9 @@ typedef enum BrokerGoods {
 } BrokerGoods;
 
 #define BROKER_QUOTA 256
+/* And of lxssd's descriptors an instance has no more than one in so many, since its root can be any user
+ * of it; all together have half, since launches need some, too. */
+#define BROKER_SIDE_PART 8
 /* Ports that are open at one server: the kernel counts epoll's watches for each user. */
 #define BROKER_PORTS_MAX 65536
 
@@ -59,6 +62,7 @@ struct BrokerSide {
         GHashTable *names;    /* name → Server */
         GHashTable *waiters;  /* Waiter, a set */
         GHashTable *shares;   /* &uid → Share */
+        unsigned n_fds;       /* descriptors of ours that all of it takes */
 };
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BrokerSide, broker_side_free)
@@ -70,6 +74,8 @@ struct Broker {
         BrokerSide *host; /* NULL: nobody there was ever on the bus */
         GPtrArray *sides; /* all, in the order in which they began */
         int spare;        /* a descriptor to be closed where there are no more */
+        unsigned n_fds;   /* of all sides */
+        unsigned max_fds; /* of this process */
 };
 
 typedef struct Server Server;
@@ -94,7 +100,9 @@ struct Server {
         GQueue waiters;     /* Waiter, borrowed, for room */
 };
 
-/* broker.c. broker_watch() changes what is watched already. 0 or negative errno. */
+/* broker.c. The host's side is made when it is wanted first: a launch does not pay for what it does not use. */
+int broker_get_host(Broker *broker, BrokerSide **ret);
+/* broker_watch() changes what is watched already. 0 or negative errno. */
 int broker_watch(BrokerSide *side, Watch *watch, uint32_t events);
 void broker_unwatch(BrokerSide *side, Watch *watch);
 bool broker_has_quota(const BrokerSide *side, const Party *party, BrokerGoods goods);

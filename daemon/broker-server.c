@@ -26,6 +26,11 @@ typedef struct Waiter {
         char where[DISTRIBUTION_NAME_MAX + 1];
 } Waiter;
 
+/* Nothing comes in from either before it is connected. Who sends all the same could send the other end of it
+ * along, or give us that as another end, and then none would ever hang up. */
+#define SERVER_EVENTS ((uint32_t)(EPOLLIN | EPOLLRDHUP))
+#define WAITER_EVENTS ((uint32_t)(EPOLLIN | EPOLLRDHUP))
+
 /* ---- who sees whom ---- */
 
 static bool is_visible(const Server *server, const BrokerSide *viewer) {
@@ -119,7 +124,9 @@ static bool has_room(const Server *server) {
 }
 
 /* The client hears of it first: what the server writes must not come before that. As nobody else
- * writes to the server's socket, what has room for now has room for the packet. */
+ * writes to the server's socket, what has room for now has room for the packet; whoever fills its own
+ * socket on purpose waits for nobody. Once the client was told there is no other answer: if the server is
+ * gone in that moment, its end is closed, as it is when the server goes a moment later. */
 static int deliver(Server *server, const BrokerSide *side, const Party *client, int end) {
         int r;
 
@@ -129,11 +136,15 @@ static int deliver(Server *server, const BrokerSide *side, const Party *client, 
         if (r < 0)
                 return r;
         r = broker_tell(end, LXBUS_TYPE_REPLY, side, &server->party, -EBADF);
-        return r < 0 ? r : broker_tell(server->watch.fd, LXBUS_TYPE_CONNECTION, server->side, client, end);
+        if (r < 0)
+                return r == -EAGAIN ? -ECONNRESET : r;
+        (void)broker_tell(server->watch.fd, LXBUS_TYPE_CONNECTION, server->side, client, end);
+        return 0;
 }
 
 static void watch_room(Server *server) {
-        (void)broker_watch(server->side, &server->watch, EPOLLRDHUP | (g_queue_is_empty(&server->waiters) ? 0u : EPOLLOUT));
+        (void)broker_watch(server->side, &server->watch,
+                           SERVER_EVENTS | (g_queue_is_empty(&server->waiters) ? 0u : EPOLLOUT));
 }
 
 static void waiter_free(Waiter *waiter) {
@@ -150,7 +161,7 @@ static void waiter_free(Waiter *waiter) {
 }
 
 void broker_on_waiter(Watch *watch) {
-        waiter_free((Waiter *)watch); /* its other end is closed */
+        waiter_free((Waiter *)watch); /* its other end is closed, or speaks out of turn */
 }
 
 static int wait_for(Server *server, BrokerSide *side, const Party *client, const LxbusRequest *request, int *end) {
@@ -164,7 +175,7 @@ static int wait_for(Server *server, BrokerSide *side, const Party *client, const
         waiter->by_name = *request->name != 0;
         g_strlcpy(waiter->name, request->name, sizeof(waiter->name));
         g_strlcpy(waiter->where, request->where, sizeof(waiter->where));
-        if (broker_watch(side, &waiter->watch, EPOLLRDHUP) < 0)
+        if (broker_watch(side, &waiter->watch, WAITER_EVENTS) < 0)
                 return -ENOSPC;
         *end = -EBADF;
         waiter->party = broker_party_copy(client);
@@ -227,7 +238,7 @@ void broker_on_server(Watch *watch, uint32_t events) {
         Waiter *waiter;
         int r;
 
-        if (events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)) {
+        if (events & (SERVER_EVENTS | EPOLLHUP | EPOLLERR)) {
                 broker_drop_server(server);
                 return;
         }
@@ -338,7 +349,7 @@ static int server_new(const Channel *channel, const LxbusRequest *request, int *
         server->ports = epoll_create1(EPOLL_CLOEXEC);
         server->party.pidfd = -EBADF;
         g_queue_init(&server->waiters);
-        if (server->ports < 0 || broker_watch(server->side, &server->watch, EPOLLRDHUP) < 0) {
+        if (server->ports < 0 || broker_watch(server->side, &server->watch, SERVER_EVENTS) < 0) {
                 server->watch.fd = -EBADF; /* the answer still goes there */
                 server_free(server);
                 return -EMFILE;

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "daemon/broker-private.h"
@@ -30,9 +31,21 @@ void broker_unwatch(BrokerSide *side, Watch *watch) {
                 (void)epoll_ctl(side->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
 }
 
+/* Descriptors that each takes: its own, the pidfd beside it, and a server's epoll. */
+static const unsigned fds_of_goods[BROKER_GOODS_MAX] = {
+        [BROKER_CHANNELS] = 2,
+        [BROKER_SERVERS] = 3,
+        [BROKER_WAITERS] = 2,
+};
+
 bool broker_has_quota(const BrokerSide *side, const Party *party, BrokerGoods goods) {
+        const Broker *broker = side->broker;
         const Share *share = g_hash_table_lookup(side->shares, &party->identity.host_uid);
 
+        if (side->name && side->n_fds + fds_of_goods[goods] > broker->max_fds / BROKER_SIDE_PART)
+                return false;
+        if (broker->n_fds + fds_of_goods[goods] > broker->max_fds / 2)
+                return false;
         return !share || share->count[goods] < BROKER_QUOTA;
 }
 
@@ -48,6 +61,8 @@ void broker_charge(BrokerSide *side, const Party *party, BrokerGoods goods, int 
                 g_hash_table_insert(side->shares, &share->uid, share);
         }
         share->count[goods] += change;
+        side->n_fds += change * (int)fds_of_goods[goods];
+        side->broker->n_fds += change * (int)fds_of_goods[goods];
         for (size_t i = 0; i < BROKER_GOODS_MAX; i++)
                 sum += share->count[i];
         if (sum == 0)
@@ -130,7 +145,8 @@ static int carry_out(Channel *channel, pid_t sender, const LxbusRequest *request
         }
 }
 
-/* A broken packet ends the channel; one for whose end there is no descriptor left is lost, and its sender sees it hang up. */
+/* A broken packet ends the channel; one for whose end there is no descriptor left is lost, and its sender sees it hang
+ * up. */
 static void on_channel(Watch *watch) {
         Channel *channel = (Channel *)watch;
         _cleanup_close_ int end = -EBADF;
@@ -146,6 +162,7 @@ static void on_channel(Watch *watch) {
                 return;
         r = n <= 0 ? -EPIPE : lxbus_request_decode(packet, n, &request);
         if (r == -EPIPE || r == -EBADMSG || !broker_is_socket(end, false)) {
+                fd_socket_discard(&end);
                 broker_drop_channel(channel);
                 return;
         }
@@ -201,12 +218,19 @@ static int on_side(sd_event_source *source _unused_, int epoll, uint32_t revents
         return 0;
 }
 
+static unsigned descriptor_limit(void) {
+        struct rlimit limit;
+
+        return getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT_MAX ? INT_MAX : (unsigned)limit.rlim_cur;
+}
+
 static int side_new(Broker *broker, const char *name, pid_t leader, int *listener, BusReach reach, BrokerSide **ret) {
         g_autoptr(BrokerSide) side = g_new0(BrokerSide, 1);
         int r;
 
         if (broker->spare < 0)
                 broker->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        broker->max_fds = descriptor_limit();
         side->broker = broker;
         side->name = g_strdup(name);
         side->leader = leader;
@@ -292,8 +316,7 @@ Broker *broker_free(Broker *broker) {
         return NULL;
 }
 
-/* Made when it is wanted first: a launch does not pay for what it does not use. */
-static int get_host(Broker *broker, BrokerSide **ret) {
+int broker_get_host(Broker *broker, BrokerSide **ret) {
         int none = -EBADF, r;
 
         if (!broker->host) {
@@ -320,7 +343,7 @@ int broker_open(Broker *broker, uid_t uid, pid_t pid) {
         BrokerSide *side;
         int pair[2], r;
 
-        r = get_host(broker, &side);
+        r = broker_get_host(broker, &side);
         if (r < 0)
                 return r;
         party = broker_party_new(side, uid, pid, pid > 0 ? pidfd_open(pid, 0) : -EBADF);
