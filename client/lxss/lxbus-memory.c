@@ -56,7 +56,8 @@ int lxbus_memory_map(int fd, size_t size, void **ret_address) {
 
 /* ---- rings ---- */
 
-/* In the shared page; each end writes its own line and believes nothing of the other's without a look at the bounds. */
+/* In the shared page; each end writes its own line and believes nothing of the other's without a look at the bounds.
+ */
 typedef struct RingSide {
         _Alignas(64) _Atomic uint64_t position; /* bytes written or read since the beginning */
         _Atomic uint32_t waits;                 /* it is about to wait for the other's eventfd */
@@ -223,8 +224,8 @@ int lxbus_ring_receive(LxBusPort *port, int timeout, LxBusRing **ret) {
         r = lxbus_port_read(port, &message, timeout);
         if (r < 0)
                 return r;
-        if (message.size != sizeof(offer) || message.n_objects != ELEMENTSOF(objects) || objects[0].kind != LXBUS_MEMORY ||
-            objects[1].kind != LXBUS_FD || objects[2].kind != LXBUS_FD)
+        if (message.size != sizeof(offer) || message.n_objects != ELEMENTSOF(objects) ||
+            objects[0].kind != LXBUS_MEMORY || objects[1].kind != LXBUS_FD || objects[2].kind != LXBUS_FD)
                 r = -EPROTO;
         else
                 r = open_offer(&offer, objects, ret);
@@ -278,6 +279,8 @@ int lxbus_ring_begin(LxBusRing *ring, int timeout, void **ret, size_t *ret_size)
                 r = available(ring, &n);
                 if (r < 0)
                         return r;
+                if (ring->end == LXBUS_RING_WRITER && atomic_load(&theirs(ring)->closed))
+                        return -EPIPE; /* nobody will read it, whatever room there is */
                 if (n > 0)
                         break;
                 r = wait_for_other(ring, deadline);
