@@ -18,8 +18,9 @@
 #include "shared/util.h"
 
 _Static_assert(LXBUS_MESSAGE_MAX == LXBUS_PAYLOAD_MAX && LXBUS_MESSAGE_OBJECTS_MAX == LXBUS_OBJECTS_MAX &&
-                       (int)LXBUS_FD == LXBUS_KIND_FD && (int)LXBUS_MEMORY == LXBUS_KIND_MEMORY &&
-                       (int)LXBUS_TERMINATE == LXBUS_OBJECT_TERMINATE && LXBUS_OBJECTS_MAX + 1 == FD_SOCKET_MAX,
+                               (int)LXBUS_FD == LXBUS_KIND_FD && (int)LXBUS_MEMORY == LXBUS_KIND_MEMORY &&
+                               (int)LXBUS_TERMINATE == LXBUS_OBJECT_TERMINATE &&
+                               LXBUS_OBJECTS_MAX + 1 == FD_SOCKET_MAX,
                "the interface and what goes over the wire agree");
 
 int port_new(int fd, const LxbusIdentity *peer, int pidfd, LxBusPort **ret) {
@@ -94,23 +95,42 @@ int lxbus_port_peer(const LxBusPort *port, LxBusPeer *ret) {
 
 /* ---- objects ---- */
 
-int pidfd_get_pid(int fd, pid_t *ret) {
-        char path[64], text[1024], *line;
+/* What /proc tells of a pidfd. -EINVAL: it is none. */
+static int read_pidfd(int fd, char *text, size_t size) {
         _cleanup_close_ int info = -EBADF;
+        char path[64];
         ssize_t n;
-        int pid;
 
         snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
         info = open(path, O_RDONLY | O_CLOEXEC);
-        n = info < 0 ? -1 : read(info, text, sizeof(text) - 1);
+        n = info < 0 ? -1 : read(info, text, size - 1);
         if (n < 0)
-                return -errno;
+                return errno == ENOENT ? -EINVAL : -errno;
         text[n] = 0;
-        line = strstr(text, "\nPid:");
-        if (!line || sscanf(line, "\nPid: %d", &pid) != 1)
+        return strstr(text, "\nPid:") ? 0 : -EINVAL;
+}
+
+int pidfd_get_pid(int fd, pid_t *ret) {
+        char text[1024];
+        int pid, r;
+
+        r = read_pidfd(fd, text, sizeof(text));
+        if (r < 0)
+                return r;
+        if (sscanf(strstr(text, "\nPid:"), "\nPid: %d", &pid) != 1)
                 return -EINVAL;
         *ret = pid > 0 ? pid : 0;
         return 0;
+}
+
+bool pidfd_is_beside_us(int fd) {
+        char text[1024], *line;
+        int pid, beneath;
+
+        if (read_pidfd(fd, text, sizeof(text)) < 0)
+                return false;
+        line = strstr(text, "\nNSpid:");
+        return line && sscanf(line, "\nNSpid: %d%*[\t ]%d", &pid, &beneath) == 1 && pid > 0;
 }
 
 static int memory_check(int fd, uint64_t *ret_size) {
@@ -147,7 +167,7 @@ static void lock_doomed(LxBusPort *port) {
                 ;
 }
 
-int port_doom(LxBusPort *port, int pidfd) {
+int port_doom(LxBusPort *port, int pidfd, int *ret) {
         int fd = fcntl(pidfd, F_DUPFD_CLOEXEC, 3), r = 0, *doomed;
 
         if (fd < 0)
@@ -162,7 +182,20 @@ int port_doom(LxBusPort *port, int pidfd) {
         atomic_flag_clear(&port->doomed_lock);
         if (r < 0)
                 closep(&fd);
+        else
+                *ret = fd;
         return r;
+}
+
+void port_spare(LxBusPort *port, int doomed) {
+        lock_doomed(port);
+        for (size_t i = 0; i < port->n_doomed; i++)
+                if (port->doomed[i] == doomed) {
+                        port->doomed[i] = port->doomed[--port->n_doomed];
+                        break;
+                }
+        atomic_flag_clear(&port->doomed_lock);
+        closep(&doomed);
 }
 
 /* ---- writing ---- */
@@ -175,6 +208,8 @@ typedef struct Outgoing {
         size_t n_fds;
         int opened[LXBUS_OBJECTS_MAX + 1]; /* owned */
         size_t n_opened;
+        int doomed[LXBUS_OBJECTS_MAX]; /* the port's */
+        size_t n_doomed;
 } Outgoing;
 
 static void outgoing_clear(Outgoing *out) {
@@ -238,12 +273,29 @@ static int send_parts(LxBusPort *port, const struct iovec *parts, size_t n_parts
         int r;
 
         do {
-                r = timeout < 0 ? fd_socket_send(port->fd, parts, n_parts, fds, n_fds) :
-                                  fd_socket_send_now(port->fd, parts, n_parts, fds, n_fds);
+                r = timeout < 0 ? fd_socket_send(port->fd, parts, n_parts, fds, n_fds)
+                                : fd_socket_send_now(port->fd, parts, n_parts, fds, n_fds);
                 if (r < 0)
                         r = after_sending(port, r, deadline);
         } while (r > 0);
         return r;
+}
+
+/* Before it is sent: what could not be done afterwards would be told of a message that went. */
+static int doom_processes(LxBusPort *port, Outgoing *out) {
+        const int *fds = out->fds + (out->n_fds - out->header.n_objects);
+
+        for (size_t i = 0; i < out->header.n_objects; i++) {
+                int r;
+
+                if (!(out->objects[i].flags & LXBUS_TERMINATE))
+                        continue;
+                r = port_doom(port, fds[i], &out->doomed[out->n_doomed]);
+                if (r < 0)
+                        return r;
+                out->n_doomed++;
+        }
+        return 0;
 }
 
 static int write_with_objects(LxBusPort *port, const LxBusMessage *message, int timeout) {
@@ -260,10 +312,12 @@ static int write_with_objects(LxBusPort *port, const LxBusMessage *message, int 
         parts[0] = (struct iovec){ &out.header, sizeof(out.header) };
         parts[1] = (struct iovec){ out.objects, out.header.n_objects * sizeof(out.objects[0]) };
         parts[2] = (struct iovec){ message->data, out.header.flags & LXBUS_MESSAGE_MEMFD ? 0 : message->size };
-        r = send_parts(port, parts, ELEMENTSOF(parts), out.fds, out.n_fds, timeout);
-        for (size_t i = 0; r == 0 && i < message->n_objects; i++)
-                if (message->objects[i].flags & LXBUS_TERMINATE)
-                        r = port_doom(port, out.fds[i + (out.n_fds - message->n_objects)]);
+        r = doom_processes(port, &out);
+        if (r == 0)
+                r = send_parts(port, parts, ELEMENTSOF(parts), out.fds, out.n_fds, timeout);
+        if (r < 0)
+                while (out.n_doomed > 0)
+                        port_spare(port, out.doomed[--out.n_doomed]);
         return r;
 }
 

@@ -47,11 +47,14 @@ struct LxBusPort {
 /* Takes the socket over, unless it fails. peer: as the service says; NULL: unknown. pidfd: taken over, too; may be negative. */
 int port_new(int fd, const LxbusIdentity *peer, int pidfd, LxBusPort **ret);
 
-/* The process is killed when the port closes; borrowed. */
-int port_doom(LxBusPort *port, int pidfd);
+/* The process is killed when the port closes; borrowed. *ret: for port_spare(), which takes that back. */
+int port_doom(LxBusPort *port, int pidfd, int *ret);
+void port_spare(LxBusPort *port, int doomed);
 
 /* The process id of a pidfd as this pid namespace has it; 0: it is not of it. -EINVAL: no pidfd. */
 int pidfd_get_pid(int fd, pid_t *ret);
+/* Whether its process is in this very pid namespace, and in none beneath it. */
+bool pidfd_is_beside_us(int fd);
 
 /* Whether a descriptor is what its kind says; size of memory. 0 or -EINVAL. */
 int object_check(LxBusKind kind, int fd, uint64_t *ret_size);

@@ -15,7 +15,7 @@ void packet_free(Packet *packet) {
         if (!packet)
                 return;
         for (size_t i = 0; i < packet->n_fds; i++)
-                closep(&packet->fds[i]);
+                fd_socket_discard(&packet->fds[i]);
         free(packet->data);
         free(packet);
 }
@@ -25,7 +25,8 @@ static size_t first_object_fd(const LxbusFrame *frame) {
         return frame->header.flags & LXBUS_MESSAGE_MEMFD ? 1 : 0;
 }
 
-/* A mapping of it would end this process with SIGBUS if its writer truncated it meanwhile; it is sealed, or refused. */
+/* A mapping of it would end this process with SIGBUS if its writer truncated it meanwhile; it is sealed, or refused.
+ */
 static int check_payload_memory(const Packet *packet, const LxbusFrame *frame) {
         struct stat st;
         int seals;
@@ -38,18 +39,24 @@ static int check_payload_memory(const Packet *packet, const LxbusFrame *frame) {
         return (uint64_t)st.st_size == frame->header.size ? 0 : -EPROTO;
 }
 
-static int take_object(LxBusPort *port, const LxbusWireObject *wire, int *fd, LxBusObject *ret) {
-        LxBusObject object = { .kind = wire->kind, .flags = wire->flags };
-        int r;
+/* Whoever kills does it with his own rights. An instance may name its own processes, not those of the host, for one
+ * of which it can have a pidfd: of its peer (SO_PEERPIDFD). On the host alone peers have a pid there. */
+static bool may_be_ended(const LxBusPort *port, int pidfd) {
+        bool by_instance = port->has_peer && *port->peer.instance && port->peer.pid > 0;
 
-        r = object_check(object.kind, *fd, &object.size);
+        return !by_instance || !pidfd_is_beside_us(pidfd);
+}
+
+static int look_at_object(const LxBusPort *port, const LxbusWireObject *wire, int fd, LxBusObject *ret) {
+        LxBusObject object = { .kind = wire->kind, .flags = wire->flags, .fd = -EBADF };
+        int r = object_check(object.kind, fd, &object.size);
+
         if (r < 0)
-                return -EPROTO;
+                return r == -EINVAL ? -EPROTO : r;
         if (object.kind == LXBUS_PROCESS)
-                (void)pidfd_get_pid(*fd, &object.pid);
-        if (object.flags & LXBUS_TERMINATE && (r = port_doom(port, *fd)) < 0)
-                return r;
-        object.fd = steal_fd(fd);
+                (void)pidfd_get_pid(fd, &object.pid);
+        if (object.flags & LXBUS_TERMINATE && !may_be_ended(port, fd))
+                return -EPROTO;
         *ret = object;
         return 0;
 }
@@ -65,23 +72,36 @@ static int copy_payload(const Packet *packet, const LxbusFrame *frame, void *dat
         return n == (ssize_t)frame->header.size ? 0 : -EPROTO;
 }
 
+/* Of processes that end with the port: those of a message that is refused are not concerned. */
+static int doom_processes(LxBusPort *port, const LxBusObject *objects, size_t n, const int *fds) {
+        int doomed[LXBUS_OBJECTS_MAX], r = 0;
+        size_t n_doomed = 0;
+
+        for (size_t i = 0; r == 0 && i < n; i++)
+                if (objects[i].flags & LXBUS_TERMINATE && (r = port_doom(port, fds[i], &doomed[n_doomed])) == 0)
+                        n_doomed++;
+        if (r < 0)
+                while (n_doomed > 0)
+                        port_spare(port, doomed[--n_doomed]);
+        return r;
+}
+
 static int hand_over(LxBusPort *port, Packet *packet, const LxbusFrame *frame, LxBusMessage *message) {
-        size_t first = first_object_fd(frame), n = frame->header.n_objects;
-        int r;
+        int *fds = packet->fds + first_object_fd(frame), r;
+        size_t n = frame->header.n_objects;
 
         r = copy_payload(packet, frame, message->data);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; r == 0 && i < n; i++) {
                 const LxbusWireObject object = lxbus_frame_object(frame, i);
 
-                r = take_object(port, &object, &packet->fds[first + i], &message->objects[i]);
-                if (r < 0) {
-                        for (size_t j = 0; j < i; j++)
-                                closep(&message->objects[j].fd);
-                        return r;
-                }
+                r = look_at_object(port, &object, fds[i], &message->objects[i]);
         }
+        if (r == 0)
+                r = doom_processes(port, message->objects, n, fds);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++)
+                message->objects[i].fd = steal_fd(&fds[i]);
         message->size = frame->header.size;
         message->n_objects = n;
         return 0;
@@ -108,7 +128,8 @@ static int deliver(LxBusPort *port, LxBusMessage *message) {
 }
 
 /* The parts of a packet as recvmsg(2) left them, in one piece; with its descriptors. */
-static int keep(LxBusPort *port, const struct iovec *parts, size_t n_parts, size_t size, const int *fds, size_t n_fds) {
+static int keep(LxBusPort *port, const struct iovec *parts, size_t n_parts, size_t size, const int *fds,
+                size_t n_fds) {
         Packet *packet = malloc(sizeof(*packet));
         char *data = malloc(size);
         size_t at = 0;
@@ -174,7 +195,7 @@ int lxbus_port_read(LxBusPort *port, LxBusMessage *message, int timeout) {
         if (n < 0)
                 return (int)n;
         if ((size_t)n == sizeof(header) + header.size && header.n_objects == 0 && header.flags == 0 && n_fds == 0 &&
-            header.size <= message->size) {
+            header.size <= message->size && header.size <= LXBUS_INLINE_MAX) {
                 message->size = header.size;
                 message->n_objects = 0;
                 return 0;
