@@ -5,8 +5,8 @@
 
 #include <poll.h>
 #include <stdio.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -56,11 +56,11 @@ int lxbus_memory_map(int fd, size_t size, void **ret_address) {
 
 /* ---- rings ---- */
 
-/* In the shared page; each end writes its own line and believes nothing of the other's without a look at the bounds.
+/* In the shared page; each end writes its own line, but for taking back `waits`, and believes nothing of the other's without a look at the bounds.
  */
 typedef struct RingSide {
         _Alignas(64) _Atomic uint64_t position; /* bytes written or read since the beginning */
-        _Atomic uint32_t waits;                 /* it is about to wait for the other's eventfd */
+        _Atomic uint32_t waits;                 /* it is about to wait, and wants to be woken once */
         _Atomic uint32_t closed;
 } RingSide;
 
@@ -82,7 +82,9 @@ struct LxBusRing {
         char *bytes;
         uint64_t position; /* ours */
         int memory;
-        int events[2]; /* by LxBusRingEnd: whom it wakes */
+        int wake;  /* a socket, whose bytes wake us. No eventfd: whoever shares one can fill it, make it
+                    * block, and so stop us when we wake him; and a socket tells when the other end dies */
+        int other; /* the other end's, until it is sent */
 };
 
 static RingSide *ours(const LxBusRing *ring) {
@@ -94,9 +96,7 @@ static RingSide *theirs(const LxBusRing *ring) {
 }
 
 static void wake_other(const LxBusRing *ring) {
-        const uint64_t one = 1;
-
-        (void)!write(ring->events[!ring->end], &one, sizeof(one));
+        (void)send(ring->wake, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL); /* if it is full, there is one already */
 }
 
 LxBusRing *lxbus_ring_free(LxBusRing *ring) {
@@ -108,8 +108,8 @@ LxBusRing *lxbus_ring_free(LxBusRing *ring) {
                 (void)munmap(ring->header, RING_HEADER + ring->size);
         }
         closep(&ring->memory);
-        closep(&ring->events[0]);
-        closep(&ring->events[1]);
+        closep(&ring->wake);
+        closep(&ring->other);
         free(ring);
         return NULL;
 }
@@ -131,7 +131,8 @@ static LxBusRing *ring_alloc(LxBusRingEnd end, uint64_t size) {
                         .size = size,
                         .mask = size - 1,
                         .memory = -EBADF,
-                        .events = { -EBADF, -EBADF },
+                        .wake = -EBADF,
+                        .other = -EBADF,
                 };
         return ring;
 }
@@ -144,18 +145,17 @@ static void ring_set_memory(LxBusRing *ring, void *address) {
 int lxbus_ring_new(size_t size, LxBusRingEnd end, LxBusRing **ret) {
         _cleanup_(ring_freep) LxBusRing *ring = NULL;
         void *address;
-        int r;
+        int pair[2], r;
 
         if (!ring_size_is_valid(size) || (end != LXBUS_RING_READER && end != LXBUS_RING_WRITER))
                 return -EINVAL;
         ring = ring_alloc(end, size);
         if (!ring)
                 return -ENOMEM;
-        for (size_t i = 0; i < ELEMENTSOF(ring->events); i++) {
-                ring->events[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-                if (ring->events[i] < 0)
-                        return -errno;
-        }
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        ring->wake = pair[0];
+        ring->other = pair[1];
         r = lxbus_memory_new(RING_HEADER + size, &ring->memory, &address);
         if (r < 0)
                 return r;
@@ -168,25 +168,30 @@ int lxbus_ring_send(LxBusRing *ring, LxBusPort *port, int timeout) {
         RingOffer offer = { .size = ring->size, .end = !ring->end };
         LxBusObject objects[] = {
                 { .kind = LXBUS_MEMORY, .fd = ring->memory },
-                { .kind = LXBUS_FD, .fd = ring->events[0] },
-                { .kind = LXBUS_FD, .fd = ring->events[1] },
+                { .kind = LXBUS_FD, .fd = ring->other },
         };
         const LxBusMessage message = { &offer, sizeof(offer), objects, ELEMENTSOF(objects) };
+        int r;
 
-        return lxbus_port_write(port, &message, timeout);
+        if (ring->other < 0) /* it went already */
+                return -EINVAL;
+        r = lxbus_port_write(port, &message, timeout);
+        if (r == 0)
+                closep(&ring->other);
+        return r;
 }
 
-/* Were it anything else, a read or write of it might stop us. */
-static bool is_eventfd(int fd) {
-        char path[64], target[64];
-        ssize_t n;
+static bool has_option(int fd, int option, int wanted) {
+        socklen_t size = sizeof(int);
+        int value;
 
-        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-        n = readlink(path, target, sizeof(target) - 1);
-        if (n < 0)
-                return false;
-        target[n] = 0;
-        return streq(target, "anon_inode:[eventfd]");
+        return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 && value == wanted;
+}
+
+/* Of which MSG_DONTWAIT holds whatever else its sender did with it. */
+static bool is_wake_socket(int fd) {
+        return has_option(fd, SO_DOMAIN, AF_UNIX) && has_option(fd, SO_TYPE, SOCK_STREAM) &&
+               has_option(fd, SO_ACCEPTCONN, 0);
 }
 
 static int open_offer(const RingOffer *offer, LxBusObject *objects, LxBusRing **ret) {
@@ -194,7 +199,8 @@ static int open_offer(const RingOffer *offer, LxBusObject *objects, LxBusRing **
         void *address;
         int r;
 
-        if (!ring_size_is_valid(offer->size) || offer->end > LXBUS_RING_WRITER)
+        if (!ring_size_is_valid(offer->size) || offer->end > LXBUS_RING_WRITER || !is_wake_socket(objects[1].fd) ||
+            fcntl(objects[0].fd, F_GET_SEALS) & F_SEAL_WRITE) /* either end writes into the header */
                 return -EPROTO;
         ring = ring_alloc(offer->end, offer->size);
         if (!ring)
@@ -204,19 +210,13 @@ static int open_offer(const RingOffer *offer, LxBusObject *objects, LxBusRing **
                 return r;
         ring_set_memory(ring, address);
         ring->memory = steal_fd(&objects[0].fd);
-        for (size_t i = 0; i < ELEMENTSOF(ring->events); i++) {
-                if (!is_eventfd(objects[1 + i].fd))
-                        return -EPROTO;
-                if (fcntl(objects[1 + i].fd, F_SETFL, O_NONBLOCK) < 0)
-                        return -errno;
-                ring->events[i] = steal_fd(&objects[1 + i].fd);
-        }
+        ring->wake = steal_fd(&objects[1].fd);
         *ret = steal_pointer(&ring);
         return 0;
 }
 
 int lxbus_ring_receive(LxBusPort *port, int timeout, LxBusRing **ret) {
-        LxBusObject objects[3] = { 0 };
+        LxBusObject objects[2] = { 0 };
         RingOffer offer;
         LxBusMessage message = { &offer, sizeof(offer), objects, ELEMENTSOF(objects) };
         int r;
@@ -225,7 +225,7 @@ int lxbus_ring_receive(LxBusPort *port, int timeout, LxBusRing **ret) {
         if (r < 0)
                 return r;
         if (message.size != sizeof(offer) || message.n_objects != ELEMENTSOF(objects) ||
-            objects[0].kind != LXBUS_MEMORY || objects[1].kind != LXBUS_FD || objects[2].kind != LXBUS_FD)
+            objects[0].kind != LXBUS_MEMORY || objects[1].kind != LXBUS_FD)
                 r = -EPROTO;
         else
                 r = open_offer(&offer, objects, ret);
@@ -235,7 +235,7 @@ int lxbus_ring_receive(LxBusPort *port, int timeout, LxBusRing **ret) {
 }
 
 int lxbus_ring_fd(const LxBusRing *ring) {
-        return ring->events[ring->end];
+        return ring->wake;
 }
 
 /* How much lies in front of us. -EPROTO: the other's position is none that it can be at. */
@@ -249,24 +249,32 @@ static int available(const LxBusRing *ring, uint64_t *ret) {
         return 0;
 }
 
-/* Says that we wait, and looks once more: the other end looks at that after it moved. */
+/* 0: woken; -EPIPE: the other end is gone without a word. */
+static int sleep_on(LxBusRing *ring, int64_t deadline) {
+        char bytes[512];
+        ssize_t n;
+        int r = wait_until(ring->wake, POLLIN, deadline);
+
+        if (r < 0)
+                return r;
+        n = recv(ring->wake, bytes, sizeof(bytes), MSG_DONTWAIT);
+        return n == 0 || errno == ECONNRESET ? -EPIPE : 0;
+}
+
+/* Says that we wait, and looks once more: the other end looks at that after it moved. That stays said where
+ * the time is over, for whoever waits with poll(2) then. */
 static int wait_for_other(LxBusRing *ring, int64_t deadline) {
-        uint64_t n, count;
+        uint64_t n;
         int r;
 
         atomic_store(&ours(ring)->waits, 1);
         atomic_thread_fence(memory_order_seq_cst);
         r = available(ring, &n);
-        if (r == 0 && n == 0) {
-                if (atomic_load(&theirs(ring)->closed))
-                        r = available(ring, &n) == 0 && n > 0 ? 0 : -EPIPE; /* it may have moved before it closed */
-                else {
-                        r = wait_until(ring->events[ring->end], POLLIN, deadline);
-                        if (r == 0)
-                                (void)!read(ring->events[ring->end], &count, sizeof(count));
-                }
-        }
-        atomic_store(&ours(ring)->waits, 0);
+        if (r < 0 || n > 0)
+                return r;
+        r = atomic_load(&theirs(ring)->closed) ? -EPIPE : sleep_on(ring, deadline);
+        if (r == -EPIPE && available(ring, &n) == 0 && n > 0) /* it may have moved before it went */
+                return 0;
         return r;
 }
 
@@ -306,7 +314,7 @@ int lxbus_ring_end(LxBusRing *ring, size_t size) {
         ring->position += size;
         atomic_store_explicit(&ours(ring)->position, ring->position, memory_order_release);
         atomic_thread_fence(memory_order_seq_cst);
-        if (atomic_load_explicit(&theirs(ring)->waits, memory_order_relaxed))
+        if (atomic_load_explicit(&theirs(ring)->waits, memory_order_relaxed) && atomic_exchange(&theirs(ring)->waits, 0))
                 wake_other(ring);
         return 0;
 }

@@ -207,7 +207,7 @@ LXBUS_PUBLIC int lxbus_memory_new(size_t size, int *ret_fd, void **ret_address);
  * size. The caller unmaps *ret_address. */
 LXBUS_PUBLIC int lxbus_memory_map(int fd, size_t size, void **ret_address);
 
-/* A ring of bytes in shared memory, one end of which writes and the other reads; an eventfd each wakes
+/* A ring of bytes in shared memory, one end of which writes and the other reads; a socket wakes
  * the one that waits. Made by one end, sent over a port, and opened by the other. */
 typedef struct LxBusRing LxBusRing;
 
