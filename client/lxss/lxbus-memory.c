@@ -56,7 +56,8 @@ int lxbus_memory_map(int fd, size_t size, void **ret_address) {
 
 /* ---- rings ---- */
 
-/* In the shared page; each end writes its own line, but for taking back `waits`, and believes nothing of the other's without a look at the bounds.
+/* In the shared page; each end writes its own line, but for taking back `waits`, and believes nothing of the other's
+ * without a look at the bounds.
  */
 typedef struct RingSide {
         _Alignas(64) _Atomic uint64_t position; /* bytes written or read since the beginning */
@@ -314,7 +315,8 @@ int lxbus_ring_end(LxBusRing *ring, size_t size) {
         ring->position += size;
         atomic_store_explicit(&ours(ring)->position, ring->position, memory_order_release);
         atomic_thread_fence(memory_order_seq_cst);
-        if (atomic_load_explicit(&theirs(ring)->waits, memory_order_relaxed) && atomic_exchange(&theirs(ring)->waits, 0))
+        if (atomic_load_explicit(&theirs(ring)->waits, memory_order_relaxed) &&
+            atomic_exchange(&theirs(ring)->waits, 0))
                 wake_other(ring);
         return 0;
 }
