@@ -1,0 +1,520 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""LxBus among strangers: programs that speak its protocol by hand, instances that flood it,
+and everybody being killed at every moment. Neighbours go on, and nothing stays."""
+
+import json
+import os
+import re
+import socket
+import statistics
+import subprocess
+import tarfile
+
+from lxss_test import (
+    MANAGER, SOURCE, Command, Failure, Skip, contains, descendants, equal, everywhere, expect, listens, main, modes, program,
+    read, run, tiny_files, tiny_tar, wait_for,
+)  # fmt: skip
+
+SWEEP = bool(os.environ.get("LXSS_TEST_SWEEP"))
+POINTS = 10  # at which lxssd dies, where not all are wanted
+REGISTER, CONNECT, LIST = 1, 2, 3
+WAIT = 2
+
+# What a program of anybody's does who knows the protocol and nothing else; for instances, too.
+BY_HAND = '''
+import array, os, socket, struct, sys, time
+
+def request(kind, name=b"", flags=0, scope=0, where=b""):
+    return struct.pack("=4I129s65s2x", kind, flags, scope, 0, name, where)
+
+def ask(bus, packet):
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        bus.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs.fileno()]))])
+    return ours
+
+def answer(end):
+    data, fds, _, _ = socket.recv_fds(end, 88, 4)
+    if not data:
+        raise ConnectionResetError
+    fields = struct.unpack("=IiIIi65s3x", data)
+    return fields[1], fields, fds
+
+def connect(bus, name, flags=0, where=b""):
+    end = ask(bus, request(2, name, flags, where=where))
+    error, _, fds = answer(end)
+    for fd in fds:
+        os.close(fd)
+    if error:
+        end.close()
+        raise OSError(error, os.strerror(error))
+    return end
+
+def serve(bus, name, scope=2):
+    end = ask(bus, request(1, name, scope=scope))
+    error, _, _ = answer(end)
+    if error:
+        end.close()
+        raise OSError(error, os.strerror(error))
+    return end
+
+def accept(server):
+    _, fields, fds = answer(server)
+    for fd in fds[1:]:
+        os.close(fd)
+    return socket.socket(fileno=fds[0]), fields
+
+def message(data):
+    return struct.pack("=IHH", len(data), 0, 0) + data
+
+def inside():
+    bus = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    bus.connect("/run/lxss/bus")
+    return bus
+'''
+exec(BY_HAND)
+
+
+def open_bus(world):
+    """The host's way in, as python3-dbus has it."""
+    connection = world.awake()
+    fd = connection.manager("OpenBus", "a{sv}", connection.dbus.Dictionary({}, "sv")).take()
+    connection.close()
+    return socket.socket(fileno=fd)
+
+
+def entries(world):
+    return world.lxctl("--json", "bus", "list").json()
+
+
+def count_of(pid):
+    """Descriptors and memory of a process; of lxssd, which is not dumpable, the kernel tells no more."""
+    size = os.stat(f"/proc/{pid}/fd").st_size  # Linux 6.2
+    if size == 0:
+        raise Skip("this kernel does not tell how many descriptors a process has")
+    memory = int(re.search(r"VmRSS:\s*(\d+)", read(f"/proc/{pid}/status", "r")).group(1))
+    return size, memory
+
+
+# ------------------------------------------------------- instances with Python
+
+
+def python_tar(path):
+    """The small distribution, with as much of the host's Python as BY_HAND wants."""
+    binary = os.path.realpath("/usr/bin/python3")
+    library = f"/usr/lib/{os.path.basename(binary)}"
+    there = set(tiny_files())
+
+    def change(add, _):
+        files = {binary.lstrip("/"): binary}
+        listing = subprocess.run(["ldd", binary], stdout=subprocess.PIPE, check=True).stdout.decode()
+        files.update({found.lstrip("/"): os.path.realpath(found) for found in re.findall(r"(/\S+) \(0x", listing)})
+        for folder in ("", "encodings", "collections", "re", "importlib"):
+            for name in os.listdir(os.path.join(library, folder)):
+                if name.endswith(".py"):
+                    place = os.path.join(library, folder, name)
+                    files[place.lstrip("/")] = place
+        made = set()
+        for name, source in sorted(files.items()):
+            parts = name.split("/")[:-1]
+            for i in range(1, len(parts) + 1):
+                if "/".join(parts[:i]) not in made:
+                    made.add("/".join(parts[:i]))
+                    add("/".join(parts[:i]), type=tarfile.DIRTYPE)
+            if name not in there:
+                add(name, read(source))
+
+    tiny_tar(path, change=change)
+    return binary
+
+
+def install(world, *names):
+    tar = os.path.join(world.work, "python.tar")
+    binary = python_tar(tar)
+    for name in names:
+        world.install(tar, name).good()
+    world.distribution = names[0]
+    return binary
+
+
+def inner(world, name, script, *options):
+    """A Python program in an instance, that says "ready" first."""
+    words = ["launch", "-d", name, *options, "--", os.path.realpath("/usr/bin/python3"), "-I", "-S", "-c", BY_HAND + script]
+    command = world.start(*words, stdin=subprocess.PIPE)
+    command.reads("ready\n")
+    return command
+
+
+def tell(command, word):
+    command.stdin.write(word.encode() + b"\n")
+    command.stdin.flush()
+
+
+# --------------------------------------------------------------- foreign programs
+
+
+@everywhere
+def test_a_program_with_nothing_but_the_protocol_serves_and_connects(tiny):
+    bus = open_bus(tiny)
+    server = serve(bus, b"by-hand")
+    client = connect(bus, b"by-hand")
+    port, fields = accept(server)
+    equal((fields[2], fields[3], fields[4], fields[5].rstrip(b"\0")), (os.getuid(), os.getuid(), os.getpid(), b""), "who connected")
+    client.send(message(b"hello"))
+    equal(port.recv(100), message(b"hello"))
+    called = tiny.start_launch("lxbus", "call", "by-hand", stdin=subprocess.PIPE)
+    called.stdin.write(b"from inside")
+    called.stdin.close()
+    called.stdin = None
+    port, fields = accept(server)
+    equal((fields[4] > 1, fields[5].rstrip(b"\0")), (True, b"tiny"), "who called")
+    equal(port.recv(100), message(b"from inside"))
+    port.send(message(b"answer"))
+    equal(called.finish().good().text, "answer")
+    for s in (server, client, port, bus):
+        s.close()
+
+
+@everywhere
+def test_gdbus_and_busctl_list_servers(fresh):
+    fresh.start_bus()
+    bus = open_bus(fresh)
+    server = serve(bus, b"listed", scope=1)
+    client = connect(bus, b"listed")
+    name, which = "org.lxss.Manager1", "system" if os.getuid() == 0 else "user"
+    words = ["busctl", f"--{which}", "call", name, MANAGER, name, "ListServers"]
+    result = run(*words, env=fresh.environment()).good()
+    equal(result.text, f'a(sssuuu) 1 "listed" "" "host" {os.getuid()} {os.getpid()} 1')
+    words = ["gdbus", "call", "--system" if which == "system" else "--session", "-d", name, "-o", MANAGER, "-m", f"{name}.ListServers"]
+    contains(run(*words, env=fresh.environment()).good().text, f"('listed', '', 'host', uint32 {os.getuid()}, uint32 {os.getpid()}, uint32 1)")
+    for s in (server, client, bus):
+        s.close()
+
+
+@everywhere
+def test_rubbish_ends_the_bus_that_it_came_through_and_no_other(tiny):
+    good = open_bus(tiny)
+    server = serve(good, b"calm")
+    daemon = tiny.daemon()
+    before = count_of(daemon)[0]
+    null = os.open("/dev/null", os.O_RDONLY)
+    for packet, fds in (
+        (b"x", []), (request(LIST), []), (request(99), [null]), (request(LIST), [null]), (b"", [null] * 250),
+        (b"y" * 5000, [null] * 253), (request(CONNECT, b"n" * 129), [null]),
+    ):  # fmt: skip
+        bus = open_bus(tiny)
+        socket.send_fds(bus, [packet], fds)
+        bus.close()
+        connect(good, b"calm").close()
+        accept(server)[0].close()
+    os.close(null)
+    wait_for("lxssd has what it had", lambda: count_of(daemon)[0] <= before)
+    server.close()
+    good.close()
+
+
+# ------------------------------------------------------------------------ floods
+
+FLOOD = '''
+name, what = b"flood-%d" % os.getpid(), sys.argv[1] if len(sys.argv) > 1 else "WHAT"
+os.set_blocking(0, False)
+bus, server, waiting, n, on = inside(), None, [], 0, False
+null = os.open("/dev/null", os.O_RDONLY)
+print("ready", flush=True)
+
+def connects():
+    global server
+    server = server or serve(bus, name)
+    for flags in (0, 2):
+        end = ask(bus, request(2, name, flags))
+        waiting.append(end)
+    if len(waiting) > 200:
+        for end in waiting:
+            end.close()
+        waiting.clear()
+
+def descriptors():
+    global bus
+    try:
+        socket.send_fds(bus, [request(3)], [null] * 250)
+        socket.send_fds(bus, [b"rubbish"], [null])
+        bus.recv(1)
+    except OSError:
+        pass
+    bus.close()
+    bus = inside()
+
+def burns():
+    sum(range(100000))
+
+def registers():
+    ends = [ask(bus, request(1, name + b"-%d" % i, scope=2)) for i in range(20)]
+    for end in ends:
+        answer(end)
+        end.close()
+
+while True:
+    try:
+        word = os.read(0, 100)
+        if not word:
+            break
+        on = word.strip().endswith(b"on")
+        print("did", n, flush=True)
+    except BlockingIOError:
+        pass
+    if not on:
+        os.set_blocking(0, True)
+        continue
+    os.set_blocking(0, False)
+    try:
+        globals()[what]()
+    except OSError:
+        bus.close()
+        bus, server = inside(), None
+    n += 1
+'''
+
+PROBE = '''
+bus = inside()
+print("ready", flush=True)
+for line in sys.stdin:
+    times = []
+    for _ in range(int(line)):
+        start = time.monotonic()
+        port = connect(bus, b"probe")
+        port.send(message(b"ping"))
+        assert port.recv(100) == message(b"pong")
+        times.append(time.monotonic() - start)
+        port.close()
+    times.sort()
+    print("times", times[len(times) // 2] * 1e6, times[len(times) * 99 // 100] * 1e6, times[-1] * 1e6, flush=True)
+'''
+
+PROBED = '''
+server = serve(socket.socket(fileno=int(sys.argv[1])), b"probe")
+print("ready", flush=True)
+while True:
+    port, _ = accept(server)
+    with port:
+        if port.recv(100):
+            port.send(message(b"pong"))
+'''
+
+
+def start_probe(world, name):
+    """A server on the host, which a program in an instance connects to."""
+    with open_bus(world) as bus:
+        server = Command(["/usr/bin/python3", "-c", BY_HAND + PROBED, str(bus.fileno())], pass_fds=[bus.fileno()], env=world.environment())
+        server.reads("ready\n")
+    return inner(world, name, PROBE)
+
+
+def measure(probe, n=200):
+    probe.seen = b""
+    tell(probe, str(n))
+    line = probe.reads("\n").decode()
+    expect(line.startswith("times"), f"the neighbour said {line!r}")
+    return [float(word) for word in line.split()[1:]]
+
+
+def switch(floods, on):
+    for flood in floods:
+        flood.seen = b""
+        tell(flood, "on" if on else "off")
+    return sum(int(flood.reads("\n").split()[1]) for flood in floods)
+
+
+@modes("root", "rootless")
+def test_a_flood_from_one_instance_does_not_stop_another(fresh):
+    install(fresh, "one", "two")
+    probe = start_probe(fresh, "two")
+    floods = [inner(fresh, "one", FLOOD.replace("WHAT", what)) for what in ("connects", "descriptors", "registers")]
+    daemon = fresh.daemon()
+    burners = [inner(fresh, "one", FLOOD.replace("WHAT", "burns")) for _ in floods]
+    quiet, burnt, loud = [], [], []
+    measure(probe)
+    before = count_of(daemon)
+    began = switch(floods, False)
+    for _ in range(4):
+        quiet.append(measure(probe))
+        switch(burners, True)
+        burnt.append(measure(probe))
+        switch(burners, False)
+        switch(floods, True)
+        loud.append(measure(probe))
+        done = switch(floods, False)
+    columns = [[statistics.median(row[i] for row in rows) for i in range(3)] for rows in (quiet, burnt, loud)]
+    for label, column in zip(("quiet", "busy", "flooded"), columns):
+        print("# a connect takes, {}: median {:.0f}, 99 % {:.0f}, worst {:.0f} us".format(label, *column))
+    print(f"# the flood did {done - began} rounds")
+    expect(done - began > 500, f"the flood was {done - began} rounds only")
+    # What as many processes cost that only compute is the processors' share; the margin is wide, since few processors are noisy.
+    limit = max(50000, 5 * columns[1][1])
+    expect(columns[2][1] < limit, f"a neighbour's connect takes {columns[2][1]:.0f} us in a flood, {columns[1][1]:.0f} us beside busy processes")
+    for flood in [*floods, *burners]:
+        flood.stdin.close()
+        flood.stdin = None
+        flood.finish().good()
+    wait_for("lxssd has no more descriptors than before", lambda: count_of(daemon)[0] <= before[0])
+    print(f"# lxssd: {before} before, {count_of(daemon)} after")
+    expect(count_of(daemon)[1] < before[1] + 4096, f"lxssd's memory grew from {before[1]} to {count_of(daemon)[1]} kB")
+    equal([e["name"] for e in entries(fresh)], ["probe"], "the servers that are left")
+
+
+# ------------------------------------------------------------------------- deaths
+
+
+@everywhere
+def test_whoever_is_killed_the_other_end_sees_an_end(tiny):
+    tiny.hold()
+    for there, here in (("listen", "connect"), ("connect", "listen")):
+        server = tiny.start_launch("lxbus", "listen", "mortal", "--once", stdin=subprocess.PIPE)
+        wait_for("it serves", lambda: [e for e in entries(tiny) if e["name"] == "mortal"])
+        client = tiny.start("bus", "connect", "mortal", stdin=subprocess.PIPE)
+        client.stdin.write(b"hello\n")
+        client.stdin.flush()
+        server.reads("hello")
+        victim, other = (server, client) if there == "listen" else (client, server)
+        victim.kill()
+        other.ended()
+        victim.let_go()
+        other.let_go()
+        wait_for("the name is free", lambda: not entries(tiny))
+
+
+@everywhere
+def test_ports_outlive_a_killed_lxssd_and_all_else_ends(fresh):
+    bus = open_bus(fresh)
+    server = serve(bus, b"kept")
+    client = connect(bus, b"kept")
+    port, _ = accept(server)
+    waiting = ask(bus, request(CONNECT, b"never", WAIT))
+    os.kill(fresh.daemon(), 9)
+    equal(waiting.recv(1), b"", "what who waits reads")
+    equal(server.recv(1), b"", "what a server reads")
+    client.send(message(b"still"))
+    equal(port.recv(100), message(b"still"))
+    try:
+        ask(bus, request(LIST))
+        raise Failure("a bus of a dead lxssd takes requests")
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    for s in (bus, server, client, port, waiting):
+        s.close()
+    equal(entries(fresh), [], "the servers of the next lxssd")
+
+
+def use_everything(world):
+    """All that one lxssd is asked for; how far it came, and what ended it."""
+    held, steps = [], 0
+    try:
+        connection = world.bus()
+        held.append(socket.socket(fileno=connection.manager("OpenBus", "a{sv}", connection.dbus.Dictionary({}, "sv")).take()))
+        for s in held:
+            s.settimeout(20)  # nobody may wait for ever
+        bus = held[0]
+        steps = 1
+        for name in (b"one", b"two"):
+            end = ask(bus, request(REGISTER, name, scope=2))
+            end.settimeout(20)
+            held.append(end)
+            equal(answer(end)[0], 0, "the answer to REGISTER")
+            steps += 1
+            client = ask(bus, request(CONNECT, name))
+            client.settimeout(20)
+            held.append(client)
+            equal(answer(client)[0], 0, "the answer to CONNECT")
+            _, _, fds = answer(end)
+            port = socket.socket(fileno=fds[0])
+            held.append(port)
+            os.close(fds[1])
+            client.send(message(b"x"))
+            equal(port.recv(100), message(b"x"))
+            steps += 1
+        connection.close()
+    except TimeoutError:
+        raise Failure(f"after {steps} steps somebody waits for a dead lxssd")
+    except (OSError, RuntimeError) as error:
+        return steps, error
+    except Exception as error:
+        if type(error).__name__ != "DBusException":
+            raise
+        return steps, error
+    finally:
+        for s in held:
+            s.close()
+    return steps, None
+
+
+def traced(world, number):
+    report = os.path.join(world.work, "report")
+    if os.path.exists(report):
+        os.unlink(report)
+    words = ["/usr/bin/python3", os.path.join(SOURCE, "tests", "fault_at.py"), report, "lxssd", "SIGKILL", str(number), program("lxssd")]
+    tracer = Command(words, env=world.environment())
+    wait_for("lxssd listens or is dead", lambda: listens(world.socket) or tracer.poll() is not None)
+    result = use_everything(world)
+    tracer.finish().good()
+    with open(report) as file:
+        return result, json.load(file)
+
+
+@everywhere
+def test_lxssd_dies_at_any_system_call_of_a_connection(fresh):
+    (steps, error), report = traced(fresh, 0)
+    expect(error is None, f"without a fault: {error}")
+    total = report["calls"]["lxssd"]
+    first = total // 3  # before it lies the start
+    points = range(first, total + 1) if SWEEP else sorted({first + (total - first) * i // POINTS for i in range(POINTS + 1)})
+    reached = set()
+    for number in points:
+        (came_to, error), report = traced(fresh, number)
+        expect(error is not None or report["hit"] is None or came_to == steps, f"killed at call {number}, but nobody noticed")
+        reached.add(came_to)
+        wait_for("nothing runs", lambda: not descendants())
+    print(f"# lxssd killed at {len(points)} of {total} system calls; clients came to {sorted(reached)} of {steps} steps")
+    expect(len(reached) >= 3, f"all ended at the same step: {reached}")
+    equal(entries(fresh), [], "the servers of the next lxssd")
+
+
+# ------------------------------------------------------------------------- limits
+
+
+@everywhere
+def test_with_64_descriptors_new_ones_are_refused_and_old_ones_served(fresh):
+    tiny_tar(os.path.join(fresh.work, "tiny.tar"))
+    fresh.install(os.path.join(fresh.work, "tiny.tar"), "one").good()
+    fresh.distribution = "one"
+    fresh.lxctl("shutdown")
+    wait_for("nothing runs", lambda: not descendants())
+    daemon = Command(["prlimit", "--nofile=64:64", program("lxssd")], env=fresh.environment())
+    wait_for("lxssd listens", lambda: listens(fresh.socket))
+    bus = open_bus(fresh)
+    server = serve(bus, b"old")
+    held, refused = [], None
+    while refused is None and len(held) < 300:
+        end = ask(bus, request(REGISTER, b"new-%d" % len(held)))
+        try:
+            refused = answer(end)[0] or None
+        except ConnectionResetError:
+            refused = "hung up"
+        held.append(end)
+    expect(len(held) < 40, f"{len(held)} servers with 64 descriptors")
+    print(f"# with 64 descriptors: {len(held) - 1} servers more, then {refused}")
+    client = connect(bus, b"old")
+    port, _ = accept(server)
+    client.send(message(b"x"))
+    equal(port.recv(100), message(b"x"))
+    equal(fresh.lxctl("list", "-q").good().text, "one", "what is listed meanwhile")
+    for s in held:
+        s.close()
+    wait_for("their names are free", lambda: [e["name"] for e in entries(fresh)] == ["old"])
+    equal(fresh.launch("cat", "/etc/marker").good().text, "tiny", "a launch afterwards")
+    for s in (client, port, server, bus):
+        s.close()
+    daemon.ended()
+
+
+if __name__ == "__main__":
+    main(globals())
