@@ -64,6 +64,8 @@ static int look_at_object(const LxBusPort *port, const LxbusWireObject *wire, in
 static int copy_payload(const Packet *packet, const LxbusFrame *frame, void *data) {
         ssize_t n;
 
+        if (frame->header.size == 0) /* data may be NULL */
+                return 0;
         if (frame->payload) {
                 memcpy(data, frame->payload, frame->header.size);
                 return 0;
@@ -144,7 +146,8 @@ static int keep(LxBusPort *port, const struct iovec *parts, size_t n_parts, size
         for (size_t i = 0; i < n_parts && at < size; i++) {
                 size_t n = parts[i].iov_len < size - at ? parts[i].iov_len : size - at;
 
-                memcpy(data + at, parts[i].iov_base, n);
+                if (n > 0)
+                        memcpy(data + at, parts[i].iov_base, n);
                 at += n;
         }
         packet->data = data;
