@@ -324,6 +324,9 @@ END_TEST
 /* ---- limits ---- */
 
 START_TEST(descriptors_that_find_no_place_are_an_error_and_leave_nothing) {
+        if (!has_pidfds())
+                return;
+
         LxBusObject objects[10], in[10];
         LxBusMessage out = { (char *)"x", 1, objects, ELEMENTSOF(objects) }, m;
         struct rlimit limit;
@@ -348,6 +351,9 @@ START_TEST(descriptors_that_find_no_place_are_an_error_and_leave_nothing) {
 END_TEST
 
 START_TEST(a_message_for_whose_process_there_is_no_descriptor_is_not_sent) {
+        if (!has_pidfds())
+                return;
+
         pid_t child = start_sleeper();
         LxBusObject object = { .kind = LXBUS_PROCESS, .fd = -1, .pid = child, .flags = LXBUS_TERMINATE };
         LxBusMessage m = { (char *)"x", 1, &object, 1 };
@@ -379,6 +385,9 @@ static void pass_process(pid_t pid, int flags) {
 }
 
 START_TEST(a_process_ends_with_either_port_if_that_was_said) {
+        if (!has_pidfds())
+                return;
+
         for (int i = 0; i < 2; i++) {
                 pid_t child = start_sleeper(), other = start_sleeper();
 
@@ -398,6 +407,9 @@ START_TEST(a_process_ends_with_either_port_if_that_was_said) {
 END_TEST
 
 START_TEST(a_process_of_a_message_that_was_not_sent_lives_on) {
+        if (!has_pidfds())
+                return;
+
         pid_t child = start_sleeper();
         LxBusObject object = { .kind = LXBUS_PROCESS, .fd = -1, .pid = child, .flags = LXBUS_TERMINATE };
         const LxBusMessage m = { .objects = &object, .n_objects = 1 };
@@ -412,6 +424,9 @@ START_TEST(a_process_of_a_message_that_was_not_sent_lives_on) {
 END_TEST
 
 START_TEST(a_process_of_a_message_that_was_refused_lives_on) {
+        if (!has_pidfds())
+                return;
+
         const LxbusWireObject objects[2] = { { .kind = LXBUS_KIND_PROCESS, .flags = LXBUS_OBJECT_TERMINATE },
                                              { .kind = LXBUS_KIND_MEMORY } };
         pid_t child = start_sleeper();
@@ -456,6 +471,9 @@ static int pass_to_host(const char *instance, pid_t pid) {
 }
 
 START_TEST(an_instance_ends_its_own_processes_and_none_of_the_host) {
+        if (!has_pidfds())
+                return;
+
         pid_t host = start_sleeper(), inner = start_inner_sleeper();
 
         open_ports();
