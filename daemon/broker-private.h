@@ -97,6 +97,7 @@ struct Server {
         Channel *right;     /* to connect to an unnamed one; NULL: nobody has it any more */
         int ports;          /* an epoll that has each open port: broker-server.c */
         unsigned n_counted; /* ports at most, as long as nobody looks */
+        gint64 full_until;  /* nobody looks before, on the clock of g_get_monotonic_time() */
         GQueue waiters;     /* Waiter, borrowed, for room */
 };
 

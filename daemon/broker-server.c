@@ -102,13 +102,20 @@ static unsigned count_ports(const Server *server) {
         return n;
 }
 
+/* Counting so many takes a tenth of a second, in which nobody else is heard: a server that is full
+ * is not asked again for a second. */
 static int note_port(Server *server, int end) {
         struct epoll_event nothing = { .events = 0 };
 
-        if (server->n_counted >= BROKER_PORTS_MAX)
+        if (server->n_counted >= BROKER_PORTS_MAX) {
+                if (g_get_monotonic_time() < server->full_until)
+                        return -EDQUOT;
                 server->n_counted = count_ports(server);
-        if (server->n_counted >= BROKER_PORTS_MAX)
+        }
+        if (server->n_counted >= BROKER_PORTS_MAX) {
+                server->full_until = g_get_monotonic_time() + G_USEC_PER_SEC;
                 return -EDQUOT;
+        }
         if (epoll_ctl(server->ports, EPOLL_CTL_ADD, end, &nothing) < 0)
                 return errno == ENOSPC ? -EDQUOT : -errno;
         server->n_counted++;

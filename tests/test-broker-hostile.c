@@ -222,8 +222,8 @@ START_TEST(an_end_whose_buffer_is_full_waits_for_nobody) {
         while (send(pair[0], block, sizeof(block), MSG_DONTWAIT) > 0)
                 n++;
         send_packet(open_bus(A), &r, sizeof(r), &pair[0], 1);
-        settle();
-        ck_assert_uint_eq(g_hash_table_size(sides[A]->waiters), 0);
+        while (sd_event_run(event, 0) > 0)
+                ck_assert_uint_eq(g_hash_table_size(sides[A]->waiters), 0);
         ck_assert_int_eq(close(pair[0]), 0);
         while (n-- > 0)
                 ck_assert_int_eq(recv(pair[1], block, sizeof(block), MSG_DONTWAIT), sizeof(block));
@@ -433,6 +433,27 @@ START_TEST(ten_thousand_connections_to_one_who_never_accepts_cost_nothing) {
 }
 END_TEST
 
+/* Ports are counted up alone, and counted anew where that comes to the limit. */
+START_TEST(a_limit_of_ports_is_one_of_those_that_are_open) {
+        int server, port;
+        GHashTableIter i;
+        void *entry;
+
+        begin_with_instances();
+        ck_assert_int_eq(serve(open_bus(A), "n", LXBUS_SCOPE_ALL, &server), 0);
+        ck_assert_int_eq(reach(open_bus(HOST), "n", "", 0, &port), 0);
+        g_hash_table_iter_init(&i, sides[A]->servers);
+        ck_assert(g_hash_table_iter_next(&i, &entry, NULL));
+        ((Server *)entry)->n_counted = BROKER_PORTS_MAX;
+        ck_assert_int_eq(reach(open_bus(HOST), "n", "", 0, &port), 0);
+        ck_assert_uint_eq(((Server *)entry)->n_counted, 2);
+        ((Server *)entry)->n_counted = BROKER_PORTS_MAX;
+        ((Server *)entry)->full_until = INT64_MAX;
+        ck_assert_int_eq(reach(open_bus(HOST), "n", "", 0, &port), -EDQUOT);
+        end();
+}
+END_TEST
+
 /* ---- no descriptor left ---- */
 
 START_TEST(without_descriptors_new_ones_are_refused_and_old_ones_stay) {
@@ -532,6 +553,7 @@ int main(void) {
                          each_user_has_so_many_and_then_they_are_free_again, the_host_has_so_many_buses_and_is_told,
                          an_instance_of_many_users_leaves_the_others_their_share,
                          ten_thousand_connections_to_one_who_never_accepts_cost_nothing,
+                         a_limit_of_ports_is_one_of_those_that_are_open,
                          without_descriptors_new_ones_are_refused_and_old_ones_stay,
                          without_descriptors_connections_are_turned_away_and_do_not_spin,
                          a_flood_delays_others_by_a_packet_each);
