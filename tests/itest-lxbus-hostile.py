@@ -214,6 +214,40 @@ def test_rubbish_ends_the_bus_that_it_came_through_and_no_other(tiny):
     good.close()
 
 
+TRAP = '''
+import signal
+server = serve(inside(), b"trap")
+print("ready", flush=True)
+port, _ = accept(server)
+try:
+    pidfd = port.getsockopt(socket.SOL_SOCKET, 77)  # SO_PEERPIDFD, Linux 6.5
+except OSError:
+    print("none", flush=True)
+    sys.exit()
+try:
+    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    print("signalled", flush=True)
+except OSError as error:
+    print("refused", flush=True)
+socket.send_fds(port, [struct.pack("=IHHIIQ", 0, 0, 1, 2, 1, 0)], [pidfd])
+sys.stdin.read()
+'''
+
+
+@modes("root", "rootless")
+def test_an_instance_cannot_have_a_program_of_the_host_kill_itself(fresh):
+    install(fresh, "one")
+    trap = inner(fresh, "one", TRAP)
+    client = fresh.start("bus", "connect", "trap", stdin=subprocess.PIPE)
+    trap.seen = b""
+    said = trap.reads("\n")
+    if said == b"none\n":
+        raise Skip("this kernel gives no pidfd of a peer")
+    equal(said, b"refused\n", "what came of its own signal")
+    equal(client.ended(), 125, "the exit code of the program of the host")
+    contains(client.stderr.read(), "protocol error")
+
+
 # ------------------------------------------------------------------------ floods
 
 FLOOD = '''
