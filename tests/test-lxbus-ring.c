@@ -224,15 +224,25 @@ START_TEST(no_wake_up_is_lost) {
 }
 END_TEST
 
-/* One byte there and one back: both wait each time. */
+#define TURNS 20000
+
+/* A moment that is another one each time. */
+static void dawdle(unsigned n) {
+        for (volatile unsigned i = 0; i < n; i++)
+                ;
+}
+
+/* One byte there and one back, nothing after it that would wake who slept over it; each end begins to wait at any
+ * moment of what the other does. */
 static void *echo(void *argument) {
         LxBusRing **rings = argument; /* what comes, what goes */
 
-        for (int i = 0; i < 5000; i++) {
+        for (unsigned i = 0; i < TURNS; i++) {
                 char byte;
                 size_t n;
                 void *at;
 
+                dawdle(i * 7919 % 1009);
                 if (lxbus_ring_begin(rings[0], -1, &at, &n) < 0)
                         return (void *)1;
                 byte = *(char *)at;
@@ -260,13 +270,14 @@ START_TEST(a_byte_goes_there_and_back_thousands_of_times) {
         echo_rings[0] = there[1];
         echo_rings[1] = back[1];
         ck_assert_int_eq(pthread_create(&thread, NULL, echo, echo_rings), 0);
-        for (int i = 0; i < 5000; i++) {
+        for (unsigned i = 0; i < TURNS; i++) {
                 size_t n;
                 void *at;
 
                 ck_assert_int_eq(lxbus_ring_begin(there[0], -1, &at, &n), 0);
                 *(char *)at = (char)i;
                 ck_assert_int_eq(lxbus_ring_end(there[0], 1), 0);
+                dawdle(i * 104729 % 30011);
                 ck_assert_int_eq(lxbus_ring_begin(back[0], -1, &at, &n), 0);
                 ck_assert_int_eq(*(char *)at, (char)i);
                 ck_assert_int_eq(lxbus_ring_end(back[0], 1), 0);
