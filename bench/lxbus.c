@@ -81,8 +81,8 @@ static void serve(const char *name) {
                 size_t size;
                 pthread_t thread;
 
-                if (lxbus_port_receive(port, buffer, sizeof(buffer), &size, -1) < 0 || lxbus_port_send(port, buffer, size) < 0 ||
-                    buffer[0] == 'c')
+                if (lxbus_port_receive(port, buffer, sizeof(buffer), &size, -1) < 0 ||
+                    lxbus_port_send(port, buffer, size) < 0 || buffer[0] == 'c')
                         lxbus_port_free(port);
                 else if (pthread_create(&thread, NULL, echo, port) == 0)
                         pthread_detach(thread);

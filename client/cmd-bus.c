@@ -23,7 +23,8 @@ enum {
 };
 
 static const Option option_table[] = {
-        { BUS_VISIBLE, 0, "visible", "WHERE", false, "listen: \"here\", on this side alone; \"host\", there too; \"all\" (the default)" },
+        { BUS_VISIBLE, 0, "visible", "WHERE", false,
+          "listen: \"here\", on this side alone; \"host\", there too; \"all\" (the default)" },
         { BUS_ONCE, 0, "once", NULL, false, "listen: answer one connection, and exit as its program did" },
         { BUS_IN, 0, "in", "WHERE", false, "connect, call: a server in this distribution, or of the \"host\"" },
         { BUS_WAIT, 0, "wait", NULL, false, "connect, call: until there is such a server" },
@@ -57,7 +58,8 @@ static int take_visibility(Command *command, BusCommand *bus, const char *word) 
                         bus->visibility_given = true;
                         return 0;
                 }
-        return command_usage(command, "A server is visible \"here\", to the \"host\" or to \"all\", not \"%s\".", word);
+        return command_usage(command, "A server is visible \"here\", to the \"host\" or to \"all\", not \"%s\".",
+                             word);
 }
 
 static int take_fd(Command *command, BusCommand *bus, const char *word) {
@@ -184,7 +186,8 @@ static void print_entries(const LxBusEntry *entries, size_t n) {
         for (size_t i = 0; i < n; i++) {
                 table_add(&table, entries[i].name);
                 table_add(&table, entries[i].instance ? entries[i].instance : "(host)");
-                table_add(&table, entries[i].visibility < ELEMENTSOF(visibilities) ? visibilities[entries[i].visibility] : "");
+                table_add(&table,
+                          entries[i].visibility < ELEMENTSOF(visibilities) ? visibilities[entries[i].visibility] : "");
                 snprintf(number, sizeof(number), "%u", (unsigned)entries[i].uid);
                 table_add(&table, number);
                 snprintf(number, sizeof(number), "%d", (int)entries[i].pid);
@@ -205,7 +208,8 @@ static void print_entries_json(const LxBusEntry *entries, size_t n) {
                 json_string(&json, "name", entries[i].name);
                 json_string(&json, "instance", entries[i].instance);
                 json_string(&json, "visible",
-                            entries[i].visibility < ELEMENTSOF(visibilities) ? visibilities[entries[i].visibility] : NULL);
+                            entries[i].visibility < ELEMENTSOF(visibilities) ? visibilities[entries[i].visibility]
+                                                                             : NULL);
                 json_unsigned(&json, "uid", entries[i].uid);
                 json_unsigned(&json, "pid", entries[i].pid);
                 json_unsigned(&json, "ports", entries[i].n_ports);
@@ -402,7 +406,8 @@ const Verb verb_bus = {
         .details = "listen registers a server and runs PROGRAM for each connection: what the other end\n"
                    "sends is its standard input, what it prints goes back. Without PROGRAM, one connection\n"
                    "is that to our own input and output. The program finds LXBUS_PEER_INSTANCE (empty: the\n"
-                   "host), LXBUS_PEER_UID and LXBUS_PEER_PID in its environment, with --fd LXBUS_FDS descriptors from 3 on.\n"
+                   "host), LXBUS_PEER_UID and LXBUS_PEER_PID in its environment, with --fd LXBUS_FDS descriptors from "
+                   "3 on.\n"
                    "connect is the other end of that. call sends its input as one message and prints the one\n"
                    "that answers. In an instance, lxbus does the same.",
         .options = option_table,

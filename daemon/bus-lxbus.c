@@ -20,8 +20,9 @@ static pid_t caller_pid(sd_bus_message *m, const Peer *peer) {
         pid_t pid = 0;
 
         if (peer->client->fd >= 0)
-                return getsockopt(peer->client->fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0 ? 0 :
-                                                                                                        credentials.pid;
+                return getsockopt(peer->client->fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0
+                                       ? 0
+                                       : credentials.pid;
         if (sd_bus_query_sender_creds(m, SD_BUS_CREDS_PID, &creds) < 0 || sd_bus_creds_get_pid(creds, &pid) < 0)
                 return 0;
         return pid;

@@ -103,11 +103,23 @@ static bool parse_name(const char *value, void *ret) {
         return true;
 }
 
+/* One of these words; their places are the values. */
+static bool parse_word(const char *value, const char *const *words, size_t n, int *ret) {
+        for (size_t i = 0; i < n; i++)
+                if (strcmp(value, words[i]) == 0) {
+                        *ret = (int)i;
+                        return true;
+                }
+        return false;
+}
+
+static const char *const home_names[] = {
+        [HOME_PRIVATE] = "private",
+        [HOME_HOST] = "host",
+};
+
 static bool parse_home(const char *value, void *ret) {
-        if (strcmp(value, "private") != 0 && strcmp(value, "host") != 0)
-                return false;
-        *(HomeSetting *)ret = strcmp(value, "host") == 0 ? HOME_HOST : HOME_PRIVATE;
-        return true;
+        return parse_word(value, home_names, G_N_ELEMENTS(home_names), ret);
 }
 
 static const char *const network_names[NETWORK_SETTING_MAX] = {
@@ -117,12 +129,7 @@ static const char *const network_names[NETWORK_SETTING_MAX] = {
 };
 
 static bool parse_network(const char *value, void *ret) {
-        for (NetworkSetting i = 0; i < NETWORK_SETTING_MAX; i++)
-                if (strcmp(value, network_names[i]) == 0) {
-                        *(NetworkSetting *)ret = i;
-                        return true;
-                }
-        return false;
+        return parse_word(value, network_names, G_N_ELEMENTS(network_names), ret);
 }
 
 static const char *const bus_reach_names[] = {
@@ -132,13 +139,12 @@ static const char *const bus_reach_names[] = {
 };
 
 static bool parse_bus_reach(const char *value, void *ret) {
-        for (size_t i = 0; i < G_N_ELEMENTS(bus_reach_names); i++)
-                if (strcmp(value, bus_reach_names[i]) == 0) {
-                        *(BusReach *)ret = i;
-                        return true;
-                }
-        return false;
+        return parse_word(value, bus_reach_names, G_N_ELEMENTS(bus_reach_names), ret);
 }
+
+_Static_assert(sizeof(HomeSetting) == sizeof(int) && sizeof(NetworkSetting) == sizeof(int) &&
+                               sizeof(BusReach) == sizeof(int),
+               "parse_word() writes an int");
 
 /* A number with at most this many decimals, times 10 to their power. Returns where it ends, or NULL. */
 static const char *parse_decimal(const char *value, unsigned decimals, uint64_t *ret) {
@@ -228,7 +234,7 @@ static char *format_seconds(const void *value) {
 }
 
 static char *format_home(const void *value) {
-        return g_strdup(*(const HomeSetting *)value == HOME_HOST ? "host" : "private");
+        return g_strdup(home_names[*(const HomeSetting *)value]);
 }
 
 static char *format_network(const void *value) {

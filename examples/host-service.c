@@ -17,7 +17,8 @@ static int answer(LxBusPort *port) {
         r = lxbus_port_peer(port, &peer);
         if (r < 0)
                 return r;
-        snprintf(text, sizeof(text), "hello, user %u of %s\n", (unsigned)peer.uid, peer.instance ? peer.instance : "the host");
+        snprintf(text, sizeof(text), "hello, user %u of %s\n", (unsigned)peer.uid,
+                 peer.instance ? peer.instance : "the host");
         return lxbus_port_send(port, text, strlen(text));
 }
 

@@ -49,7 +49,8 @@ static int consume(LxBus *bus) {
         void *place;
         int r;
 
-        if ((r = lxbus_connect(bus, NAME, NULL, LXBUS_WAIT, -1, &port)) < 0 || (r = lxbus_ring_receive(port, -1, &ring)) < 0)
+        if ((r = lxbus_connect(bus, NAME, NULL, LXBUS_WAIT, -1, &port)) < 0 ||
+            (r = lxbus_ring_receive(port, -1, &ring)) < 0)
                 return r;
         while ((r = lxbus_ring_begin(ring, -1, &place, &size)) == 0) {
                 ssize_t n = write(STDOUT_FILENO, place, size);

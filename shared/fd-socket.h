@@ -28,9 +28,9 @@ int fd_socket_send_now(int fd, const struct iovec *parts, size_t n_parts, const 
 int fd_socket_send_process(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds, pid_t pid);
 
 /* Receives one packet of at most `size` bytes. Returns its size; 0 at end of
- * file, which an empty packet is, too, its descriptors closed; -EAGAIN; -EMSGSIZE where the packet was larger or came with more than
- * max_fds descriptors, -EMFILE where a descriptor found no place in this process (it
- * is gone then, its descriptors closed); or another
+ * file, which an empty packet is, too, its descriptors closed; -EAGAIN; -EMSGSIZE where
+ * the packet was larger or came with more than max_fds descriptors, -EMFILE where a
+ * descriptor found no place in this process (it is gone then, its descriptors closed); or another
  * negative errno. Received descriptors are close-on-exec and the caller's. */
 ssize_t fd_socket_receive(int fd, void *buffer, size_t size, int *fds, size_t max_fds, size_t *ret_n_fds);
 

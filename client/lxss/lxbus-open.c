@@ -59,7 +59,8 @@ int lxbus_open(LxBus **ret) {
         int r;
 
         r = open_inside(&fd);
-        if (r == -ENOENT || r == -EACCES) /* no instance: there it is for everybody; of the host's root it is the directory */
+        if (r == -ENOENT ||
+            r == -EACCES) /* no instance: there it is for everybody; of the host's root it is the directory */
                 r = open_on_host(&fd);
         if (r < 0)
                 return r;

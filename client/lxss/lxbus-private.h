@@ -44,7 +44,8 @@ struct LxBusPort {
         atomic_flag doomed_lock;
 };
 
-/* Takes the socket over, unless it fails. peer: as the service says; NULL: unknown. pidfd: taken over, too; may be negative. */
+/* Takes the socket over, unless it fails. peer: as the service says; NULL: unknown. pidfd: taken over, too; may be
+ * negative. */
 int port_new(int fd, const LxbusIdentity *peer, int pidfd, LxBusPort **ret);
 
 /* The process is killed when the port closes; borrowed. *ret: for port_spare(), which takes that back. */

@@ -102,7 +102,8 @@ static int submit(LxBus *bus, const LxbusRequest *request, int64_t deadline, int
 }
 
 /* *ret_fd: what came along, or negative. */
-static int receive_reply(int end, LxbusType type, int flags, LxbusReply *ret, int *fds, size_t max_fds, size_t *ret_n) {
+static int receive_reply(int end, LxbusType type, int flags, LxbusReply *ret, int *fds, size_t max_fds,
+                         size_t *ret_n) {
         struct iovec part = { .iov_base = ret, .iov_len = sizeof(*ret) };
         LxbusReply reply;
         size_t n_fds = 0;

@@ -155,7 +155,8 @@ typedef struct LxBusObject {
         LxBusKind kind;
         int flags;
         int fd;        /* sent: borrowed, or negative for the process `pid`. Received: the caller's */
-        pid_t pid;     /* sent: a process where fd is negative. Received: of a process, 0 where it is not of this pid namespace */
+        pid_t pid;     /* sent: a process where fd is negative. Received: of a process, as this pid namespace
+                        * has it; 0: it has not */
         uint64_t size; /* received: of memory, in bytes */
 } LxBusObject;
 
@@ -193,8 +194,8 @@ typedef struct LxBusEntry {
         unsigned n_ports;     /* that are open */
 } LxBusEntry;
 
-/* Servers in the order of names: on the host all that there are, in an instance those to which it may connect. The caller frees *ret, the strings
- * in it included, with free(3). */
+/* Servers in the order of names: on the host all that there are, in an instance those to which it
+ * may connect. The caller frees *ret, the strings in it included, with free(3). */
 LXBUS_PUBLIC int lxbus_list(LxBus *bus, LxBusEntry **ret, size_t *ret_n);
 
 /* ---- Shared memory ---- */
