@@ -147,7 +147,9 @@ typedef enum LxBusKind {
 } LxBusKind;
 
 enum {
-        LXBUS_TERMINATE = 1 << 0, /* of a process: it is killed when the port closes, at either end */
+        /* Of a process: it is killed when the port closes, at either end. On the host -EPROTO for an instance that
+         * sends a process of the host. */
+        LXBUS_TERMINATE = 1 << 0,
 };
 
 /* What is marshalled along with a message. */
@@ -217,12 +219,13 @@ typedef enum LxBusRingEnd { LXBUS_RING_READER, LXBUS_RING_WRITER } LxBusRingEnd;
 /* size: a power of two, at least 4096. The caller frees *ret. */
 LXBUS_PUBLIC int lxbus_ring_new(size_t size, LxBusRingEnd end, LxBusRing **ret);
 
-/* Sends the other end of it; receives one. The caller frees *ret. */
+/* Sends the other end of it, once (then -EINVAL); receives one. The caller frees *ret. */
 LXBUS_PUBLIC int lxbus_ring_send(LxBusRing *ring, LxBusPort *port, int timeout);
 LXBUS_PUBLIC int lxbus_ring_receive(LxBusPort *port, int timeout, LxBusRing **ret);
 
 /* The room in front of the writer, or the bytes in front of the reader: *ret_size of them, in one piece;
- * waits until there is at least one. -EPIPE where the other end was freed (for the reader, once all is read). */
+ * waits until there is at least one. -EPIPE where the other end was freed (for the reader, once all is read),
+ * or, to who has to wait, where its process ended. */
 LXBUS_PUBLIC int lxbus_ring_begin(LxBusRing *ring, int timeout, void **ret, size_t *ret_size);
 
 /* So many of them were written or read; at most *ret_size. */
