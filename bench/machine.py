@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(SOURCE, "tests"))
 import lxss_test  # noqa: E402
 
 PROGRAMS = ("lxbus", "lxctl", "lxssd", "lxinit", "lxss-base", "lxss-diagnose", "lxss-fetch", "lxss-network", "lxss-worker")
-TOOLS = ("count", "launcher", "stopwatch", "terminal")
+TOOLS = ("count", "dbus", "launcher", "stopwatch", "terminal")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
