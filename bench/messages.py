@@ -79,20 +79,28 @@ class Messages:
                 bus.stop()
             inner.kill()
 
-    def measure(self):
-        counts = {what: n // 20 if self.bench.quick else n for what, n in CALLS.items()}
-        found = {}
-        with self.set_up():
-            measures = {
-                "LxBus, host and instance": lambda: self.ask("roundtrip", "bench", str(counts["roundtrip"])),
-                "socketpair": lambda: self.ask("socketpair", str(counts["roundtrip"])),
-                **{b.name: lambda b=b: self.ask_dbus(b, counts["roundtrip"] // 10) for b in self.buses},
-                "LxBus connect": lambda: self.ask("connect", "bench", str(counts["connect"])),
-                "unix connect": lambda: self.ask("unix", str(counts["connect"])),
-                "ring": lambda: self.ask("ring", str(counts["memory"])),
-                "memcpy": lambda: self.ask("memcpy", str(counts["memory"])),
-            }
-            for _ in range(self.bench.rounds(ROUNDS)):
-                for name, take in measures.items():
-                    found.setdefault(name, []).append(take() / 1e6)
+    def take_turns(self, measures):
+        found = {name: [] for name in measures}
+        for _ in range(self.bench.rounds(ROUNDS)):
+            for name, take in measures.items():
+                found[name].append(take() / 1e6)
         return found
+
+    def calls(self, what):
+        return CALLS[what] // 20 if self.bench.quick else CALLS[what]
+
+    def messages(self):
+        """All on one processor: where another sleeps, its waking is most of the time of each."""
+        n, connections = self.calls("roundtrip"), str(self.calls("connect"))
+        with self.bench.one_processor(), self.set_up():
+            return self.take_turns({
+                "LxBus, host and instance": lambda: self.ask("roundtrip", "bench", str(n)),
+                "socketpair": lambda: self.ask("socketpair", str(n)),
+                **{b.name: lambda b=b: self.ask_dbus(b, n // 10) for b in self.buses},
+                "LxBus connect": lambda: self.ask("connect", "bench", connections),
+                "unix connect": lambda: self.ask("unix", connections),
+            })  # fmt: skip
+
+    def memory(self):
+        mebibytes = str(self.calls("memory"))
+        return self.take_turns({what: lambda w=what: self.ask(w, mebibytes) for what in ("ring", "memcpy")})
