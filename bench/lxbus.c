@@ -128,11 +128,14 @@ static uint64_t measure_connect(const char *name, unsigned n) {
 
 /* ---- over bare sockets ---- */
 
+/* In a session of its own, as a program in an instance is: the kernel schedules each as one (autogroup in sched(7)). */
 static pid_t start(void) {
         pid_t pid = fork();
 
-        if (pid == 0)
+        if (pid == 0) {
+                (void)setsid();
                 (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        }
         return pid;
 }
 

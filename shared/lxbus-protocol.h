@@ -98,6 +98,9 @@ typedef struct LxbusHeader {
 
 enum {
         LXBUS_MESSAGE_MEMFD = 1 << 0,
+        /* No message, and nothing else of one is there: the next packet brings descriptors. Readers
+         * look for them only then, since recvmsg(2) costs an eighth more than recv(2), which drops them. */
+        LXBUS_MESSAGE_ANNOUNCE = 1 << 1,
 };
 
 typedef enum LxbusKind {

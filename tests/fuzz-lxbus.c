@@ -120,15 +120,23 @@ static int read_message(LxBusPort *port, size_t room, size_t n_room) {
 }
 
 static void check_port(Fixture *fixture, const uint8_t *prefix, const uint8_t *data, size_t size) {
-        struct iovec part = { (void *)data, size };
+        LxbusHeader announcement = { .flags = LXBUS_MESSAGE_ANNOUNCE };
+        const struct iovec part = { (void *)data, size }, announcing = { &announcement, sizeof(announcement) };
         int fds[FD_SOCKET_MAX] = { 0 }, before = lowest_free_fd(), r;
         LxBusRing *ring = NULL;
         size_t n_fds = prefix[0] < FD_SOCKET_MAX ? prefix[0] : FD_SOCKET_MAX;
 
         for (size_t i = 0; i < n_fds; i++)
                 fds[i] = fixture->pool[(prefix[1] >> (2 * (i % 4)) & 3) + i % 2 * 2];
-        if (fd_socket_send_now(fixture->near, &part, 1, fds, n_fds) < 0)
+        if (size == sizeof(LxbusHeader) && memcmp(data + offsetof(LxbusHeader, flags), &announcement.flags, 2) == 0)
+                return; /* the next packet is another input's */
+        fixture->far->expects = false; /* whatever an earlier input left behind */
+        if (fd_socket_send_now(fixture->near, &announcing, 1, NULL, 0) < 0)
                 return;
+        if (fd_socket_send_now(fixture->near, &part, 1, fds, n_fds) < 0) {
+                (void)read_message(fixture->far, 0, 0);
+                return;
+        }
         if (prefix[3] & 1) {
                 r = lxbus_ring_receive(fixture->far, 0, &ring);
                 FUZZ_REQUIRE((r == 0) == (ring != NULL));

@@ -42,7 +42,15 @@ static inline _unused_ char *pattern(size_t size) {
         return data;
 }
 
-/* A packet as nobody checked it. */
+/* As a reader wants it before a packet with descriptors. */
+static inline _unused_ void send_announcement(LxBusPort *port) {
+        LxbusHeader header = { .flags = LXBUS_MESSAGE_ANNOUNCE };
+        const struct iovec part = { &header, sizeof(header) };
+
+        ck_assert_int_eq(fd_socket_send(lxbus_port_fd(port), &part, 1, NULL, 0), 0);
+}
+
+/* A packet as nobody checked it; announced, where it has descriptors. */
 static inline _unused_ void send_raw(LxBusPort *port, LxbusHeader header, const LxbusWireObject *objects,
                                      size_t n_objects, const void *payload, size_t n_payload, const int *fds,
                                      size_t n_fds) {
@@ -50,6 +58,8 @@ static inline _unused_ void send_raw(LxBusPort *port, LxbusHeader header, const 
                                        { (void *)objects, n_objects * sizeof(*objects) },
                                        { (void *)payload, n_payload } };
 
+        if (n_fds > 0)
+                send_announcement(port);
         ck_assert_int_eq(fd_socket_send(lxbus_port_fd(port), parts, ELEMENTSOF(parts), fds, n_fds), 0);
 }
 

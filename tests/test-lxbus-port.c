@@ -335,9 +335,61 @@ START_TEST(packets_that_do_not_add_up_are_refused) {
         assert_refused((LxbusHeader){ .n_objects = 1 }, NULL, 0, 0, NULL, 0);
         assert_refused((LxbusHeader){ .n_objects = UINT16_MAX }, NULL, 0, 0, fds, FD_SOCKET_MAX);
         assert_refused((LxbusHeader){ .size = UINT32_MAX }, NULL, 0, 100, NULL, 0);
-        assert_refused((LxbusHeader){ .flags = 2 }, NULL, 0, 0, NULL, 0);
+        assert_refused((LxbusHeader){ .flags = 4 }, NULL, 0, 0, NULL, 0);
+        assert_refused((LxbusHeader){ .size = 3, .flags = LXBUS_MESSAGE_ANNOUNCE }, NULL, 0, 3, NULL, 0);
         assert_refused((LxbusHeader){ .size = 50000 }, NULL, 0, 50000, NULL, 0); /* larger than any packet is */
         assert_refused((LxbusHeader){ .size = 100000 }, NULL, 0, 100000, fds, 5);
+        close_ports();
+}
+END_TEST
+
+START_TEST(descriptors_that_nobody_announced_are_closed) {
+        const LxbusHeader header = { .size = 1 };
+        const struct iovec parts[] = { { (void *)&header, sizeof(header) }, { (void *)"x", 1 } };
+        int fds[] = { 0, 0, 0 };
+        char large[SMALL_MAX + 1];
+        size_t size, before;
+
+        open_ports();
+        before = count_fds();
+        ck_assert_int_eq(fd_socket_send(lxbus_port_fd(near), parts, ELEMENTSOF(parts), fds, ELEMENTSOF(fds)), 0);
+        ck_assert_int_eq(lxbus_port_receive(far, large, SMALL_MAX, &size, -1), 0);
+        ck_assert_uint_eq(count_fds(), before);
+        ck_assert_int_eq(fd_socket_send(lxbus_port_fd(near), parts, ELEMENTSOF(parts), fds, ELEMENTSOF(fds)), 0);
+        ck_assert_int_eq(lxbus_port_receive(far, large, sizeof(large), &size, -1), -EPROTO);
+        ck_assert_uint_eq(count_fds(), before);
+        close_ports();
+}
+END_TEST
+
+START_TEST(an_announcement_is_about_the_next_packet_and_comes_once) {
+        size_t size;
+        char byte;
+
+        open_ports();
+        send_announcement(near);
+        ck_assert_int_eq(lxbus_port_receive(far, &byte, 1, &size, 0), -ETIMEDOUT);
+        assert_byte_passes(near, far); /* the packet may have none after all */
+        send_announcement(near);
+        send_announcement(near);
+        ck_assert_int_eq(lxbus_port_receive(far, &byte, 1, &size, -1), -EPROTO);
+        close_ports();
+}
+END_TEST
+
+START_TEST(a_message_with_objects_that_had_to_wait_is_announced_once) {
+        LxBusObject object = { .kind = LXBUS_FD, .fd = 0 }, in;
+        const LxBusMessage out = { .objects = &object, .n_objects = 1 };
+        LxBusMessage m = { .objects = &in, .n_objects = 1 };
+
+        open_ports();
+        send_announcement(near);
+        near->announced = true; /* and there was no room for more */
+        ck_assert_int_eq(lxbus_port_write(near, &out, -1), 0);
+        ck_assert_int_eq(lxbus_port_read(far, &m, -1), 0);
+        ck_assert_uint_eq(m.n_objects, 1);
+        closep(&in.fd);
+        assert_byte_passes(near, far);
         close_ports();
 }
 END_TEST
@@ -409,7 +461,10 @@ int main(void) {
                          objects_that_are_not_what_they_are_called_are_refused,
                          a_size_of_memory_is_what_it_is_whatever_was_said,
                          a_payload_in_memory_must_be_sealed_and_as_long_as_it_says,
-                         packets_that_do_not_add_up_are_refused, a_packet_shorter_than_a_header_is_refused,
+                         packets_that_do_not_add_up_are_refused, descriptors_that_nobody_announced_are_closed,
+                         an_announcement_is_about_the_next_packet_and_comes_once,
+                         a_message_with_objects_that_had_to_wait_is_announced_once,
+                         a_packet_shorter_than_a_header_is_refused,
                          an_empty_packet_is_an_end_and_keeps_no_descriptor,
                          what_a_peer_asked_of_our_socket_keeps_no_descriptor);
 }

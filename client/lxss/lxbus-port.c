@@ -281,6 +281,28 @@ static int send_parts(LxBusPort *port, const struct iovec *parts, size_t n_parts
         return r;
 }
 
+/* A packet in one piece, without descriptors. */
+static int send_bytes(LxBusPort *port, const void *packet, size_t size, int timeout) {
+        int64_t deadline = timeout > 0 ? deadline_after(timeout) : timeout;
+        int r;
+
+        do {
+                r = send(port->fd, packet, size, MSG_NOSIGNAL | (timeout < 0 ? 0 : MSG_DONTWAIT)) < 0 ? -errno : 0;
+                if (r < 0 && r != -EINTR)
+                        r = after_sending(port, r, deadline);
+        } while (r > 0 || r == -EINTR);
+        return r;
+}
+
+/* Once, though the message itself may have to wait for another call. */
+static int announce(LxBusPort *port, int timeout) {
+        const LxbusHeader header = { .flags = LXBUS_MESSAGE_ANNOUNCE };
+        int r = port->announced ? 0 : send_bytes(port, &header, sizeof(header), timeout);
+
+        port->announced |= r == 0;
+        return r;
+}
+
 /* Before it is sent: what could not be done afterwards would be told of a message that went. */
 static int doom_processes(LxBusPort *port, Outgoing *out) {
         const int *fds = out->fds + (out->n_fds - out->header.n_objects);
@@ -314,22 +336,45 @@ static int write_with_objects(LxBusPort *port, const LxBusMessage *message, int 
         parts[2] = (struct iovec){ message->data, out.header.flags & LXBUS_MESSAGE_MEMFD ? 0 : message->size };
         r = doom_processes(port, &out);
         if (r == 0)
+                r = announce(port, timeout);
+        if (r == 0)
                 r = send_parts(port, parts, ELEMENTSOF(parts), out.fds, out.n_fds, timeout);
         if (r < 0)
                 while (out.n_doomed > 0)
                         port_spare(port, out.doomed[--out.n_doomed]);
+        else
+                port->announced = false;
+        return r;
+}
+
+static int write_small(LxBusPort *port, const LxBusMessage *message, int timeout) {
+        const LxbusHeader header = { .size = message->size };
+        char packet[sizeof(header) + SMALL_MAX];
+        int r;
+
+        memcpy(packet, &header, sizeof(header));
+        if (message->size > 0)
+                memcpy(packet + sizeof(header), message->data, message->size);
+        r = send_bytes(port, packet, sizeof(header) + message->size, timeout);
+        port->announced &= r < 0; /* any packet is the next one */
+        return r;
+}
+
+static int write_large(LxBusPort *port, const LxBusMessage *message, int timeout) {
+        LxbusHeader header = { .size = message->size };
+        const struct iovec parts[2] = { { &header, sizeof(header) }, { message->data, message->size } };
+        int r = send_parts(port, parts, ELEMENTSOF(parts), NULL, 0, timeout);
+
+        port->announced &= r < 0;
         return r;
 }
 
 int lxbus_port_write(LxBusPort *port, const LxBusMessage *message, int timeout) {
-        LxbusHeader header = { .size = message->size };
-        const struct iovec parts[2] = { { &header, sizeof(header) }, { message->data, message->size } };
-
         if (message->size > LXBUS_PAYLOAD_MAX || message->n_objects > LXBUS_OBJECTS_MAX)
                 return -EMSGSIZE;
         if (message->size > LXBUS_INLINE_MAX || message->n_objects > 0)
                 return write_with_objects(port, message, timeout);
-        return send_parts(port, parts, ELEMENTSOF(parts), NULL, 0, timeout);
+        return message->size > SMALL_MAX ? write_large(port, message, timeout) : write_small(port, message, timeout);
 }
 
 int lxbus_port_send(LxBusPort *port, const void *data, size_t size) {

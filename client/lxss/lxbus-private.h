@@ -37,12 +37,17 @@ struct LxBusPort {
         bool has_peer;
         LxbusIdentity peer;
         int peer_pidfd;
+        bool announced; /* to the peer, that descriptors come; of the writer */
+        bool expects;   /* the peer has said so; of the reader */
         Packet *kept;   /* what did not fit into what the last reader had */
         void *overflow; /* where the end of a packet goes that is larger than its reader expects; NULL: not made yet */
         int *doomed;    /* pidfds of processes that end with the port: of both directions, so locked */
         size_t n_doomed;
         atomic_flag doomed_lock;
 };
+
+/* Messages up to this size are put together in one piece, which costs less than to have the kernel do it. */
+#define SMALL_MAX 4096
 
 /* Takes the socket over, unless it fails. peer: as the service says; NULL: unknown. pidfd: taken over, too; may be
  * negative. */

@@ -158,16 +158,49 @@ static int keep(LxBusPort *port, const struct iovec *parts, size_t n_parts, size
         return 0;
 }
 
-/* One packet, or what kept it from coming; whoever waits without end sleeps in recvmsg(2) itself. */
-static ssize_t receive(LxBusPort *port, const struct iovec *parts, size_t n_parts, int *fds, size_t *ret_n_fds,
-                       int timeout) {
-        int64_t deadline = timeout > 0 ? deadline_after(timeout) : timeout;
+/* Where a packet goes. */
+typedef struct Place {
+        LxbusHeader header;
+        struct iovec parts[3];
+        size_t n_parts;
+        int fds[LXBUS_OBJECTS_MAX + 1];
+        size_t n_fds;
+} Place;
+
+/* Into the buffer of the port, which is copied from, or straight into the reader's. */
+static void choose_place(LxBusPort *port, const LxBusMessage *message, Place *ret) {
+        bool small = !port->expects && message->size <= SMALL_MAX;
+
+        ret->n_fds = 0;
+        ret->n_parts = small ? 1 : 3;
+        ret->parts[0] = small ? (struct iovec){ port->overflow, LXBUS_PACKET_MAX } :
+                                (struct iovec){ &ret->header, sizeof(ret->header) };
+        ret->parts[1] = (struct iovec){ message->data, message->size };
+        ret->parts[2] = (struct iovec){ port->overflow, LXBUS_PACKET_MAX };
+}
+
+/* What comes in one piece has no descriptors: those that came uninvited the kernel has closed. */
+static ssize_t receive_once(LxBusPort *port, Place *place, int flags) {
+        ssize_t n;
+
+        if (place->n_parts > 1)
+                return fd_socket_receive_parts(port->fd, place->parts, place->n_parts, flags, place->fds,
+                                               port->expects ? ELEMENTSOF(place->fds) : 0, &place->n_fds);
+        do
+                n = recv(port->fd, place->parts[0].iov_base, place->parts[0].iov_len, flags | MSG_TRUNC);
+        while (n < 0 && errno == EINTR);
+        if (n >= (ssize_t)sizeof(place->header))
+                memcpy(&place->header, place->parts[0].iov_base, sizeof(place->header));
+        return n < 0 ? -errno : (size_t)n > place->parts[0].iov_len ? -EMSGSIZE : n;
+}
+
+/* One packet, or what kept it from coming; whoever waits without end sleeps in the system call itself. */
+static ssize_t receive(LxBusPort *port, Place *place, int timeout, int64_t deadline) {
         ssize_t n;
         int r;
 
         for (;;) {
-                n = fd_socket_receive_parts(port->fd, parts, n_parts, timeout < 0 ? 0 : MSG_DONTWAIT, fds,
-                                            LXBUS_OBJECTS_MAX + 1, ret_n_fds);
+                n = receive_once(port, place, timeout < 0 ? 0 : MSG_DONTWAIT);
                 if (n > 0)
                         return n;
                 if (atomic_load_explicit(&port->canceled, memory_order_relaxed))
@@ -180,30 +213,52 @@ static ssize_t receive(LxBusPort *port, const struct iovec *parts, size_t n_part
         }
 }
 
+static bool is_announcement(const Place *place, size_t n) {
+        const LxbusHeader *h = &place->header;
+
+        return n == sizeof(*h) && h->flags == LXBUS_MESSAGE_ANNOUNCE && h->size == 0 && h->n_objects == 0 &&
+               place->n_fds == 0;
+}
+
+/* A message of bytes that fits, without a look at anything else. */
+static bool take_plain(const Place *place, size_t n, LxBusMessage *message) {
+        const LxbusHeader *h = &place->header;
+
+        if (n != sizeof(*h) + h->size || h->n_objects != 0 || h->flags != 0 || place->n_fds != 0 ||
+            h->size > message->size || h->size > LXBUS_INLINE_MAX)
+                return false;
+        if (place->n_parts == 1 && h->size > 0)
+                memcpy(message->data, (const char *)place->parts[0].iov_base + sizeof(*h), h->size);
+        message->size = h->size;
+        message->n_objects = 0;
+        return true;
+}
+
 int lxbus_port_read(LxBusPort *port, LxBusMessage *message, int timeout) {
-        LxbusHeader header;
-        struct iovec parts[] = { { &header, sizeof(header) }, { message->data, message->size }, { 0 } };
-        int fds[LXBUS_OBJECTS_MAX + 1], r;
-        size_t n_fds = 0;
+        int64_t deadline = timeout > 0 ? deadline_after(timeout) : timeout;
+        Place place;
         ssize_t n;
+        int r;
 
         if (port->kept)
                 return deliver(port, message);
-        if (message->size < LXBUS_PACKET_MAX) {
-                if (!port->overflow && !(port->overflow = malloc(LXBUS_PACKET_MAX)))
-                        return -ENOMEM;
-                parts[2] = (struct iovec){ port->overflow, LXBUS_PACKET_MAX };
+        if (!port->overflow && !(port->overflow = malloc(LXBUS_PACKET_MAX)))
+                return -ENOMEM;
+        for (;;) {
+                choose_place(port, message, &place);
+                n = receive(port, &place, timeout, deadline);
+                if (n < 0)
+                        return (int)n;
+                if (n < (ssize_t)sizeof(place.header) || !is_announcement(&place, n))
+                        break;
+                if (port->expects) /* nobody says it twice */
+                        return -EPROTO;
+                port->expects = true;
         }
-        n = receive(port, parts, ELEMENTSOF(parts), fds, &n_fds, timeout);
-        if (n < 0)
-                return (int)n;
-        if ((size_t)n == sizeof(header) + header.size && header.n_objects == 0 && header.flags == 0 && n_fds == 0 &&
-            header.size <= message->size && header.size <= LXBUS_INLINE_MAX) {
-                message->size = header.size;
-                message->n_objects = 0;
+        port->expects = false;
+        if (n >= (ssize_t)sizeof(place.header) && take_plain(&place, n, message))
                 return 0;
-        }
-        r = keep(port, parts, ELEMENTSOF(parts), n, fds, n_fds);
+        r = keep(port, place.parts, place.n_parts, n, place.fds, place.n_fds);
         return r < 0 ? r : deliver(port, message);
 }
 
