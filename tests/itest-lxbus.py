@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 
-from lxss_test import SOURCE, Command, contains, descendants, equal, everywhere, expect, main, mode, program, sentence, tiny_tar, wait_for  # fmt: skip
+from lxss_test import SOURCE, Command, contains, descendants, equal, everywhere, expect, library, main, mode, sentence, tiny_tar, wait_for  # fmt: skip
 
 LARGE = 3 << 20  # bytes of a message that no packet holds
 
@@ -215,12 +215,12 @@ def test_an_instance_can_be_kept_from_the_bus(fresh):
 def example(world, name):
     """Compiles one as its comment says, or against the build. Returns the program."""
     target = os.path.join(world.work, name)
-    folder = os.path.dirname(program("lxctl"))
+    path = library()
     if os.environ.get("LXSS_TEST_BUILD") == "installed":
         words = ["pkg-config", "--cflags", "--libs", "lxss"]
         flags = subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout.decode().split()
     else:
-        flags = [f"-I{SOURCE}/client/lxss", f"{folder}/liblxss.so.0", f"-Wl,-rpath,{folder}"]
+        flags = [f"-I{SOURCE}/client/lxss", path, f"-Wl,-rpath,{os.path.dirname(path)}"]
     source = os.path.join(SOURCE, "examples", f"{name}.c")
     subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", source, "-o", target, *flags], check=True)
     return target

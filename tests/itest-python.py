@@ -6,7 +6,7 @@ process of its own, since the package loads its library once."""
 import os
 import sys
 
-from lxss_test import SOURCE, Command, equal, everywhere, main, program  # fmt: skip
+from lxss_test import SOURCE, Command, equal, everywhere, library, main  # fmt: skip
 
 PROLOGUE = """
 import mmap, os, signal, sys, threading, lxss
@@ -15,10 +15,7 @@ import mmap, os, signal, sys, threading, lxss
 
 def script(world, text, **options):
     environment = world.environment({"PYTHONPATH": os.path.join(SOURCE, "python"), "PYTHONDONTWRITEBYTECODE": "1"})
-    folder = os.path.dirname(program("lxctl"))
-    if os.environ.get("LXSS_TEST_BUILD") == "installed":
-        folder = os.path.join(os.path.dirname(folder), "lib")
-    environment["LXSS_LIBRARY"] = os.path.join(folder, "liblxss.so.0")
+    environment["LXSS_LIBRARY"] = library()
     return Command([sys.executable, "-c", PROLOGUE + text], env=environment, cwd=world.work, **options)
 
 

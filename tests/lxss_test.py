@@ -495,6 +495,17 @@ def program(name):
     raise Skip(f"{name} is not installed")
 
 
+def library():
+    """liblxss, for a program that is not ours."""
+    folder = os.path.dirname(program("lxctl"))
+    if os.environ.get("LXSS_TEST_BUILD") == "installed":
+        folder = os.path.join(os.path.dirname(folder), "lib")
+    path = os.path.join(folder, "liblxss.so.0")
+    if b"__asan_init" in read(path):
+        raise Skip("the library has a sanitizer in it, which wants to be the first in a process")
+    return path
+
+
 class World:
     """One private lxssd: its runtime, data and settings directories, and the
     environment in which lxctl finds it. Nothing of the caller's environment
