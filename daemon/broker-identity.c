@@ -198,8 +198,8 @@ static int send_reply(int fd, const LxbusReply *reply, const int *fds, size_t n_
         return fd_socket_send_now(fd, &part, 1, fds, n_fds);
 }
 
-/* A pidfd gives more than a name for a process: whoever has one of a process of the same user may take
- * that one's descriptors (pidfd_getfd(2)), from within an instance, too. So the host gets those of
+/* A pidfd gives more than a name for a process, whose user is the same on the host and in an instance: that the one
+ * cannot be had by the other with it (pidfd_getfd(2)) hangs on one check of the kernel's. So the host gets those of
  * all, an instance only its own. */
 int broker_tell(int fd, LxbusType type, const BrokerSide *viewer, const Party *party, int first) {
         LxbusReply reply = { .type = type, .identity = party->identity };

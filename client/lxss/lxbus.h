@@ -130,8 +130,8 @@ typedef struct LxBusPeer {
         const char *instance; /* the name of its distribution; NULL: it is on the host */
         uid_t uid;            /* on its own side; 65534 where that side has none for it */
         uid_t host_uid;       /* the same as the host knows it */
-        pid_t pid;            /* as the host knows it; may have been reused since: pidfd cannot */
-        int pidfd;            /* borrowed; negative: it had already ended */
+        pid_t pid;            /* as this side knows it, 0: not at all; may have been reused since: pidfd cannot */
+        int pidfd;            /* borrowed; negative: it had ended, or is not for this instance to have */
 } LxBusPeer;
 
 /* -ENODATA where nothing is known. Strings and descriptors in *ret live as long as the port. */
