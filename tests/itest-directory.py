@@ -119,7 +119,7 @@ def held_up(world):
     """An install whose lxss-fetch does not begin: (lxctl, the pid of what waits to become it)."""
     programs = os.path.join(world.work, "programs")
     os.makedirs(programs, exist_ok=True)
-    for name in ("lxssd", "lxinit", "lxss-base", "lxss-diagnose", "lxss-worker"):
+    for name in ("lxbus", "lxssd", "lxinit", "lxss-base", "lxss-diagnose", "lxss-worker"):
         if not os.path.exists(os.path.join(programs, name)):
             os.symlink(program(name), os.path.join(programs, name))
     with open(os.path.join(programs, "lxss-fetch"), "w") as file:

@@ -392,7 +392,8 @@ def test_a_flood_from_one_instance_does_not_stop_another(fresh):
         flood.finish().good()
     wait_for("lxssd has no more descriptors than before", lambda: count_of(daemon)[0] <= before[0])
     print(f"# lxssd: {before} before, {count_of(daemon)} after")
-    expect(count_of(daemon)[1] < before[1] + 4096, f"lxssd's memory grew from {before[1]} to {count_of(daemon)[1]} kB")
+    slack = 65536 if b"__asan_init" in read(program("lxssd")) else 4096  # kB; a sanitizer keeps what was freed for a while
+    expect(count_of(daemon)[1] < before[1] + slack, f"lxssd's memory grew from {before[1]} to {count_of(daemon)[1]} kB")
     equal([e["name"] for e in entries(fresh)], ["probe"], "the servers that are left")
 
 
