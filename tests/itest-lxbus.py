@@ -227,6 +227,16 @@ def example(world, name):
 
 
 @everywhere
+def test_the_example_of_a_launch_captures_what_a_program_prints(tiny):
+    capture = example(tiny, "capture")
+    result = Command([capture, "cat", "/etc/marker"], env=tiny.environment(), cwd=tiny.work).finish().good()
+    equal((result.text, result.said), ("tiny", "capture: 5 bytes"))
+    result = Command([capture, "sh", "-c", "exit 7"], env=tiny.environment(), cwd=tiny.work).finish()
+    equal(result.code, 7, "the exit code")
+    sentence(Command([capture, "nothing-like-it"], env=tiny.environment(), cwd=tiny.work).finish(), "nothing-like-it", code=125)
+
+
+@everywhere
 def test_the_example_of_a_host_service_answers_an_instance(tiny):
     server = Command([example(tiny, "host-service")], env=tiny.environment())
     serves(tiny, server, "greeter")

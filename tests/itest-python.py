@@ -147,5 +147,69 @@ except OSError as error:
 """), "timeout\ntimeout\ntimeout\nOperation canceled")  # fmt: skip
 
 
+@everywhere
+def test_a_script_launches_programs_and_captures_what_they_print(tiny):
+    equal(said(tiny, """
+with lxss.Client() as client:
+    print([(d.name, d.state, d.is_default) for d in client.list()])
+    print(client.run(["cat", "/etc/marker"], "tiny"))
+    print(client.run(["sh", "-c", "exit 3"]).returncode, client.run(["sh", "-c", "kill -9 $$"]).returncode)
+"""), "[('tiny', 'installed', True)]\nCompleted(returncode=0, stdout=b'tiny\\n')\n3 -9")  # fmt: skip
+
+
+@everywhere
+def test_a_launched_program_is_signalled_waited_for_and_ends_with_its_client(tiny):
+    equal(said(tiny, """
+import select
+client = lxss.Client()
+with client.launch(["sleep", "1000"], fds={}) as process:
+    pidfd = process.pidfd()
+    try:
+        process.wait(timeout=0.01)
+    except TimeoutError:
+        print("runs")
+    process.signal(signal.SIGTERM)
+    print(process.wait(), process.wait())
+    select.select([pidfd], [], [])
+held = client.hold("tiny")
+with client.launch(["sleep", "1000"], fds={}) as process:
+    pidfd = process.pidfd()
+client.close()
+select.select([pidfd], [], [])
+print("hung up")
+"""), "runs\n-15 -15\nhung up")  # fmt: skip
+
+
+@everywhere
+def test_a_script_learns_how_an_instance_ended_under_its_program(tiny):
+    equal(said(tiny, """
+import errno
+client = lxss.Client()
+with client.launch(["sleep", "1000"], fds={}) as process:
+    client.terminate("tiny")
+    print(process.wait())
+reader, writer = os.pipe()
+with client.launch(["sh", "-c", "read word; kill -PWR 1; sleep 1000"], fds={0: reader}, user="root") as process:
+    os.write(writer, b"now\\n")
+    try:
+        process.wait()
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+"""), "-9\nEOWNERDEAD")  # fmt: skip
+
+
+@everywhere
+def test_what_cannot_be_launched_is_told_in_a_sentence(tiny):
+    equal(said(tiny, """
+import errno
+client = lxss.Client()
+for words, name in ((["nothing-like-it"], "tiny"), (["true"], "nowhere"), (["true"], None)):
+    try:
+        client.launch(words, name, user="nobody-at-all" if name is None else None)
+    except lxss.Failure as failure:
+        print(errno.errorcode[failure.errno], failure.name.rsplit(".")[-1], bool(failure.strerror))
+"""), "ENOENT ProgramNotFound True\nENOENT NoSuchDistribution True\nENOENT NoSuchUser True")  # fmt: skip
+
+
 if __name__ == "__main__":
     main(globals())

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""LxBus for Python: liblxss through ctypes, see lxbus(7).
+"""Programs of other distributions, and LxBus, for Python: liblxss through ctypes, see liblxss(3).
 
     import lxss
+
+    with lxss.Client() as client:
+        print(client.run(["cat", "/etc/os-release"]).stdout.decode())
 
     with lxss.Bus() as bus, bus.register("clock") as server:
         with server.accept() as port:
@@ -22,7 +25,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-__all__ = ["Bus", "Entry", "Kind", "Message", "Object", "Peer", "Port", "Ring", "RingEnd", "Server", "Visibility", "memory"]
+__all__ = ["Bus", "Client", "Completed", "Distribution", "Entry", "Failure", "Kind", "Message", "Object", "Peer", "Port", "Process", "Ring", "RingEnd", "Server", "Visibility", "memory"]
 
 MESSAGE_OBJECTS_MAX = 252
 
@@ -129,6 +132,36 @@ class _Entry(ctypes.Structure):
     ]
 
 
+class _Failure(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("message", ctypes.c_char_p)]
+
+
+class _Distribution(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("state", ctypes.c_char_p), ("is_default", ctypes.c_bool)]
+
+
+class _Fd(ctypes.Structure):
+    _fields_ = [("number", ctypes.c_int), ("fd", ctypes.c_int)]
+
+
+class _Launch(ctypes.Structure):
+    _fields_ = [
+        ("distribution", ctypes.c_char_p),
+        ("user", ctypes.c_char_p),
+        ("directory", ctypes.c_char_p),
+        ("argv", ctypes.POINTER(ctypes.c_char_p)),
+        ("environment", ctypes.POINTER(ctypes.c_char_p)),
+        ("fds", ctypes.POINTER(_Fd)),
+        ("n_fds", ctypes.c_size_t),
+        ("linger_seconds", ctypes.c_uint64),
+        ("flags", ctypes.c_int),
+    ]
+
+
+class _Exit(ctypes.Structure):
+    _fields_ = [("code", ctypes.c_int), ("status", ctypes.c_int)]
+
+
 _handle = ctypes.c_void_p
 _handle_p = ctypes.POINTER(ctypes.c_void_p)
 _int_p = ctypes.POINTER(ctypes.c_int)
@@ -156,10 +189,21 @@ _signatures: dict[str, list[object]] = {
     "lxbus_ring_begin": [_handle, ctypes.c_int, _handle_p, _size_p],
     "lxbus_ring_end": [_handle, ctypes.c_size_t],
     "lxbus_ring_fd": [_handle],
+    "lxss_connect": [ctypes.c_int, _handle_p, ctypes.POINTER(_Failure)],
+    "lxss_fd": [_handle],
+    "lxss_dispatch": [_handle],
+    "lxss_list": [_handle, ctypes.POINTER(ctypes.POINTER(_Distribution)), _size_p, ctypes.POINTER(_Failure)],
+    "lxss_hold": [_handle, ctypes.c_char_p, _int_p, ctypes.POINTER(_Failure)],
+    "lxss_terminate": [_handle, ctypes.c_char_p, ctypes.POINTER(_Failure)],
+    "lxss_launch": [_handle, ctypes.POINTER(_Launch), _handle_p, ctypes.POINTER(_Failure)],
+    "lxss_process_pid": [_handle],
+    "lxss_process_open": [_handle, _int_p, ctypes.POINTER(_Failure)],
+    "lxss_process_signal": [_handle, ctypes.c_int, ctypes.c_bool, ctypes.POINTER(_Failure)],
+    "lxss_process_wait": [_handle, ctypes.c_int, ctypes.POINTER(_Exit)],
 }  # fmt: skip
 _without_result = {
     "lxbus_close", "lxbus_server_cancel", "lxbus_server_free", "lxbus_port_free", "lxbus_port_finish",
-    "lxbus_port_cancel", "lxbus_ring_free",
+    "lxbus_port_cancel", "lxbus_ring_free", "lxss_disconnect", "lxss_process_free",
 }  # fmt: skip
 for _name, _arguments in _signatures.items():
     getattr(_library, _name).argtypes = _arguments
@@ -389,3 +433,151 @@ class Ring(_Owner):
         data = bytes(place[:size])
         _check(_library.lxbus_ring_end(self._own, len(data)))
         return data
+
+
+# ---------------------------------------------------------------- programs of distributions
+
+
+class Failure(OSError):
+    """Why a call to lxssd failed: errno, a sentence, and the name of the D-Bus error, if there is one."""
+
+    def __init__(self, number: int, message: str, name: str | None) -> None:
+        super().__init__(number, message)
+        self.name = name
+
+
+def _call(function: str, *arguments: object) -> None:
+    """With an LxssFailure as its last argument."""
+    failure = _Failure()
+    result = getattr(_library, function)(*arguments, failure)
+    if result >= 0:
+        return
+    message = failure.message.decode(errors="replace") if failure.message else os.strerror(-result)
+    name = failure.name.decode() if failure.name else None
+    _library.lxss_failure_clear(ctypes.byref(failure))
+    raise Failure(-result, message, name)
+
+
+_library.lxss_failure_clear.argtypes = [ctypes.POINTER(_Failure)]
+_library.lxss_failure_clear.restype = None
+
+
+@dataclass(frozen=True)
+class Distribution:
+    name: str
+    state: str
+    is_default: bool
+
+
+@dataclass(frozen=True)
+class Completed:
+    """As subprocess.CompletedProcess: the exit status, or a signal as a negative number."""
+
+    returncode: int
+    stdout: bytes
+
+
+def _strings(words: Sequence[str | bytes] | None) -> ctypes.Array[ctypes.c_char_p] | None:
+    if words is None:
+        return None
+    return (ctypes.c_char_p * (len(words) + 1))(*[os.fsencode(word) for word in words], None)
+
+
+class Process(_Owner):
+    """A program that was launched. Closing it forgets it; the program goes on."""
+
+    _free = "lxss_process_free"
+
+    def __init__(self, handle: int | None, client: Client) -> None:
+        super().__init__(handle)
+        self._client = client  # which must be there as long as this is
+
+    @property
+    def pid(self) -> int:
+        """As the host knows it."""
+        return int(_library.lxss_process_pid(self._own))
+
+    def pidfd(self) -> int:
+        """The caller's."""
+        fd = ctypes.c_int(-1)
+        _call("lxss_process_open", self._own, fd)
+        return fd.value
+
+    def signal(self, signo: int, group: bool = False) -> None:
+        _call("lxss_process_signal", self._own, signo, group)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit status, or a signal as a negative number. -EOWNERDEAD where its instance ended under it."""
+        end = _Exit()
+        _check(_library.lxss_process_wait(self._own, _milliseconds(timeout), end))
+        return int(end.status) if end.code == os.CLD_EXITED else -int(end.status)
+
+
+class Client(_Owner):
+    """A connection to lxssd. What it launches runs as long as it is open."""
+
+    _free = "lxss_disconnect"
+
+    def __init__(self, start: bool = True) -> None:
+        self._held = None
+        handle = ctypes.c_void_p()
+        _call("lxss_connect", 0 if start else 1, handle)
+        super().__init__(handle.value)
+
+    def fileno(self) -> int:
+        return int(_library.lxss_fd(self._own))
+
+    def dispatch(self) -> None:
+        _check(_library.lxss_dispatch(self._own))
+
+    def list(self) -> list[Distribution]:
+        found, n = ctypes.POINTER(_Distribution)(), ctypes.c_size_t()
+        _call("lxss_list", self._own, found, n)
+        try:
+            return [Distribution(d.name.decode(), d.state.decode(), d.is_default) for d in found[: n.value]]
+        finally:
+            _libc.free(found)
+
+    def hold(self, distribution: str | None = None) -> int:
+        """Keeps an instance up until the descriptor is closed, which is the caller's."""
+        fd = ctypes.c_int(-1)
+        _call("lxss_hold", self._own, distribution and distribution.encode(), fd)
+        return fd.value
+
+    def terminate(self, distribution: str | None = None) -> None:
+        _call("lxss_terminate", self._own, distribution and distribution.encode())
+
+    def launch(
+        self,
+        argv: Sequence[str | bytes] | None = None,
+        distribution: str | None = None,
+        *,
+        fds: dict[int, int] | None = None,
+        user: str | None = None,
+        directory: str | None = None,
+        environment: dict[str, str] | None = None,
+        linger: int = 0,
+        wait: bool = True,
+    ) -> Process:
+        """fds: {in the program: here}; None: our own 0, 1 and 2."""
+        chosen = {0: 0, 1: 1, 2: 2} if fds is None else fds
+        launch = _Launch(
+            distribution and distribution.encode(), user and user.encode(), None if directory is None else os.fsencode(directory),
+            _strings(argv), _strings(None if environment is None else [f"{k}={v}" for k, v in environment.items()]),
+            (_Fd * len(chosen))(*chosen.items()), len(chosen), linger, 0 if wait else 2,
+        )  # fmt: skip
+        handle = ctypes.c_void_p()
+        _call("lxss_launch", self._own, launch, handle)
+        return Process(handle.value, self)
+
+    def run(self, argv: Sequence[str | bytes], distribution: str | None = None) -> Completed:
+        """To its end, with what it printed; without input."""
+        reader, writer = os.pipe()
+        with open(reader, "rb") as output:
+            try:
+                process = self.launch(argv, distribution, fds={1: writer, 2: 2})
+            finally:
+                os.close(writer)
+            with process:
+                printed = output.read()
+                return Completed(process.wait(), printed)
