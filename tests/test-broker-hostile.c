@@ -13,14 +13,22 @@
 #define SO_PASSPIDFD 76
 #endif
 
-/* As many descriptors as these tests open, whatever the limit was. */
-static void begin_large(void) {
+/* So many that an instance's part of them is no limit beside its users' quotas. */
+#define LARGE 16384
+
+/* False where this user may not have so many: then nothing has begun. */
+static bool begin_large(void) {
         struct rlimit limit;
 
         ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-        limit.rlim_cur = limit.rlim_max < 16384 ? limit.rlim_max : 16384;
+        if (limit.rlim_max < LARGE) {
+                fprintf(stderr, "skipped: at most %u descriptors may be open\n", (unsigned)limit.rlim_max);
+                return false;
+        }
+        limit.rlim_cur = LARGE;
         ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
         begin_with_instances();
+        return true;
 }
 
 static void send_packet(int bus, const void *packet, size_t size, const int *fds, size_t n_fds) {
@@ -48,7 +56,8 @@ START_TEST(a_packet_that_is_no_request_ends_its_bus) {
         Answer answer;
         int end_of;
 
-        begin_large();
+        if (!begin_large())
+                return;
         for (size_t n = 0; n <= sizeof(list) + 1; n += n < 4 || n >= sizeof(list) - 2 ? 1 : 7) {
                 int bus = open_bus(A), pair[2];
 
@@ -104,7 +113,8 @@ static void assert_no_end(int fd) {
 START_TEST(an_end_is_a_connected_socket_of_packets_or_the_bus_ends) {
         int pipes[2];
 
-        begin_large();
+        if (!begin_large())
+                return;
         ck_assert_int_eq(pipe2(pipes, O_CLOEXEC), 0);
         assert_no_end(pipes[0]);
         assert_no_end(pipes[1]);
@@ -125,7 +135,8 @@ START_TEST(a_request_has_one_descriptor_and_no_other_number) {
         const LxbusRequest r = request(LXBUS_TYPE_REGISTER, "n", 0);
         int fds[FD_SOCKET_MAX], bus;
 
-        begin_large();
+        if (!begin_large())
+                return;
         for (size_t i = 0; i < ELEMENTSOF(fds); i++)
                 fds[i] = connected(SOCK_SEQPACKET);
         for (size_t n = 0; n <= ELEMENTSOF(fds); n += n < 3 ? 1 : 50) {
@@ -147,7 +158,8 @@ START_TEST(empty_packets_with_descriptors_leave_none) {
         int fds[FD_SOCKET_MAX] = { 0 }, bus;
         size_t before;
 
-        begin_large();
+        if (!begin_large())
+                return;
         bus = open_bus(A);
         before = count_fds();
         send_packet(bus, NULL, 0, fds, ELEMENTSOF(fds));
@@ -337,7 +349,8 @@ END_TEST
 START_TEST(each_user_has_so_many_and_then_they_are_free_again) {
         int port, last = -1, bus, n;
 
-        begin_large();
+        if (!begin_large())
+                return;
         for (int turn = 0; turn < 2; turn++) {
                 bus = open_bus(A);
                 for (n = 0; n < BROKER_QUOTA; n++) {
@@ -363,7 +376,8 @@ START_TEST(each_user_has_so_many_and_then_they_are_free_again) {
 END_TEST
 
 START_TEST(the_host_has_so_many_buses_and_is_told) {
-        begin_large();
+        if (!begin_large())
+                return;
         for (int i = 0; i < BROKER_QUOTA; i++)
                 ck_assert_int_ge(open_bus(HOST), 0);
         ck_assert_int_eq(open_bus(HOST), -EDQUOT);
@@ -408,7 +422,8 @@ START_TEST(ten_thousand_connections_to_one_who_never_accepts_cost_nothing) {
         unsigned let_in = 0, refused = 0, waiting = 0, over = 0;
         size_t with_all;
 
-        begin_large();
+        if (!begin_large())
+                return;
         ck_assert_int_eq(serve(open_bus(A), "deaf", LXBUS_SCOPE_ALL, &server), 0);
         bus = open_bus(B);
         with_all = count_fds();
@@ -526,7 +541,8 @@ START_TEST(a_flood_delays_others_by_a_packet_each) {
         int flood, calm, end_of, rounds = 0;
         Answer answer;
 
-        begin_large();
+        if (!begin_large())
+                return;
         flood = open_bus(A);
         calm = open_bus(B);
         for (int i = 0; i < 60; i++)
