@@ -18,7 +18,7 @@ from lxss_test import (
     I_MANAGER, MANAGER, SOURCE, Skip, contains, debian_tar, descendants, equal, everywhere, expect, lengthy, main, modes, once, program,
     program_of, read, run, sentence, wait_for,
 )  # fmt: skip
-from oci import MACHINE, Layout, free_port, layer, push, registry, tiny_layout, tools
+from oci import MACHINE, Layout, RegistryHandler, free_port, layer, push, registry, tiny_layout, tools
 from tree import ODD, listing, same, small
 
 FILE, LINK = {}, {"type": tarfile.SYMTYPE}
@@ -294,7 +294,7 @@ def test_over_dbus_a_wrong_format_is_refused(fresh):
 # ------------------------------------------------------------------ whole or not at all
 
 
-class Hanging(http.server.BaseHTTPRequestHandler):
+class Hanging(RegistryHandler):
     """A registry that answers up to the image's bytes, and then says no more."""
 
     def do_GET(self):
@@ -305,16 +305,6 @@ class Hanging(http.server.BaseHTTPRequestHandler):
         else:
             self.server.asked.set()
             self.server.over.wait()
-
-    def reply(self, data, kind):
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_):
-        pass
 
 
 class HangingRegistry:

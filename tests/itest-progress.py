@@ -11,7 +11,7 @@ import subprocess
 import threading
 
 from lxss_test import I_OPERATION, equal, everywhere, expect, main, modes, run, tiny_tar, wait_for
-from oci import copy, layer, push, registry, tiny_layout, tools
+from oci import RegistryHandler, copy, layer, push, registry, tiny_layout, tools
 
 os.environ["PATH"] += ":/usr/sbin:/sbin"  # mke2fs
 
@@ -70,7 +70,7 @@ def test_an_image_comes_nearer_while_it_is_pulled_and_unpacked(fresh):
     bus.close()
 
 
-class Slow(http.server.BaseHTTPRequestHandler):
+class Slow(RegistryHandler):
     """A registry that has one layer at once and the other one when it is told to."""
 
     def do_GET(self):
@@ -86,16 +86,6 @@ class Slow(http.server.BaseHTTPRequestHandler):
             data = file.read()
         kind = json.loads(data)["mediaType"] if is_manifest else "application/octet-stream"
         self.reply(data, kind)
-
-    def reply(self, data, kind):
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_):
-        pass
 
 
 class SlowRegistry:

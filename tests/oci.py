@@ -4,6 +4,7 @@ wrong on purpose; and a registry to keep them in."""
 
 import gzip
 import hashlib
+import http.server
 import io
 import json
 import os
@@ -20,6 +21,20 @@ MACHINE = MACHINES.get(platform.machine(), platform.machine())
 
 # "tester" with the password "secret", as htpasswd -nbB writes it.
 HTPASSWD = "tester:$2b$04$.KrHGUY3CbknDscy2sTP1eSTknyHWvUBEyDh.F.CaCQmfj75.imT.\n"
+
+
+class RegistryHandler(http.server.BaseHTTPRequestHandler):
+    """What a registry of a test's own answers with."""
+
+    def reply(self, data, kind):
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_):
+        pass
 
 
 def tools(*names):
