@@ -250,11 +250,12 @@ static void on_ready(bool without_host, const char *user, int bus, void *userdat
         instance->without_host = without_host;
         instance->user = g_strdup(user);
         instance->start_time = g_get_real_time();
-        join_bus(instance, steal_fd(&listener));
         set_state(instance, INSTANCE_RUNNING);
         log_event(LOG_INFO, instance->distribution->name, 0, "The instance runs; its /init is process %d.",
                   (int)instance_leader(instance));
         instance_submit_waiting(instance);
+        if (instance->state == INSTANCE_RUNNING) /* while /init is at work: who comes first waits in the socket */
+                join_bus(instance, steal_fd(&listener));
         tell_ready(instance, NULL);
         instance_check_clients(instance);
 }
