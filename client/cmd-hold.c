@@ -12,20 +12,13 @@
 
 static int call_hold(Connection *connection, const char *name, int *ret_fd, Failure *reterr) {
         _cleanup_incoming_ Incoming *answer = NULL;
-        DbusReader reader;
-        int fd, r;
+        int r;
 
         r = remote_call(connection, "Hold", &answer, reterr, "s", name ? name : "");
         if (r < 0)
                 return r;
-        reader = incoming_read(answer);
-        if (dbus_get(&reader, "h", &fd) < 0)
-                return remote_bad_answer(-EBADMSG, reterr);
-        fd = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* the answer owns the other */
-        if (fd < 0)
-                return -errno;
-        *ret_fd = fd;
-        return 0;
+        r = remote_take_fd(answer, ret_fd);
+        return r == -EBADMSG ? remote_bad_answer(r, reterr) : r;
 }
 
 /* What lxssd may say in the meantime is nothing to us. */

@@ -98,6 +98,19 @@ int remote_bad_answer(int r, Failure *reterr) {
                            strerror(-r));
 }
 
+int remote_take_fd(const Incoming *answer, int *ret) {
+        DbusReader reader = incoming_read(answer);
+        int fd;
+
+        if (dbus_get(&reader, "h", &fd) < 0)
+                return -EBADMSG;
+        fd = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* the answer owns the other */
+        if (fd < 0)
+                return -errno;
+        *ret = fd;
+        return 0;
+}
+
 int remote_finish_call(Connection *connection, DbusWriter *w, Incoming **ret, Failure *reterr) {
         _cleanup_incoming_ Incoming *answer = NULL;
         int r;

@@ -32,6 +32,9 @@ int remote_call(Connection *connection, const char *member, Incoming **ret, Fail
 int remote_get_string(Connection *connection, const char *path, const char *interface, const char *property,
                       char **ret);
 
+/* The descriptor that an answer is, or begins with: *ret is the caller's. 0 or negative errno. */
+int remote_take_fd(const Incoming *answer, int *ret);
+
 /* The object of a distribution, as sd_bus_path_encode(3) makes it; free() it. NULL on out of memory. */
 char *remote_distribution_path(const char *name);
 

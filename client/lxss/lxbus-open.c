@@ -22,22 +22,14 @@ static int open_inside(int *ret) {
 static int call_open_bus(Connection *connection, Failure *failure, int *ret) {
         _cleanup_dbus_writer_ DbusWriter w = { 0 };
         _cleanup_incoming_ Incoming *answer = NULL;
-        DbusReader reader;
-        int fd, r;
+        int r;
 
         dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "OpenBus", "a{sv}");
         dbus_close_array(&w, dbus_open_array(&w, '{'));
         r = remote_finish_call(connection, &w, &answer, failure);
-        if (r < 0)
-                return r;
-        reader = incoming_read(answer);
-        if (dbus_get(&reader, "h", &fd) < 0)
-                return -EPROTO;
-        fd = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* the answer owns the other */
-        if (fd < 0)
-                return -errno;
-        *ret = fd;
-        return 0;
+        if (r == 0)
+                r = remote_take_fd(answer, ret);
+        return r == -EBADMSG ? -EPROTO : r;
 }
 
 /* The descriptor needs no connection beside it: it is what keeps lxssd there. */

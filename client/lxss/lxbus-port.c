@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Ports. The common message, bytes alone and small enough for whoever reads it, is one
- * system call at each end and no copy beside the kernel's; all else takes the long way,
- * through a packet that is put together first. */
+/* Ports: their life, what is sent along, and writing. The common message, small and of bytes
+ * alone, is put together with its header and sent by the cheapest system call that there is. */
 
 #include <poll.h>
 #include <signal.h>

@@ -101,16 +101,15 @@ static int submit(LxBus *bus, const LxbusRequest *request, int64_t deadline, int
         return 0;
 }
 
-/* *ret_fd: what came along, or negative. */
+/* fds: what came along, the caller's. */
 static int receive_reply(int end, LxbusType type, int flags, LxbusReply *ret, int *fds, size_t max_fds,
                          size_t *ret_n) {
-        struct iovec part = { .iov_base = ret, .iov_len = sizeof(*ret) };
         LxbusReply reply;
+        const struct iovec part = { .iov_base = &reply, .iov_len = sizeof(reply) };
         size_t n_fds = 0;
         ssize_t n;
         int r;
 
-        part.iov_base = &reply;
         n = fd_socket_receive_parts(end, &part, 1, flags, fds, max_fds, &n_fds);
         if (n <= 0)
                 return n == -EMSGSIZE ? -EPROTO : n < 0 ? (int)n : -EPIPE;

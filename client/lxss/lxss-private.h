@@ -14,8 +14,5 @@ struct LxssClient {
 /* Negative errno as callers are told it, or 0. */
 int lxss_result(int r);
 
-/* The descriptor that an answer is: the caller's. */
-int lxss_take_fd(const Incoming *answer, int *ret);
-
 /* A message that nobody called for: how a process ended, perhaps. */
 void process_take_news(LxssClient *client, const Incoming *incoming);

@@ -152,7 +152,7 @@ int lxss_process_open(LxssProcess *process, int *ret_pidfd, LxssFailure *failure
 
         dbus_begin_call(&w, process->path, PROCESS_INTERFACE, "GetPidFd", "");
         r = remote_finish_call(process->client->connection, &w, &answer, (Failure *)failure);
-        return lxss_result(r < 0 ? r : lxss_take_fd(answer, ret_pidfd));
+        return lxss_result(r < 0 ? r : remote_take_fd(answer, ret_pidfd));
 }
 
 int lxss_process_signal(LxssProcess *process, int signo, bool group, LxssFailure *failure) {

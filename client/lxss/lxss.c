@@ -128,26 +128,13 @@ int lxss_list(LxssClient *client, LxssDistribution **ret, size_t *ret_n, LxssFai
         return 0;
 }
 
-int lxss_take_fd(const Incoming *answer, int *ret) {
-        DbusReader reader = incoming_read(answer);
-        int fd;
-
-        if (dbus_get(&reader, "h", &fd) < 0)
-                return -EBADMSG;
-        fd = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* the answer owns the other */
-        if (fd < 0)
-                return -errno;
-        *ret = fd;
-        return 0;
-}
-
 int lxss_hold(LxssClient *client, const char *distribution, int *ret_fd, LxssFailure *failure) {
         _cleanup_incoming_ Incoming *answer = NULL;
         int r;
 
         r = remote_call(client->connection, "Hold", &answer, (Failure *)failure, "s",
                         distribution ? distribution : "");
-        return lxss_result(r < 0 ? r : lxss_take_fd(answer, ret_fd));
+        return lxss_result(r < 0 ? r : remote_take_fd(answer, ret_fd));
 }
 
 int lxss_terminate(LxssClient *client, const char *distribution, LxssFailure *failure) {
