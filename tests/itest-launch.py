@@ -136,7 +136,7 @@ def test_lxctl_ends_with_its_program_though_stdin_stays_open(debian):
 def test_a_program_killed_from_inside_takes_its_lxctl_along(debian):
     debian.hold()
     command = debian.client("sh", "-c", "echo ready; exec sleep 7654321")
-    debian.launch("pkill", "-KILL", "-f", "^sleep 7654321").good()
+    debian.launch("pkill", "-KILL", "-f", "sleep 7654321$").good()  # before exec or after it
     equal(command.finish().code, -9)
 
 

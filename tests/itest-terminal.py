@@ -314,7 +314,7 @@ def test_the_terminal_is_restored_when_init_or_the_program_is_killed(debian):
     terminal = on_terminal(debian, "sh", "-c", "echo ready; exec sleep 86420", odd=True)
     terminal.sees("ready")
     wait_for("lxctl has the terminal", terminal.is_raw)
-    debian.launch("pkill", "-KILL", "-f", "^sleep 86420").good()
+    debian.launch("pkill", "-KILL", "-f", "sleep 86420$").good()  # before exec or after it
     terminal.ends(-signal.SIGKILL)
     terminal = on_terminal(debian, "sh", "-c", "echo ready; exec sleep 1000", odd=True)
     terminal.sees("ready")
