@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "client/remote.h"
+#include "client/lxss/remote.h"
 
 typedef struct Launcher {
         Connection *connection;

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "client/options.h"
-#include "client/remote.h"
+#include "client/lxss/remote.h"
 #include "shared/util.h"
 
 /* lxctl itself or the service failed, as env(1) has it. */

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "client/launch-call.h"
+#include "client/lxss/launch-call.h"
 #include "client/signals.h"
 #include "client/text.h"
 

@@ -4,7 +4,7 @@
 /* One launched program, from the Launch call to its end. */
 
 #include "client/relay.h"
-#include "client/remote.h"
+#include "client/lxss/remote.h"
 
 typedef struct Program {
         Connection *connection; /* borrowed */

@@ -5,7 +5,7 @@
 
 #include "client/signature.h"
 
-#include "client/remote.h"
+#include "client/lxss/remote.h"
 #include "client/source.h"
 #include "client/text.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "client/dbus-message.h"
+#include "client/lxss/dbus-message.h"
 
 /* The keys and the signature of an archive, opened here, so that lxssd never resolves
  * a path on our behalf. */

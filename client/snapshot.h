@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "client/remote.h"
+#include "client/lxss/remote.h"
 
 typedef struct DistributionInfo {
         char *name, *state, *root, *default_user, *oobe, *release, *source;

@@ -6,7 +6,7 @@
 
 /* What whoever started lxssd passed along (sd_listen_fds(3)): systemd the
  * listening socket, lxctl that and perhaps the socket of an lxss-base that it
- * has started, too (client/activate.c), the bus nothing. */
+ * has started, too (client/lxss/activate.c), the bus nothing. */
 
 #define ACTIVATION_LISTENER "manager" /* names of lxctl's; systemd's are those of its unit */
 #define ACTIVATION_BASE "base"

@@ -7,7 +7,7 @@
 
 /* The private socket: where it comes from, and how it goes away without losing
  * a client that is just connecting. Whoever starts an lxssd by itself (lxctl's
- * client/activate.c) binds the socket under a lock in the runtime directory and
+ * client/lxss/activate.c) binds the socket under a lock in the runtime directory and
  * passes it on; lxssd removes it under the same lock. */
 typedef struct Listener Listener;
 

@@ -3,7 +3,7 @@
 /* A D-Bus message from a peer: its size, its header, and its body by the
  * signature that it says. */
 
-#include "client/dbus-message.h"
+#include "client/lxss/dbus-message.h"
 #include "tests/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

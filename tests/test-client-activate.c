@@ -10,8 +10,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "client/activate.h"
-#include "client/remote.h"
+#include "client/lxss/activate.h"
+#include "client/lxss/remote.h"
 
 static char directory[64], runtime[96];
 

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
 
-#include "client/connection.h"
+#include "client/lxss/connection.h"
 #include "tests/test.h"
 
 #define PATH "/org/lxss/test"

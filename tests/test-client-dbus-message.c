@@ -4,7 +4,7 @@
  * about its lengths is refused. That others read them the same way:
  * test-client-connection, with sd-bus at the other end. */
 
-#include "client/dbus-message.h"
+#include "client/lxss/dbus-message.h"
 #include "tests/test.h"
 
 #define SIGNATURE "yb" "nq" "iu" "xt" "dsog" "h" "ay" "a{sv}" "a(ss)" "as"

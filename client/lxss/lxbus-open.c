@@ -6,7 +6,7 @@
 #include <sys/un.h>
 
 #include "client/lxss/lxbus-private.h"
-#include "client/remote.h"
+#include "client/lxss/remote.h"
 #include "shared/util.h"
 
 static int open_inside(int *ret) {

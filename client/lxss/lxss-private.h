@@ -4,7 +4,7 @@
 /* What the parts of the library's launching side share. */
 
 #include "client/lxss/lxss.h"
-#include "client/remote.h"
+#include "client/lxss/remote.h"
 
 struct LxssClient {
         Connection *connection;

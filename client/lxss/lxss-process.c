@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 
-#include "client/launch-call.h"
+#include "client/lxss/launch-call.h"
 #include "client/lxss/lxbus-private.h"
 #include "client/lxss/lxss-private.h"
 

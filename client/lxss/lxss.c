@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#include "client/activate.h"
+#include "client/lxss/activate.h"
 
 _Static_assert(sizeof(LxssFailure) == sizeof(Failure) && offsetof(LxssFailure, name) == offsetof(Failure, name) &&
                        offsetof(LxssFailure, message) == offsetof(Failure, message),

@@ -5,7 +5,7 @@
  * (D-Bus Specification, "Authentication Protocol"). Sending blocks, which a
  * service that reads all it is sent never makes long; receiving need not. */
 
-#include "client/dbus-message.h"
+#include "client/lxss/dbus-message.h"
 #include "shared/util.h"
 
 typedef struct Connection Connection;

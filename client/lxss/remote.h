@@ -3,9 +3,9 @@
 
 /* lxssd as it is seen from here: the connection to it, and the names on it. */
 
-#include "client/activate.h"
-#include "client/connection.h"
-#include "client/failure.h"
+#include "client/lxss/activate.h"
+#include "client/lxss/connection.h"
+#include "client/lxss/failure.h"
 
 #define MANAGER_PATH "/org/lxss/Manager1"
 #define MANAGER_INTERFACE "org.lxss.Manager1"

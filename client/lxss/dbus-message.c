@@ -4,7 +4,7 @@
  * launch path: libsystemd with all that it loads costs lxctl more than everything
  * else that it does. Where a message is malformed nothing of it is believed. */
 
-#include "client/dbus-message.h"
+#include "client/lxss/dbus-message.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * while lxssd still starts and nobody needs to poll; lxssd takes the same lock
  * when it exits. Knows nothing of D-Bus but how to describe a failure. */
 
-#include "client/activate.h"
+#include "client/lxss/activate.h"
 
 #include <stdio.h>
 #include <sys/file.h>
@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "client/service-child.h"
+#include "client/lxss/service-child.h"
 #include "shared/paths.h"
 #include "shared/syscalls.h"
 #include "shared/util.h"

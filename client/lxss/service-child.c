@@ -5,7 +5,7 @@
  * client's programs would be nice, too. Who wants lxssd's own settings changed has
  * them in its unit (systemd.exec(5)). */
 
-#include "client/service-child.h"
+#include "client/lxss/service-child.h"
 
 #include <fcntl.h>
 #include <linux/ioprio.h>

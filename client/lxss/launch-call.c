@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* See client/launch-call.h. */
+/* See client/lxss/launch-call.h. */
 
-#include "client/launch-call.h"
+#include "client/lxss/launch-call.h"
 
-#include "client/remote.h"
+#include "client/lxss/remote.h"
 
 static void put_bytes_array(DbusWriter *w, char *const *strings) {
         DbusArray array = dbus_open_array(w, 'a');

@@ -3,7 +3,7 @@
 
 /* From nothing to a connected socket at lxssd's end, starting it where it does not run. */
 
-#include "client/failure.h"
+#include "client/lxss/failure.h"
 
 typedef enum Activation {
         ACTIVATE_NEVER,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* See client/failure.h. Without memory for the words the errno remains. */
+/* See client/lxss/failure.h. Without memory for the words the errno remains. */
 
-#include "client/failure.h"
+#include "client/lxss/failure.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 
 /* A launch request as the call of Launch() that carries it (dbus/org.lxss.Manager1.xml). */
 
-#include "client/dbus-message.h"
+#include "client/lxss/dbus-message.h"
 #include "shared/launch-request.h"
 
 /* Begins and fills the message; what went wrong is in w->error. */

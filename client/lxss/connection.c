@@ -3,7 +3,7 @@
 /* Owns the socket, what was read of it and is no whole message yet, and the
  * messages that nobody has asked for so far. Does not know what they mean. */
 
-#include "client/connection.h"
+#include "client/lxss/connection.h"
 
 #include <stdio.h>
 #include <sys/socket.h>

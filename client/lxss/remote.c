@@ -5,7 +5,7 @@
  * authenticated is made again, since nothing was asked on it yet. What happens
  * later is the caller's to judge. */
 
-#include "client/remote.h"
+#include "client/lxss/remote.h"
 
 #include <stdarg.h>
 #include <stdio.h>
