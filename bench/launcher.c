@@ -14,10 +14,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "client/lxss/remote.h"
+#include "client/handles.h"
 
 typedef struct Launcher {
-        Connection *connection;
+        LxssClient *client;
         const char *program;
         int null;
         unsigned n_asked, n_started, n_ended, n_failed;
@@ -35,61 +35,40 @@ static void die(const char *what, int r) {
         exit(EXIT_FAILURE);
 }
 
-static void ask(Launcher *l) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
-        DbusArray array;
-        int r;
+static void on_event(LxssProcess *process, const LxssEvent *event, void *userdata) {
+        Launcher *l = userdata;
 
-        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "Launch", "sayaaya{uh}aaya{sv}");
-        dbus_put(&w, "s", "");
-        dbus_put_bytes(&w, "/", 1);
-        array = dbus_open_array(&w, 'a');
-        dbus_put_bytes(&w, l->program, strlen(l->program));
-        dbus_close_array(&w, array);
-        array = dbus_open_array(&w, '{');
-        for (uint32_t fd = 0; fd < 3; fd++) {
-                dbus_put_struct(&w);
-                dbus_put(&w, "uh", fd, l->null);
-        }
-        dbus_close_array(&w, array);
-        dbus_close_array(&w, dbus_open_array(&w, 'a'));
-        dbus_close_array(&w, dbus_open_array(&w, '{'));
-        r = connection_send(l->connection, &w, NULL);
-        if (r < 0)
-                die("Launch", r);
-        l->n_asked++;
+        l->n_started += event->type == LXSS_STARTED;
+        l->n_ended += event->type == LXSS_FAILED || event->type == LXSS_EXITED;
+        l->n_failed += event->type == LXSS_FAILED ||
+                       (event->type == LXSS_EXITED && (event->exit.code != CLD_EXITED || event->exit.status != 0));
+        if (event->type != LXSS_STARTED)
+                lxss_process_free(process);
 }
 
-static void take(Launcher *l, const Incoming *incoming) {
-        DbusReader reader = incoming_read(incoming);
-        int code, status;
+static void ask(Launcher *l) {
+        const LxssFd fds[] = { { 0, l->null }, { 1, l->null }, { 2, l->null } };
+        char *const argv[] = { (char *)l->program, NULL };
+        const LxssLaunch launch = { .directory = "/", .argv = argv, .fds = fds, .n_fds = 3 };
+        LxssProcess *process;
+        int r;
 
-        if (incoming->message.type == DBUS_ERROR) {
-                l->n_failed++;
-                l->n_ended++;
-        } else if (incoming->message.type == DBUS_METHOD_RETURN)
-                l->n_started++;
-        else if (incoming_is_signal(incoming, PROCESS_INTERFACE, "Exited") && dbus_get(&reader, "ii", &code, &status) == 0) {
-                l->n_ended++;
-                l->n_failed += code != CLD_EXITED || status != 0;
-        }
+        r = lxss_launch_begin(l->client, &launch, &process, NULL);
+        if (r < 0)
+                die("lxss_launch_begin", r);
+        lxss_process_watch(process, on_event, l);
+        l->n_asked++;
 }
 
 /* All that is there; waits for something. */
 static void receive(Launcher *l) {
-        struct pollfd p = { .fd = connection_fd(l->connection), .events = POLLIN };
+        struct pollfd p = { .fd = lxss_fd(l->client), .events = POLLIN };
         int r;
 
         (void)poll(&p, 1, -1);
-        do {
-                _cleanup_incoming_ Incoming *incoming = NULL;
-
-                r = connection_next(l->connection, &incoming);
-                if (r > 0)
-                        take(l, incoming);
-        } while (r > 0);
+        r = lxss_dispatch(l->client);
         if (r < 0)
-                die("the connection", r);
+                die("lxss_dispatch", r);
 }
 
 static void rate(Launcher *l, unsigned count, unsigned in_flight) {
@@ -137,7 +116,7 @@ static void spawn(const char *program, unsigned count) {
 
 int main(int argc, char **argv) {
         Launcher l = { .program = argc > 3 ? argv[argc - 1] : "/bin/true" };
-        _cleanup_failure_ Failure failure = { 0 };
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
         unsigned count = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
         int r;
 
@@ -150,7 +129,7 @@ int main(int argc, char **argv) {
                 return EXIT_SUCCESS;
         }
         l.null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        r = remote_connect(ACTIVATE_FOR_INSTANCE, &l.connection, &failure);
+        r = lxss_connect(LXSS_FOR_INSTANCE, &l.client, &failure);
         if (r < 0) {
                 fprintf(stderr, "launcher: %s\n", failure.message);
                 return EXIT_FAILURE;
@@ -159,6 +138,5 @@ int main(int argc, char **argv) {
                 rate(&l, count, argc > 4 ? strtoul(argv[3], NULL, 10) : 1);
         else
                 hold(&l, count);
-        connection_free(l.connection);
-        return EXIT_SUCCESS;
+        return EXIT_SUCCESS; /* and the programs go with us */
 }

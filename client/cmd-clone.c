@@ -13,10 +13,10 @@ enum {
         CLONE_COPY,
 };
 
-typedef struct CloneOptions {
+typedef struct Wanted {
         const char *names[2];
-        bool terminate, copy;
-} CloneOptions;
+        int flags;
+} Wanted;
 
 static const Option option_table[] = {
         { CLONE_COPY, 0, "copy", NULL, false, "copy the files, so that the two share nothing" },
@@ -44,44 +44,42 @@ static void print_success(const Command *command, const char *const *names) {
         }
 }
 
-static int clone_distribution(Command *command, const CloneOptions *options) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
-        DbusArray array;
+static int begin(LxssClient *client, const void *what, LxssOperation **ret, LxssFailure *failure) {
+        const Wanted *wanted = what;
+
+        return lxss_clone(client, wanted->names[0], wanted->names[1], wanted->flags, ret, failure);
+}
+
+static int clone_distribution(Command *command, const Wanted *wanted) {
         int r;
 
-        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "Clone", "ssa{sv}");
-        dbus_put(&w, "ss", options->names[0], options->names[1]);
-        array = dbus_open_array(&w, '{');
-        if (options->terminate)
-                remote_put_option(&w, "terminate", "b", true);
-        if (options->copy)
-                remote_put_option(&w, "copy", "b", true);
-        dbus_close_array(&w, array);
-        r = operation_run(command, ACTIVATE_FOR_INSTANCE, &w);
+        r = operation_run(command, LXSS_FOR_INSTANCE, begin, wanted, NULL);
         if (r < 0)
                 signal_die(-r);
         if (r == EXIT_SUCCESS)
-                print_success(command, options->names);
+                print_success(command, wanted->names);
         return r;
 }
 
 static int run_clone(Command *command) {
-        CloneOptions options = { 0 };
+        Wanted wanted = {};
         int id;
 
         while ((id = command_next(command)) != OPTION_DONE) {
                 if (id == OPTION_WORD)
-                        id = command_take_word(command, ELEMENTSOF(options.names), options.names);
+                        id = command_take_word(command, ELEMENTSOF(wanted.names), wanted.names);
                 if (id < 0)
                         return command->exit_code;
-                options.terminate |= id == CLONE_TERMINATE;
-                options.copy |= id == CLONE_COPY;
+                if (id == CLONE_TERMINATE)
+                        wanted.flags |= LXSS_TERMINATE;
+                else if (id == CLONE_COPY)
+                        wanted.flags |= LXSS_COPY;
         }
-        if (!options.names[1])
+        if (!wanted.names[1])
                 return command_usage(
                                 command,
                                 "Name the distribution and what the other one is to be called: lxctl clone NAME NEW");
-        return clone_distribution(command, &options);
+        return clone_distribution(command, &wanted);
 }
 
 const Verb verb_clone = {

@@ -4,9 +4,10 @@
 
 #include "client/command.h"
 #include "client/json.h"
-#include "client/snapshot.h"
+#include "client/objects.h"
 #include "client/table.h"
 #include "client/text.h"
+#include "shared/error.h"
 #include "shared/suggest.h"
 
 enum {
@@ -23,7 +24,7 @@ static const Option option_table[] = {
 typedef struct Config {
         const char *words[3];
         const char *name, *key, *value, *unset; /* NULL: not given */
-        const DistributionInfo *distribution;
+        const LxssDistribution *distribution;
 } Config;
 
 static int parse(Command *command, Config *config) {
@@ -42,39 +43,32 @@ static int parse(Command *command, Config *config) {
         return 0;
 }
 
-/* Key, value, where it comes from; NULL: there is no such key. */
-static char **find_setting(const DistributionInfo *d, const char *key) {
-        for (char **s = d->settings; s && s[0]; s += 3)
-                if (streq(s[0], key))
-                        return s;
-        return NULL;
-}
-
-static const DistributionInfo *find_default(const Snapshot *snapshot) {
-        for (size_t i = 0; i < snapshot->n_distributions; i++)
-                if (snapshot->distributions[i].is_default)
-                        return &snapshot->distributions[i];
+/* NULL: there is no such key. */
+static const LxssSetting *find_setting(const LxssDistribution *d, const char *key) {
+        for (size_t i = 0; i < d->n_settings; i++)
+                if (streq(d->settings[i].key, key))
+                        return &d->settings[i];
         return NULL;
 }
 
 /* A distribution that is called like a setting is meant; -d leaves no doubt. */
-static bool begins_with_name(const Config *config, const Snapshot *snapshot) {
+static bool begins_with_name(const Config *config, const LxssObjects *objects) {
         const char *first = config->words[0];
 
         if (config->name || !first)
                 return false;
-        return config->words[2] || config->unset || snapshot_find_distribution(snapshot, first);
+        return config->words[2] || config->unset || objects_find_distribution(objects, first);
 }
 
-static int fail_unknown_key(Command *command, const Config *config, const Snapshot *snapshot, const char *key) {
+static int fail_unknown_key(Command *command, const Config *config, const LxssObjects *objects, const char *key) {
         const char *candidates[64], *meant;
         size_t n = 0;
 
-        for (char **s = config->distribution->settings; s && s[0] && n < ELEMENTSOF(candidates) / 2; s += 3)
-                candidates[n++] = s[0];
+        for (size_t i = 0; i < config->distribution->n_settings && n < ELEMENTSOF(candidates) / 2; i++)
+                candidates[n++] = config->distribution->settings[i].key;
         if (!config->name)
-                for (size_t i = 0; i < snapshot->n_distributions && n < ELEMENTSOF(candidates) - 1; i++)
-                        candidates[n++] = snapshot->distributions[i].name;
+                for (size_t i = 0; i < objects->n_distributions && n < ELEMENTSOF(candidates) - 1; i++)
+                        candidates[n++] = objects->distributions[i]->name;
         candidates[n] = NULL;
         meant = suggest_word(key, candidates);
         say("There is no setting%s \"%s\".%s%s%s", config->name ? "" : " (and no distribution)", key,
@@ -86,53 +80,53 @@ static int fail_unknown_key(Command *command, const Config *config, const Snapsh
 }
 
 /* Sorts the words out. Returns 0, or the exit code having said what is wrong. */
-static int resolve(Command *command, Config *config, const Snapshot *snapshot) {
+static int resolve(Command *command, Config *config, const LxssObjects *objects) {
         const char *const *words = config->words, *key;
 
-        if (begins_with_name(config, snapshot))
+        if (begins_with_name(config, objects))
                 config->name = *words++;
         config->key = words[0];
         config->value = words[0] ? words[1] : NULL;
         if (config->unset && config->key)
                 return command_usage(command, "\"%s\" is one word too many beside --unset.", config->key);
         config->distribution =
-                        config->name ? snapshot_find_distribution(snapshot, config->name) : find_default(snapshot);
+                        config->name ? objects_find_distribution(objects, config->name) : objects_find_default(objects);
         if (!config->distribution && config->name)
-                return command_unknown_distribution(command, snapshot, config->name);
+                return command_unknown_distribution(command, objects, config->name);
         if (!config->distribution) {
                 say("No distribution is installed. Install one, for instance: lxctl install bootstrap:bookworm");
                 return EXIT_SERVICE;
         }
         key = config->unset ? config->unset : config->key;
         if (key && !find_setting(config->distribution, key))
-                return fail_unknown_key(command, config, snapshot, key);
+                return fail_unknown_key(command, config, objects, key);
         return 0;
 }
 
-static void print_setting(Json *json, char **setting, const bool *pending) {
-        json_string(json, "key", setting[0]);
-        json_string(json, "value", setting[1]);
-        json_string(json, "from", setting[2]);
+static void print_setting(Json *json, const LxssSetting *setting, const bool *pending) {
+        json_string(json, "key", setting->key);
+        json_string(json, "value", setting->value);
+        json_string(json, "from", setting->from);
         if (pending)
                 json_bool(json, "pending", *pending);
 }
 
-static void print_all_json(const DistributionInfo *d) {
+static void print_all_json(const LxssDistribution *d) {
         Json json = JSON_ON(stdout);
 
         json_open(&json, NULL, '{');
         json_string(&json, "distribution", d->name);
         json_open(&json, "settings", '[');
-        for (char **s = d->settings; s && s[0]; s += 3) {
+        for (size_t i = 0; i < d->n_settings; i++) {
                 json_open(&json, NULL, '{');
-                print_setting(&json, s, NULL);
+                print_setting(&json, &d->settings[i], NULL);
                 json_close(&json, '}');
         }
         json_close(&json, ']');
         json_close(&json, '}');
 }
 
-static void print_all(const Command *command, const DistributionInfo *d) {
+static void print_all(const Command *command, const LxssDistribution *d) {
         Table table = { .n_columns = 3 };
 
         if (command->json) {
@@ -140,13 +134,14 @@ static void print_all(const Command *command, const DistributionInfo *d) {
                 return;
         }
         table_add_all(&table, (const char *const[]){ "KEY", "VALUE", "FROM", NULL });
-        for (char **s = d->settings; s && s[0]; s += 3) {
-                for (size_t i = 0; i < 3; i++)
-                        table_add(&table, s[i]);
+        for (size_t i = 0; i < d->n_settings; i++) {
+                const LxssSetting *s = &d->settings[i];
+
+                table_add_all(&table, (const char *const[]){ s->key, s->value, s->from, NULL });
                 if (command->quiet) {
-                        text_print(stdout, s[0]);
+                        text_print(stdout, s->key);
                         fputc('=', stdout);
-                        text_print(stdout, s[1]);
+                        text_print(stdout, s->value);
                         fputc('\n', stdout);
                 }
         }
@@ -155,8 +150,8 @@ static void print_all(const Command *command, const DistributionInfo *d) {
         table_finish(&table);
 }
 
-static void print_one(const Command *command, const DistributionInfo *d, const char *key, const bool *pending) {
-        char **setting = find_setting(d, key);
+static void print_one(const Command *command, const LxssDistribution *d, const char *key, const bool *pending) {
+        const LxssSetting *setting = find_setting(d, key);
         Json json = JSON_ON(stdout);
 
         if (command->json) {
@@ -165,52 +160,27 @@ static void print_one(const Command *command, const DistributionInfo *d, const c
                 print_setting(&json, setting, pending);
                 json_close(&json, '}');
         } else if (!pending) {
-                text_print(stdout, setting[1]);
+                text_print(stdout, setting->value);
                 fputc('\n', stdout);
         }
 }
 
-static int call_configure(Connection *connection, const Config *config, bool *ret_pending, Failure *reterr) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
-        _cleanup_incoming_ Incoming *answer = NULL;
-        DbusReader reader;
-        DbusArray array;
-        int r;
-
-        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "Configure", "sa{ss}as");
-        dbus_put(&w, "s", config->distribution->name);
-        array = dbus_open_array(&w, '{');
-        if (config->value) {
-                dbus_put_struct(&w);
-                dbus_put(&w, "ss", config->key, config->value);
-        }
-        dbus_close_array(&w, array);
-        array = dbus_open_array(&w, 's');
-        if (config->unset)
-                dbus_put(&w, "s", config->unset);
-        dbus_close_array(&w, array);
-        r = remote_finish_call(connection, &w, &answer, reterr);
-        if (r < 0)
-                return r;
-        reader = incoming_read(answer);
-        return dbus_get(&reader, "b", ret_pending) < 0 ? remote_bad_answer(-EBADMSG, reterr) : 0;
-}
-
-static int change(Command *command, Connection *connection, const Config *config) {
-        _cleanup_failure_ Failure failure = {};
-        _cleanup_snapshot_ Snapshot snapshot = {};
-        const DistributionInfo *d;
+static int change(Command *command, LxssClient *client, const Config *config) {
+        const LxssChange wanted = { config->unset ? config->unset : config->key, config->value };
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
+        _cleanup_result_ LxssObjects *objects = NULL;
+        const LxssDistribution *d;
         bool pending;
         int r;
 
-        r = call_configure(connection, config, &pending, &failure);
+        r = lxss_configure(client, config->distribution->name, &wanted, 1, &pending, &failure);
         if (r >= 0 && command->json)
-                r = snapshot_take(connection, &snapshot, &failure);
+                r = lxss_get_objects(client, &objects, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
-        d = command->json ? snapshot_find_distribution(&snapshot, config->distribution->name) : NULL;
-        if (d && find_setting(d, config->unset ? config->unset : config->key))
-                print_one(command, d, config->unset ? config->unset : config->key, &pending);
+        d = objects ? objects_find_distribution(objects, config->distribution->name) : NULL;
+        if (d && find_setting(d, wanted.key))
+                print_one(command, d, wanted.key, &pending);
         if (pending && !command->quiet)
                 say("%s runs, and has it when it starts again: lxctl terminate %s", config->distribution->name,
                     config->distribution->name);
@@ -218,24 +188,24 @@ static int change(Command *command, Connection *connection, const Config *config
 }
 
 static int run_config(Command *command) {
-        _cleanup_failure_ Failure failure = {};
-        _cleanup_snapshot_ Snapshot snapshot = {};
-        _cleanup_connection_ Connection *connection = NULL;
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
+        _cleanup_result_ LxssObjects *objects = NULL;
+        _cleanup_client_ LxssClient *client = NULL;
         Config config = {};
         int r;
 
         if (parse(command, &config) < 0)
                 return command->exit_code;
-        r = command_connect(command, ACTIVATE, &connection, &failure);
+        r = command_connect(command, 0, &client, &failure);
         if (r >= 0)
-                r = snapshot_take(connection, &snapshot, &failure);
+                r = lxss_get_objects(client, &objects, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
-        r = resolve(command, &config, &snapshot);
+        r = resolve(command, &config, objects);
         if (r != 0)
                 return r;
         if (config.value || config.unset)
-                return change(command, connection, &config);
+                return change(command, client, &config);
         if (config.key)
                 print_one(command, config.distribution, config.key, NULL);
         else

@@ -121,32 +121,22 @@ static const char *format_name(const Export *export) {
         return export->directory ? "oci" : archive_format_to_string(export->format);
 }
 
-static void put_name(DbusWriter *w, const char *option, const char *path) {
-        const char *name = target_name(path);
+static int begin(LxssClient *client, const void *what, LxssOperation **ret, LxssFailure *failure) {
+        const Export *export = what;
+        LxssExport wanted = {
+                .distribution = export->name,
+                .fd = export->target.fd,
+                .flags = export->terminate ? LXSS_TERMINATE : 0,
+                .format = format_name(export),
+                .tag = export->tag,
+        };
 
-        dbus_put_struct(w);
-        dbus_put(w, "s", option);
-        dbus_put_variant(w, "ay");
-        dbus_put_bytes(w, name, strlen(name));
-}
-
-static void write_call(DbusWriter *w, const Export *export) {
-        DbusArray options;
-
-        dbus_begin_call(w, MANAGER_PATH, MANAGER_INTERFACE, "Export", "sha{sv}");
-        dbus_put(w, "sh", export->name, export->target.fd);
-        options = dbus_open_array(w, '{');
-        remote_put_option(w, "format", "s", format_name(export));
         if (export->directory) {
-                put_name(w, "directory", export->target.path);
-                put_name(w, "temporary", export->target.temporary);
-                remote_put_option(w, "mode", "t", (uint64_t)export->target.mode);
+                wanted.directory = target_name(export->target.path);
+                wanted.temporary = target_name(export->target.temporary);
+                wanted.mode = export->target.mode;
         }
-        if (!str_empty(export->tag))
-                remote_put_option(w, "tag", "s", export->tag);
-        if (export->terminate)
-                remote_put_option(w, "terminate", "b", true);
-        dbus_close_array(w, options);
+        return lxss_export(client, &wanted, ret, failure);
 }
 
 static void print_success(const Command *command, const Export *export) {
@@ -172,11 +162,9 @@ static void print_success(const Command *command, const Export *export) {
 }
 
 static int export_to(Command *command, Export *export) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
         int r;
 
-        write_call(&w, export);
-        r = operation_run(command, ACTIVATE, &w);
+        r = operation_run(command, 0, begin, export, NULL);
         if (r < 0) {
                 target_finish(&export->target);
                 signal_die(-r);

@@ -10,38 +10,17 @@
 #include "client/signals.h"
 #include "client/text.h"
 
-static int call_hold(Connection *connection, const char *name, int *ret_fd, Failure *reterr) {
-        _cleanup_incoming_ Incoming *answer = NULL;
-        int r;
-
-        r = remote_call(connection, "Hold", &answer, reterr, "s", name ? name : "");
-        if (r < 0)
-                return r;
-        r = remote_take_fd(answer, ret_fd);
-        return r == -EBADMSG ? remote_bad_answer(r, reterr) : r;
-}
-
-/* What lxssd may say in the meantime is nothing to us. */
-static int discard_messages(Connection *connection) {
-        for (;;) {
-                _cleanup_incoming_ Incoming *incoming = NULL;
-                int r = connection_next(connection, &incoming);
-
-                if (r <= 0)
-                        return r;
-        }
-}
-
-/* Until a signal (0), or the instance or lxssd is gone (-EOWNERDEAD, -ECONNRESET). */
-static int wait_for_end(Connection *connection, int hold, int signal_fd) {
+/* Until a signal (0), or the instance or lxssd is gone (-EOWNERDEAD, -ECONNRESET). What lxssd may say in the
+ * meantime is nothing to us. */
+static int wait_for_end(LxssClient *client, int hold, int signal_fd) {
         for (;;) {
                 struct pollfd polls[] = {
                         { .fd = signal_fd, .events = POLLIN },
                         { .fd = hold },
-                        { .fd = connection_fd(connection), .events = POLLIN },
+                        { .fd = lxss_fd(client), .events = POLLIN },
                 };
 
-                if (discard_messages(connection) < 0)
+                if (lxss_dispatch(client) < 0)
                         return -ECONNRESET;
                 if (poll(polls, ELEMENTSOF(polls), -1) < 0 && errno != EINTR)
                         return -errno;
@@ -65,24 +44,24 @@ static void announce(const Command *command, const char *name) {
 }
 
 static int run_hold(Command *command) {
-        _cleanup_failure_ Failure failure = {};
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
         _cleanup_close_ int hold = -EBADF, signal_fd = -EBADF;
-        _cleanup_connection_ Connection *connection = NULL;
+        _cleanup_client_ LxssClient *client = NULL;
         const char *name;
         int r;
 
         if (command_words(command, 0, 1, &name) < 0)
                 return command->exit_code;
-        r = command_connect(command, ACTIVATE_FOR_INSTANCE, &connection, &failure);
+        r = command_connect(command, LXSS_FOR_INSTANCE, &client, &failure);
         if (r >= 0)
-                r = call_hold(connection, name, &hold, &failure);
+                r = lxss_hold(client, name, &hold, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
         signal_fd = signals_block_termination();
         if (signal_fd < 0)
                 return command_fail(command, signal_fd, NULL);
         announce(command, name);
-        r = wait_for_end(connection, hold, signal_fd);
+        r = wait_for_end(client, hold, signal_fd);
         if (r == 0)
                 return EXIT_SUCCESS;
         say(r == -EOWNERDEAD ? "The instance was ended by somebody else." : "lxssd ended, and the instance with it.");

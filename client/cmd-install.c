@@ -10,7 +10,7 @@
 #include "client/operation.h"
 #include "client/signals.h"
 #include "client/signature.h"
-#include "client/snapshot.h"
+#include "client/objects.h"
 #include "client/source.h"
 #include "client/text.h"
 #include "shared/source-name.h"
@@ -51,16 +51,12 @@ typedef struct Install {
         char *path;         /* of that, where it is not the source itself; owned */
         bool make_default, no_oobe, no_shortcut, legacy, is_uri;
         char *uri;          /* of a name in the catalogue, owned; NULL: source is what it is */
-        char *operation;    /* object path, owned */
-        char *distribution; /* its name, owned; NULL: not known */
 } Install;
 
 static void install_finish(Install *install) {
         signature_close(&install->signature);
         free(install->path);
         free(install->uri);
-        free(install->operation);
-        free(install->distribution);
 }
 
 /* A number of bytes, KiB (K), MiB (M), GiB (G) or TiB (T). */
@@ -177,45 +173,6 @@ static int open_stdin(Command *command) {
         return dup(0);
 }
 
-/* fd negative: InstallFrom. fallback may be NULL. */
-static void write_call(DbusWriter *w, const Install *install, int fd, const char *fallback) {
-        const char *name = install->name ? install->name : "";
-        DbusArray options;
-
-        if (fd >= 0) {
-                dbus_begin_call(w, MANAGER_PATH, MANAGER_INTERFACE, "Install", "hsa{sv}");
-                dbus_put(w, "hs", fd, name);
-        } else {
-                dbus_begin_call(w, MANAGER_PATH, MANAGER_INTERFACE, "InstallFrom", "ssa{sv}");
-                dbus_put(w, "ss", install->uri ? install->uri : install->source, name);
-        }
-        options = dbus_open_array(w, '{');
-        if (fallback)
-                remote_put_option(w, "fallback-name", "s", fallback);
-        if (install->format)
-                remote_put_option(w, "format", "s", install->format);
-        if (!str_empty(install->image))
-                remote_put_option(w, "image", "s", install->image);
-        if (install->no_oobe)
-                remote_put_option(w, "oobe", "b", false);
-        if (install->no_shortcut)
-                remote_put_option(w, "shortcut", "b", false);
-        if (install->user)
-                remote_put_option(w, "user", "s", install->user);
-        if (install->sha256)
-                remote_put_option(w, "sha256", "s", install->sha256);
-        if (install->max_size > 0)
-                remote_put_option(w, "max-size", "t", install->max_size);
-        if (install->make_default)
-                remote_put_option(w, "default", "b", true);
-        if (install->legacy)
-                remote_put_option(w, "legacy", "b", true);
-        signature_put(w, &install->signature);
-        if (fd < 0 || install->signature.url)
-                remote_put_environment(w);
-        dbus_close_array(w, options);
-}
-
 /* "." is called what it is called from above. */
 static char *derive_name(const Install *install) {
         const char *path = install->path ? install->path : install->source;
@@ -230,35 +187,44 @@ static char *derive_name(const Install *install) {
         return source_default_name(whole ? whole : path);
 }
 
-static int begin(Connection *connection, Install *install, int fd, Failure *reterr) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
-        _cleanup_free_ char *fallback = NULL;
-        int r;
+static int flags_of(const Install *install) {
+        return (install->make_default ? LXSS_DEFAULT : 0) | (install->no_oobe ? LXSS_NO_OOBE : 0) |
+               (install->no_shortcut ? LXSS_NO_SHORTCUT : 0) | (install->legacy ? LXSS_LEGACY : 0);
+}
 
+/* fd negative: from a URI. */
+static int begin(LxssClient *client, const Install *install, int fd, LxssOperation **ret, LxssFailure *failure) {
+        _cleanup_free_ char *fallback = NULL;
+        LxssInstall wanted = {
+                .fd = fd,
+                .flags = flags_of(install),
+                .max_size = install->max_size,
+                .uri = install->uri ? install->uri : install->source,
+                .name = install->name,
+                .format = install->format,
+                .image = install->image,
+                .user = install->user,
+                .sha256 = install->sha256,
+        };
+
+        if (fd >= 0)
+                wanted.uri = NULL;
         if (!install->name && (install->path || source_classify(install->source) == SOURCE_PATH)) {
                 fallback = derive_name(install);
                 if (!fallback)
                         return -ENOMEM;
         }
-        write_call(&w, install, fd, fallback);
-        r = operation_begin(connection, &w, &install->operation, reterr);
-        if (r < 0)
-                return r;
-        if (remote_get_string(connection, install->operation, OPERATION_INTERFACE, "Distribution",
-                              &install->distribution) < 0 ||
-            str_empty(install->distribution)) {
-                free(install->distribution);
-                install->distribution = install->name ? strdup(install->name) : NULL;
-        }
-        return 0;
+        wanted.fallback_name = fallback;
+        signature_put(&install->signature, &wanted);
+        return lxss_install(client, &wanted, ret, failure);
 }
 
-static void print_json(const Install *install, const DistributionInfo *d) {
+static void print_json(const char *name, const LxssDistribution *d) {
         Json json = JSON_ON(stdout);
 
         json_open(&json, NULL, '{');
         json_string(&json, "result", "done");
-        json_string(&json, "name", install->distribution);
+        json_string(&json, "name", name);
         json_string(&json, "release", d ? d->release : NULL);
         json_bool(&json, "default", d && d->is_default);
         json_string(&json, "default_user", d ? d->default_user : NULL);
@@ -266,20 +232,20 @@ static void print_json(const Install *install, const DistributionInfo *d) {
         json_close(&json, '}');
 }
 
-static void print_success(Command *command, Connection *connection, const Install *install) {
-        _cleanup_snapshot_ Snapshot snapshot = {};
-        const DistributionInfo *d = NULL;
+static void print_success(Command *command, LxssClient *client, const char *name) {
+        _cleanup_result_ LxssObjects *objects = NULL;
+        const LxssDistribution *d = NULL;
 
-        if (install->distribution && snapshot_take(connection, &snapshot, NULL) >= 0)
-                d = snapshot_find_distribution(&snapshot, install->distribution);
+        if (name && lxss_get_objects(client, &objects, NULL) >= 0)
+                d = objects_find_distribution(objects, name);
         if (command->json) {
-                print_json(install, d);
+                print_json(name, d);
                 return;
         }
         if (command->quiet)
                 return;
         fputs("Installed ", stdout);
-        text_print(stdout, install->distribution ? install->distribution : "it");
+        text_print(stdout, name ? name : "it");
         if (d && *d->release) {
                 fputs(" (", stdout);
                 text_print(stdout, d->release);
@@ -294,18 +260,19 @@ static void print_success(Command *command, Connection *connection, const Instal
 }
 
 /* fd is closed as soon as lxssd has it. */
-static int install_from(Command *command, Install *install, int *fd) {
-        _cleanup_failure_ Failure failure = {};
+static int install_from(Command *command, const Install *install, int *fd) {
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
         _cleanup_close_ int signal_fd = -EBADF;
-        _cleanup_connection_ Connection *connection = NULL;
+        _cleanup_client_ LxssClient *client = NULL;
+        _cleanup_operation_ LxssOperation *operation = NULL;
         int r;
 
-        r = command_connect(command, ACTIVATE_FOR_INSTANCE, &connection, &failure);
+        r = command_connect(command, LXSS_FOR_INSTANCE, &client, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
         /* A catalogue may take its time to answer: until there is an operation, a signal simply ends us, and
          * with us what we asked for. */
-        r = begin(connection, install, *fd, &failure);
+        r = begin(client, install, *fd, &operation, &failure);
         closep(fd);
         if (r < 0 && install->uri)
                 say("There is no file \"%s\", and as a name of the catalogue it cannot be installed:", install->source);
@@ -314,11 +281,11 @@ static int install_from(Command *command, Install *install, int *fd) {
         signal_fd = signals_block_termination();
         if (signal_fd < 0)
                 return command_fail(command, signal_fd, NULL);
-        r = operation_wait(command, connection, install->operation, signal_fd, &install->distribution);
+        r = operation_wait(command, client, operation, signal_fd);
         if (r < 0)
                 signal_die(-r);
         if (r == EXIT_SUCCESS)
-                print_success(command, connection, install);
+                print_success(command, client, lxss_operation_distribution(operation));
         return r;
 }
 

@@ -28,63 +28,67 @@ static int parse(Command *command, LaunchOptions *options) {
                 }
         }
         options->argv = command->parser.argv;
-        return 0;
+        if (!options->shell || options->argv[0])
+                return 0;
+        command->exit_code = command_usage(command, "There are no words to give to the shell.");
+        return -EINVAL;
 }
 
-static int add_descriptor(LaunchRequest *request, int number) {
-        int fd = fcntl(number, F_DUPFD_CLOEXEC, 3);
+/* What is launched, with what only it is made of. */
+typedef struct Launch {
+        LxssLaunch launch;
+        LxssTerminal terminal;
+        LxssFd *fds;        /* owned */
+        char **environment; /* owned */
+} Launch;
 
-        return fd < 0 ? -errno : launch_request_add_fd(request, number, fd);
+static void launch_finish(Launch *launch) {
+        free(launch->fds);
+        launch->environment = strv_free(launch->environment);
 }
 
 /* Returns the exit code, 0 for success. */
-static int add_descriptors(Command *command, const LaunchOptions *options, unsigned pass_mask,
-                           LaunchRequest *request) {
+static int add_descriptors(Command *command, const LaunchOptions *options, unsigned pass_mask, Launch *launch) {
+        LxssFd *fds = calloc(3 + options->n_fds, sizeof(*fds));
+        size_t n = 0;
+
+        if (!fds)
+                return command_fail(command, -ENOMEM, NULL);
+        launch->fds = fds;
         for (int number = 0; number < 3; number++)
-                if ((pass_mask & 1u << number) && !(command->closed_mask & 1u << number)) {
-                        int r = add_descriptor(request, number);
-
-                        if (r < 0)
-                                return command_fail(command, r, NULL);
-                }
+                if ((pass_mask & 1u << number) && !(command->closed_mask & 1u << number))
+                        fds[n++] = (LxssFd){ number, number };
         for (size_t i = 0; i < options->n_fds; i++) {
-                int number = options->fds[i], r;
+                int number = options->fds[i];
 
-                if (number < 3 && (command->closed_mask & 1u << number))
+                if (number < 3 ? (command->closed_mask & 1u << number) != 0 : fcntl(number, F_GETFD) < 0)
                         return command_usage(command, "Descriptor %d is not open.", number);
-                if (number < 3)
-                        continue;
-                r = add_descriptor(request, number);
-                if (r == -EBADF)
-                        return command_usage(command, "Descriptor %d is not open.", number);
-                if (r < 0)
-                        return command_fail(command, r, NULL);
+                if (number >= 3)
+                        fds[n++] = (LxssFd){ number, number };
         }
+        launch->launch.fds = fds;
+        launch->launch.n_fds = n;
         return 0;
 }
 
-static int make_request(Command *command, const LaunchOptions *options, LaunchRequest **ret) {
-        _cleanup_launch_request_ LaunchRequest *request = NULL;
-        _cleanup_free_ char *cwd = getcwd(NULL, 0);
+/* Returns the exit code, 0 for success. */
+static int make_launch(Command *command, const LaunchOptions *options, Launch *ret) {
         LaunchSurroundings surroundings = {
                 .environment = environ,
-                .cwd = cwd && *cwd == '/' ? cwd : NULL, /* "(unreachable)/…" is none */
                 .open_mask = 7 & ~command->closed_mask,
         };
-        unsigned pass_mask;
+        LaunchDescriptors descriptors;
         int r;
 
         for (int fd = 0; fd < 3; fd++)
                 if (isatty(fd))
                         surroundings.terminal_mask |= 1u << fd;
-        r = launch_options_to_request(options, &surroundings, &request, &pass_mask);
+        r = launch_options_apply(options, &surroundings, &ret->launch, &descriptors, &ret->environment);
         if (r < 0)
                 return command_fail(command, r, NULL);
-        r = add_descriptors(command, options, pass_mask, request);
-        if (r != 0)
-                return r;
-        *ret = steal_pointer(&request);
-        return 0;
+        ret->terminal.mask = descriptors.terminal_mask;
+        ret->launch.terminal = &ret->terminal;
+        return add_descriptors(command, options, descriptors.pass_mask, ret);
 }
 
 static const char *how_instance_ended(int status) {
@@ -99,79 +103,78 @@ static const char *how_instance_ended(int status) {
 }
 
 static int end_as_program(const Program *program) {
-        if (program->code == CLD_EXITED)
-                return program->status & 0xff;
-        if (program->code == 0) {
-                say("The instance ended under the program: %s", how_instance_ended(program->status));
+        LxssExit end = program->exit;
+
+        if (end.code == CLD_EXITED)
+                return end.status & 0xff;
+        if (end.code == 0) {
+                say("The instance ended under the program: %s", how_instance_ended(end.status));
                 return EXIT_SERVICE;
         }
-        if (program->status <= 0 || program->status >= NSIG) {
-                say("lxssd reports an end that makes no sense (code %d, status %d).", program->code,
-                    program->status);
+        if (end.status <= 0 || end.status >= NSIG) {
+                say("lxssd reports an end that makes no sense (code %d, status %d).", end.code, end.status);
                 return EXIT_SERVICE;
         }
-        signal_die(program->status);
+        signal_die(end.status);
 }
 
 /* An lxssd that was just leaving took the connection and not the request: the next one gets it. */
-static int start_program(Command *command, Program *program, Connection **connection, const LaunchRequest *request,
-                         Failure *reterr) {
-        int r = program_start(program, *connection, request, reterr);
+static int start_program(Command *command, Program *program, LxssClient **client, const LxssLaunch *launch,
+                         LxssFailure *reterr) {
+        int r = program_start(program, *client, launch, reterr);
 
-        if (r != -ECONNRESET && r != -EPIPE)
+        if (r != -ECONNRESET)
                 return r;
-        failure_clear(reterr);
-        *connection = connection_free(*connection);
-        r = command_connect(command, ACTIVATE_FOR_INSTANCE, connection, reterr);
-        return r < 0 ? r : program_start(program, *connection, request, reterr);
+        lxss_failure_clear(reterr);
+        *client = lxss_disconnect(*client);
+        r = command_connect(command, LXSS_FOR_INSTANCE, client, reterr);
+        return r < 0 ? r : program_start(program, *client, launch, reterr);
 }
 
-static int launch(Command *command, const LaunchOptions *options, LaunchRequest *request) {
-        _cleanup_program_ Program program = PROGRAM_NONE;
-        _cleanup_failure_ Failure failure = {};
-        _cleanup_connection_ Connection *connection = NULL;
-        const char *problem;
+static int run(Command *command, Program *program, const LxssLaunch *launch, LxssClient **client) {
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
         int r;
 
-        program.quiet = command->quiet;
-        r = relay_prepare(&program.relay, request, options->terminal);
-        if (r < 0)
-                return command_fail(command, r, NULL);
-        problem = launch_request_validate(request);
-        if (problem)
-                return command_usage(command, "%s", problem);
-        r = command_connect(command, ACTIVATE_FOR_INSTANCE, &connection, &failure);
+        r = command_connect(command, LXSS_FOR_INSTANCE, client, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
-        program.signal_fd = signals_block();
-        if (program.signal_fd < 0)
-                return command_fail(command, program.signal_fd, NULL);
-        r = start_program(command, &program, &connection, request, &failure);
+        program->signal_fd = signals_block();
+        if (program->signal_fd < 0)
+                return command_fail(command, program->signal_fd, NULL);
+        r = start_program(command, program, client, launch, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
-        closep(&request->terminal_socket); /* so that the far end's fate shows at ours */
-
-        r = program_run(&program);
+        r = program_run(program);
         if (r >= 0)
-                return end_as_program(&program);
-        if (!program.path)
-                return command_fail(command, r, &program.failure);
+                return end_as_program(program);
+        if (!program->started)
+                return command_fail(command, r, &program->failure);
         say("lxssd ended, and the program with it");
         return EXIT_SERVICE;
 }
 
+static int launch(Command *command, const LaunchOptions *options, Launch *launch) {
+        _cleanup_client_ LxssClient *client = NULL;
+        _cleanup_program_ Program program = PROGRAM_NONE;
+        int r;
+
+        program.quiet = command->quiet;
+        r = relay_prepare(&program.relay, &launch->terminal, options->terminal);
+        if (r < 0)
+                return command_fail(command, r, NULL);
+        return run(command, &program, &launch->launch, &client);
+}
+
 static int run_launch(Command *command) {
         _cleanup_launch_options_ LaunchOptions options = {};
-        _cleanup_launch_request_ LaunchRequest *request = NULL;
+        _cleanup_(launch_finish) Launch wanted = {};
         int r;
 
         r = parse(command, &options);
         if (r < 0)
                 return command->exit_code;
-        r = make_request(command, &options, &request);
-        if (r != 0)
-                return r;
-        return launch(command, &options, request);
+        r = make_launch(command, &options, &wanted);
+        return r != 0 ? r : launch(command, &options, &wanted);
 }
 
 const Verb verb_launch = {

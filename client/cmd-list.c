@@ -5,7 +5,7 @@
 #include "client/command.h"
 #include "client/json.h"
 #include "client/online.h"
-#include "client/snapshot.h"
+#include "client/objects.h"
 #include "client/table.h"
 #include "client/text.h"
 
@@ -22,18 +22,18 @@ static const Option options[] = {
         { 0 },
 };
 
-static void print_json(const Snapshot *snapshot, bool only_running) {
+static void print_json(const LxssObjects *objects, bool only_running) {
         Json json = JSON_ON(stdout);
 
         json_open(&json, NULL, '[');
-        for (size_t i = 0; i < snapshot->n_distributions; i++) {
-                const DistributionInfo *d = &snapshot->distributions[i];
+        for (size_t i = 0; i < objects->n_distributions; i++) {
+                const LxssDistribution *d = objects->distributions[i];
 
-                if (only_running && !snapshot_find_instance(snapshot, d->name))
+                if (only_running && !objects_find_instance(objects, d->name))
                         continue;
                 json_open(&json, NULL, '{');
                 json_string(&json, "name", d->name);
-                json_string(&json, "state", snapshot_state(snapshot, d));
+                json_string(&json, "state", objects_state(objects, d));
                 json_bool(&json, "default", d->is_default);
                 json_string(&json, "release", d->release);
                 json_string(&json, "default_user", d->default_user);
@@ -41,7 +41,7 @@ static void print_json(const Snapshot *snapshot, bool only_running) {
                 json_string(&json, "source", d->source);
                 json_string(&json, "root", d->root);
                 json_open(&json, "layers", '[');
-                for (char **layer = d->layers; layer && *layer; layer++)
+                for (char *const *layer = d->layers; *layer; layer++)
                         json_string(&json, NULL, *layer);
                 json_close(&json, ']');
                 json_unsigned(&json, "install_time_us", d->install_time);
@@ -50,22 +50,22 @@ static void print_json(const Snapshot *snapshot, bool only_running) {
         json_close(&json, ']');
 }
 
-static void print_table(const Snapshot *snapshot, bool only_running, bool more) {
+static void print_table(const LxssObjects *objects, bool only_running, bool more) {
         Table table = { .n_columns = more ? 7 : 3 };
 
         table_add_all(&table, (const char *const[]){ "  NAME", "STATE", "RELEASE", NULL });
         if (more)
                 table_add_all(&table, (const char *const[]){ "DEFAULT USER", "OOBE", "SOURCE", "ROOT", NULL });
-        for (size_t i = 0; i < snapshot->n_distributions; i++) {
-                const DistributionInfo *d = &snapshot->distributions[i];
+        for (size_t i = 0; i < objects->n_distributions; i++) {
+                const LxssDistribution *d = objects->distributions[i];
                 _cleanup_free_ char *name = NULL;
 
-                if (only_running && !snapshot_find_instance(snapshot, d->name))
+                if (only_running && !objects_find_instance(objects, d->name))
                         continue;
                 if (asprintf(&name, "%c %s", d->is_default ? '*' : ' ', d->name) < 0)
                         name = NULL;
                 table_add(&table, name);
-                table_add(&table, snapshot_state(snapshot, d));
+                table_add(&table, objects_state(objects, d));
                 table_add(&table, d->release);
                 if (more) {
                         table_add(&table, d->default_user);
@@ -79,32 +79,32 @@ static void print_table(const Snapshot *snapshot, bool only_running, bool more) 
         table_finish(&table);
 }
 
-static void print_names(const Snapshot *snapshot, bool only_running) {
-        for (size_t i = 0; i < snapshot->n_distributions; i++)
-                if (!only_running || snapshot_find_instance(snapshot, snapshot->distributions[i].name)) {
-                        text_print(stdout, snapshot->distributions[i].name);
+static void print_names(const LxssObjects *objects, bool only_running) {
+        for (size_t i = 0; i < objects->n_distributions; i++)
+                if (!only_running || objects_find_instance(objects, objects->distributions[i]->name)) {
+                        text_print(stdout, objects->distributions[i]->name);
                         fputc('\n', stdout);
                 }
 }
 
 static int list(Command *command, bool only_running, bool more) {
-        _cleanup_failure_ Failure failure = {};
-        _cleanup_snapshot_ Snapshot snapshot = {};
-        _cleanup_connection_ Connection *connection = NULL;
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
+        _cleanup_result_ LxssObjects *objects = NULL;
+        _cleanup_client_ LxssClient *client = NULL;
         int r;
 
-        r = command_connect(command, ACTIVATE, &connection, &failure);
+        r = command_connect(command, 0, &client, &failure);
         if (r >= 0)
-                r = snapshot_take(connection, &snapshot, &failure);
+                r = lxss_get_objects(client, &objects, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
         if (command->json)
-                print_json(&snapshot, only_running);
+                print_json(objects, only_running);
         else if (command->quiet)
-                print_names(&snapshot, only_running);
+                print_names(objects, only_running);
         else
-                print_table(&snapshot, only_running, more);
-        if (snapshot.n_distributions == 0 && !command->json && !command->quiet)
+                print_table(objects, only_running, more);
+        if (objects->n_distributions == 0 && !command->json && !command->quiet)
                 say_plain("No distribution is installed. Install one, for instance: lxctl install bootstrap:bookworm");
         return EXIT_SUCCESS;
 }

@@ -9,7 +9,7 @@
 #include "client/json.h"
 #include "client/operation.h"
 #include "client/signals.h"
-#include "client/snapshot.h"
+#include "client/objects.h"
 #include "client/text.h"
 
 enum {
@@ -26,7 +26,6 @@ static const Option option_table[] = {
 typedef struct Move {
         const char *words[2]; /* name, directory */
         bool back, terminate;
-        char *operation; /* object path, owned */
 } Move;
 
 static int parse(Command *command, Move *move) {
@@ -69,28 +68,13 @@ static int open_target(const Command *command, const Move *move) {
         return steal_fd(&fd);
 }
 
-static int begin(Connection *connection, Move *move, int fd, Failure *reterr) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
-        DbusArray options;
-
-        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "Move", "sa{sv}");
-        dbus_put(&w, "s", move->words[0]);
-        options = dbus_open_array(&w, '{');
-        if (fd >= 0)
-                remote_put_option(&w, "directory", "h", fd);
-        if (move->terminate)
-                remote_put_option(&w, "terminate", "b", true);
-        dbus_close_array(&w, options);
-        return operation_begin(connection, &w, &move->operation, reterr);
-}
-
-static void print_success(const Command *command, Connection *connection, const Move *move) {
-        _cleanup_snapshot_ Snapshot snapshot = {};
-        const DistributionInfo *d = NULL;
+static void print_success(const Command *command, LxssClient *client, const Move *move) {
+        _cleanup_result_ LxssObjects *objects = NULL;
+        const LxssDistribution *d = NULL;
         Json json = JSON_ON(stdout);
 
-        if (snapshot_take(connection, &snapshot, NULL) >= 0)
-                d = snapshot_find_distribution(&snapshot, move->words[0]);
+        if (lxss_get_objects(client, &objects, NULL) >= 0)
+                d = objects_find_distribution(objects, move->words[0]);
         if (command->json) {
                 json_open(&json, NULL, '{');
                 json_string(&json, "result", "done");
@@ -106,42 +90,40 @@ static void print_success(const Command *command, Connection *connection, const 
 }
 
 /* fd is closed as soon as lxssd has it. */
-static int move_to(Command *command, Move *move, int *fd) {
-        _cleanup_failure_ Failure failure = {};
+static int move_to(Command *command, const Move *move, int *fd) {
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
         _cleanup_close_ int signal_fd = -EBADF;
-        _cleanup_connection_ Connection *connection = NULL;
+        _cleanup_client_ LxssClient *client = NULL;
+        _cleanup_operation_ LxssOperation *operation = NULL;
         int r;
 
-        r = command_connect(command, ACTIVATE_FOR_INSTANCE, &connection, &failure);
+        r = command_connect(command, LXSS_FOR_INSTANCE, &client, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
         signal_fd = signals_block_termination();
         if (signal_fd < 0)
                 return command_fail(command, signal_fd, NULL);
-        r = begin(connection, move, *fd, &failure);
+        r = lxss_move(client, move->words[0], *fd, move->terminate ? LXSS_TERMINATE : 0, &operation, &failure);
         closep(fd);
         if (r < 0)
                 return command_fail(command, r, &failure);
-        r = operation_wait(command, connection, move->operation, signal_fd, NULL);
+        r = operation_wait(command, client, operation, signal_fd);
         if (r < 0)
                 signal_die(-r);
         if (r == EXIT_SUCCESS)
-                print_success(command, connection, move);
+                print_success(command, client, move);
         return r;
 }
 
 static int run_move(Command *command) {
         _cleanup_close_ int fd = -EBADF;
         Move move = {};
-        int r;
 
         if (parse(command, &move) < 0)
                 return command->exit_code;
         if (!move.back && (fd = open_target(command, &move)) < 0)
                 return EXIT_SERVICE;
-        r = move_to(command, &move, &fd);
-        free(move.operation);
-        return r;
+        return move_to(command, &move, &fd);
 }
 
 const Verb verb_move = {

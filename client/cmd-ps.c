@@ -6,19 +6,19 @@
 
 #include "client/command.h"
 #include "client/json.h"
-#include "client/snapshot.h"
+#include "client/objects.h"
 #include "client/table.h"
 
-static bool is_shown(const ProcessInfo *process, const char *distribution) {
+static bool is_shown(const LxssProgram *process, const char *distribution) {
         return !distribution || streq(process->distribution, distribution);
 }
 
-static void print_json(const Snapshot *snapshot, const char *distribution) {
+static void print_json(const LxssObjects *objects, const char *distribution) {
         Json json = JSON_ON(stdout);
 
         json_open(&json, NULL, '[');
-        for (size_t i = 0; i < snapshot->n_processes; i++) {
-                const ProcessInfo *p = &snapshot->processes[i];
+        for (size_t i = 0; i < objects->n_programs; i++) {
+                const LxssProgram *p = objects->programs[i];
 
                 if (!is_shown(p, distribution))
                         continue;
@@ -44,12 +44,12 @@ static void format_time(uint64_t us, char *buffer, size_t size) {
                 snprintf(buffer, size, "-");
 }
 
-static void print_table(const Snapshot *snapshot, const char *distribution) {
+static void print_table(const LxssObjects *objects, const char *distribution) {
         Table table = { .n_columns = 5 };
 
         table_add_all(&table, (const char *const[]){ "PID", "DISTRIBUTION", "USER", "STARTED", "COMMAND", NULL });
-        for (size_t i = 0; i < snapshot->n_processes; i++) {
-                const ProcessInfo *p = &snapshot->processes[i];
+        for (size_t i = 0; i < objects->n_programs; i++) {
+                const LxssProgram *p = objects->programs[i];
                 char pid[16], started[32];
 
                 if (!is_shown(p, distribution))
@@ -64,30 +64,30 @@ static void print_table(const Snapshot *snapshot, const char *distribution) {
 }
 
 static int run_ps(Command *command) {
-        _cleanup_failure_ Failure failure = {};
-        _cleanup_snapshot_ Snapshot snapshot = {};
-        _cleanup_connection_ Connection *connection = NULL;
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
+        _cleanup_result_ LxssObjects *objects = NULL;
+        _cleanup_client_ LxssClient *client = NULL;
         const char *name;
         int r;
 
         if (command_words(command, 0, 1, &name) < 0)
                 return command->exit_code;
-        r = command_connect(command, ACTIVATE, &connection, &failure);
+        r = command_connect(command, 0, &client, &failure);
         if (r >= 0)
-                r = snapshot_take(connection, &snapshot, &failure);
+                r = lxss_get_objects(client, &objects, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
-        if (name && !snapshot_find_distribution(&snapshot, name))
-                return command_unknown_distribution(command, &snapshot, name);
+        if (name && !objects_find_distribution(objects, name))
+                return command_unknown_distribution(command, objects, name);
         if (command->json)
-                print_json(&snapshot, name);
+                print_json(objects, name);
         else if (command->quiet)
-                for (size_t i = 0; i < snapshot.n_processes; i++) {
-                        if (is_shown(&snapshot.processes[i], name))
-                                printf("%u\n", snapshot.processes[i].pid);
+                for (size_t i = 0; i < objects->n_programs; i++) {
+                        if (is_shown(objects->programs[i], name))
+                                printf("%u\n", objects->programs[i]->pid);
                 }
         else
-                print_table(&snapshot, name);
+                print_table(objects, name);
         return EXIT_SUCCESS;
 }
 

@@ -13,16 +13,16 @@ static const Option option_table[] = {
 };
 
 static int rename_distribution(Command *command, const char *const *names, bool terminate) {
-        _cleanup_failure_ Failure failure = {};
-        _cleanup_connection_ Connection *connection = NULL;
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
+        _cleanup_client_ LxssClient *client = NULL;
         Json json = JSON_ON(stdout);
         int r;
 
-        r = command_connect(command, ACTIVATE, &connection, &failure);
+        r = command_connect(command, 0, &client, &failure);
         if (r >= 0 && terminate)
-                r = remote_call(connection, "Terminate", NULL, &failure, "s", names[0]);
+                r = lxss_terminate(client, names[0], &failure);
         if (r >= 0)
-                r = remote_call(connection, "Rename", NULL, &failure, "ss", names[0], names[1]);
+                r = lxss_rename(client, names[0], names[1], &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
         if (command->json) {

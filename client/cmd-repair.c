@@ -26,30 +26,21 @@ static void print_success(const Command *command, const char *name, const char *
         }
 }
 
-static int take_answer(const Incoming *answer, const char **ret_aside, Failure *reterr) {
-        DbusReader reader = incoming_read(answer);
-        int r = dbus_get(&reader, "s", ret_aside);
-
-        return r < 0 ? remote_bad_answer(r, reterr) : 0;
-}
-
 static int run_repair(Command *command) {
-        _cleanup_failure_ Failure failure = {};
-        _cleanup_connection_ Connection *connection = NULL;
-        _cleanup_incoming_ Incoming *answer = NULL;
-        const char *name, *aside = "";
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
+        _cleanup_client_ LxssClient *client = NULL;
+        _cleanup_free_ char *kept = NULL;
+        const char *name;
         int r;
 
         if (command_words(command, 1, 1, &name) < 0)
                 return command->exit_code;
-        r = command_connect(command, ACTIVATE, &connection, &failure);
+        r = command_connect(command, 0, &client, &failure);
         if (r >= 0)
-                r = remote_call(connection, "Repair", &answer, &failure, "s", name);
-        if (r >= 0)
-                r = take_answer(answer, &aside, &failure);
+                r = lxss_repair(client, name, &kept, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
-        print_success(command, name, aside);
+        print_success(command, name, kept);
         return EXIT_SUCCESS;
 }
 

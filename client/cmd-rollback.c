@@ -33,32 +33,39 @@ static void print_success(const Command *command, const char *distribution, cons
         }
 }
 
-static int roll_back(Command *command, const char *const *names, bool terminate) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+typedef struct Wanted {
+        const char *names[2]; /* distribution, snapshot */
+        bool terminate;
+} Wanted;
+
+static int begin(LxssClient *client, const void *what, LxssOperation **ret, LxssFailure *failure) {
+        const Wanted *wanted = what;
+
+        return lxss_roll_back(client, wanted->names[0], wanted->names[1], wanted->terminate ? LXSS_TERMINATE : 0, ret,
+                              failure);
+}
+
+static int roll_back(Command *command, const Wanted *wanted) {
         _cleanup_free_ char *chosen = NULL;
         int r;
 
-        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "Rollback", "ssa{sv}");
-        dbus_put(&w, "ss", names[0], names[1] ? names[1] : "");
-        operation_put_terminate(&w, terminate);
-        r = operation_run_named(command, ACTIVATE_FOR_INSTANCE, &w, &chosen);
+        r = operation_run(command, LXSS_FOR_INSTANCE, begin, wanted, &chosen);
         if (r < 0)
                 signal_die(-r);
         if (r == EXIT_SUCCESS)
-                print_success(command, names[0], chosen);
+                print_success(command, wanted->names[0], chosen);
         return r;
 }
 
 static int run_rollback(Command *command) {
-        const char *names[2] = { NULL, NULL };
-        bool terminate;
+        Wanted wanted = {};
 
-        if (command_words_and_flag(command, 2, names, ROLLBACK_TERMINATE, &terminate) < 0)
+        if (command_words_and_flag(command, 2, wanted.names, ROLLBACK_TERMINATE, &wanted.terminate) < 0)
                 return command->exit_code;
-        if (!names[0])
+        if (!wanted.names[0])
                 return command_usage(command,
                                      "Which distribution? lxctl snapshots shows what there is to go back to.");
-        return roll_back(command, names, terminate);
+        return roll_back(command, &wanted);
 }
 
 const Verb verb_rollback = {

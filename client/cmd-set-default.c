@@ -6,17 +6,17 @@
 #include "client/json.h"
 
 static int run_set_default(Command *command) {
-        _cleanup_failure_ Failure failure = {};
-        _cleanup_connection_ Connection *connection = NULL;
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
+        _cleanup_client_ LxssClient *client = NULL;
         Json json = JSON_ON(stdout);
         const char *name;
         int r;
 
         if (command_words(command, 1, 1, &name) < 0)
                 return command->exit_code;
-        r = command_connect(command, ACTIVATE, &connection, &failure);
+        r = command_connect(command, 0, &client, &failure);
         if (r >= 0)
-                r = remote_call(connection, "SetDefault", NULL, &failure, "s", name);
+                r = lxss_set_default(client, name, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
         if (command->json) {

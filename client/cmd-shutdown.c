@@ -6,21 +6,23 @@
 #include "client/json.h"
 
 static int run_shutdown(Command *command) {
-        _cleanup_failure_ Failure failure = {};
-        _cleanup_connection_ Connection *connection = NULL;
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
+        _cleanup_client_ LxssClient *client = NULL;
         Json json = JSON_ON(stdout);
-        int running, r = 0;
+        bool running;
+        int r;
 
         if (command_words(command, 0, 0, NULL) < 0)
                 return command->exit_code;
-        running = command_connect(command, ACTIVATE_NEVER, &connection, &failure);
-        if (running > 0)
-                r = remote_call(connection, "Shutdown", NULL, &failure, "");
-        if (running < 0 || r < 0)
-                return command_fail(command, running < 0 ? running : r, &failure);
+        r = command_connect(command, LXSS_NO_START, &client, &failure);
+        running = r == 0;
+        if (running)
+                r = lxss_shutdown(client, &failure);
+        if (r < 0 && r != -ECONNREFUSED)
+                return command_fail(command, r, &failure);
         if (command->json) {
                 json_open(&json, NULL, '{');
-                json_bool(&json, "was_running", running > 0);
+                json_bool(&json, "was_running", running);
                 json_close(&json, '}');
         }
         return EXIT_SUCCESS;

@@ -46,30 +46,37 @@ static void print_made(const Command *command, const char *distribution, const c
         }
 }
 
-static int make_snapshot(Command *command, const char *const *names, bool terminate) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+typedef struct Wanted {
+        const char *names[2]; /* distribution, snapshot */
+        int flags;
+} Wanted;
+
+static int begin(LxssClient *client, const void *what, LxssOperation **ret, LxssFailure *failure) {
+        const Wanted *wanted = what;
+
+        return lxss_make_snapshot(client, wanted->names[0], wanted->names[1], wanted->flags, ret, failure);
+}
+
+static int make_snapshot(Command *command, const Wanted *wanted) {
         _cleanup_free_ char *made = NULL;
         int r;
 
-        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "Snapshot", "ssa{sv}");
-        dbus_put(&w, "ss", names[0], names[1] ? names[1] : "");
-        operation_put_terminate(&w, terminate);
-        r = operation_run_named(command, ACTIVATE_FOR_INSTANCE, &w, &made);
+        r = operation_run(command, LXSS_FOR_INSTANCE, begin, wanted, &made);
         if (r < 0)
                 signal_die(-r);
         if (r == EXIT_SUCCESS)
-                print_made(command, names[0], made);
+                print_made(command, wanted->names[0], made);
         return r;
 }
 
 static int remove_snapshot(Command *command, const char *const *names) {
-        _cleanup_failure_ Failure failure = {};
-        _cleanup_connection_ Connection *connection = NULL;
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
+        _cleanup_client_ LxssClient *client = NULL;
         int r;
 
-        r = command_connect(command, ACTIVATE, &connection, &failure);
+        r = command_connect(command, 0, &client, &failure);
         if (r >= 0)
-                r = remote_call(connection, "RemoveSnapshot", NULL, &failure, "ss", names[0], names[1]);
+                r = lxss_remove_snapshot(client, names[0], names[1], &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
         if (command->json)
@@ -83,24 +90,25 @@ static int remove_snapshot(Command *command, const char *const *names) {
 }
 
 static int run_snapshot(Command *command) {
-        const char *names[2] = { NULL, NULL };
-        bool terminate = false, remove = false;
+        Wanted wanted = {};
+        bool remove = false;
         int id;
 
         while ((id = command_next(command)) != OPTION_DONE) {
                 if (id == OPTION_WORD)
-                        id = command_take_word(command, ELEMENTSOF(names), names);
+                        id = command_take_word(command, ELEMENTSOF(wanted.names), wanted.names);
                 if (id < 0)
                         return command->exit_code;
-                terminate |= id == SNAPSHOT_TERMINATE;
+                if (id == SNAPSHOT_TERMINATE)
+                        wanted.flags |= LXSS_TERMINATE;
                 remove |= id == SNAPSHOT_REMOVE;
         }
-        if (!names[0])
+        if (!wanted.names[0])
                 return command_usage(command, "Which distribution? lxctl list shows them.");
-        if (remove && !names[1])
+        if (remove && !wanted.names[1])
                 return command_usage(command, "Which snapshot is to be removed? lxctl snapshots %s shows them.",
-                                     names[0]);
-        return remove ? remove_snapshot(command, names) : make_snapshot(command, names, terminate);
+                                     wanted.names[0]);
+        return remove ? remove_snapshot(command, wanted.names) : make_snapshot(command, &wanted);
 }
 
 const Verb verb_snapshot = {

@@ -10,38 +10,23 @@
 #include "client/table.h"
 #include "client/text.h"
 
-typedef struct SnapshotInfo {
-        const char *distribution, *name, *release; /* of the message */
-        uint64_t time;
-        bool base;
-} SnapshotInfo;
-
-static bool next_snapshot(DbusReader *entries, DbusReader *reader, SnapshotInfo *ret) {
-        if (!dbus_more(entries, reader))
-                return false;
-        dbus_get_struct(entries);
-        return dbus_get(entries, "sstsb", &ret->distribution, &ret->name, &ret->time, &ret->release, &ret->base) == 0;
-}
-
-static void print_json(DbusReader *reader) {
-        DbusReader entries = dbus_enter_array(reader, '(');
+static void print_json(LxssSnapshot *const *snapshots) {
         Json json = JSON_ON(stdout);
-        SnapshotInfo info;
 
         json_open(&json, NULL, '[');
-        while (next_snapshot(&entries, reader, &info)) {
+        for (; *snapshots; snapshots++) {
                 json_open(&json, NULL, '{');
-                json_string(&json, "distribution", info.distribution);
-                json_string(&json, "snapshot", info.name);
-                json_unsigned(&json, "time_us", info.time);
-                json_string(&json, "release", info.release);
-                json_bool(&json, "base", info.base);
+                json_string(&json, "distribution", (*snapshots)->distribution);
+                json_string(&json, "snapshot", (*snapshots)->name);
+                json_unsigned(&json, "time_us", (*snapshots)->time);
+                json_string(&json, "release", (*snapshots)->release);
+                json_bool(&json, "base", (*snapshots)->base);
                 json_close(&json, '}');
         }
         json_close(&json, ']');
 }
 
-static void add_row(Table *table, const SnapshotInfo *info) {
+static void add_row(Table *table, const LxssSnapshot *info) {
         _cleanup_free_ char *name = NULL;
         time_t seconds = (time_t)(info->time / 1000000);
         struct tm local;
@@ -57,50 +42,43 @@ static void add_row(Table *table, const SnapshotInfo *info) {
         table_add(table, info->release);
 }
 
-static void print_table(DbusReader *reader) {
-        DbusReader entries = dbus_enter_array(reader, '(');
+static void print_table(LxssSnapshot *const *snapshots) {
         Table table = { .n_columns = 4 };
-        SnapshotInfo info;
 
         table_add_all(&table, (const char *const[]){ "  SNAPSHOT", "DISTRIBUTION", "MADE", "RELEASE", NULL });
-        while (next_snapshot(&entries, reader, &info))
-                add_row(&table, &info);
-        if (table.n_cells > table.n_columns)
+        for (LxssSnapshot *const *s = snapshots; *s; s++)
+                add_row(&table, *s);
+        if (*snapshots)
                 table_print(&table, stdout);
         else
                 say_plain("There are no snapshots. One is made by: lxctl snapshot NAME");
         table_finish(&table);
 }
 
-static void print_names(DbusReader *reader) {
-        DbusReader entries = dbus_enter_array(reader, '(');
-        SnapshotInfo info;
-
-        while (next_snapshot(&entries, reader, &info)) {
-                text_print(stdout, info.name);
+static void print_names(LxssSnapshot *const *snapshots) {
+        for (; *snapshots; snapshots++) {
+                text_print(stdout, (*snapshots)->name);
                 fputc('\n', stdout);
         }
 }
 
 static int list(Command *command, const char *name) {
-        _cleanup_failure_ Failure failure = {};
-        _cleanup_connection_ Connection *connection = NULL;
-        _cleanup_incoming_ Incoming *answer = NULL;
-        DbusReader reader;
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
+        _cleanup_client_ LxssClient *client = NULL;
+        _cleanup_result_ LxssSnapshot **snapshots = NULL;
         int r;
 
-        r = command_connect(command, ACTIVATE, &connection, &failure);
+        r = command_connect(command, 0, &client, &failure);
         if (r >= 0)
-                r = remote_call(connection, "ListSnapshots", &answer, &failure, "s", name ? name : "");
+                r = lxss_list_snapshots(client, name, &snapshots, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
-        reader = incoming_read(answer);
         if (command->json)
-                print_json(&reader);
+                print_json(snapshots);
         else if (command->quiet)
-                print_names(&reader);
+                print_names(snapshots);
         else
-                print_table(&reader);
+                print_table(snapshots);
         return EXIT_SUCCESS;
 }
 

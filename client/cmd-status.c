@@ -4,7 +4,7 @@
 
 #include "client/command.h"
 #include "client/json.h"
-#include "client/snapshot.h"
+#include "client/objects.h"
 #include "client/text.h"
 #include "shared/paths.h"
 
@@ -18,10 +18,10 @@ static const char *describe_id_mode(const char *mode) {
         return *mode ? mode : "not known yet";
 }
 
-static void print_instances_json(Json *json, const Snapshot *snapshot) {
+static void print_instances_json(Json *json, const LxssObjects *objects) {
         json_open(json, "instances", '[');
-        for (size_t i = 0; i < snapshot->n_instances; i++) {
-                const InstanceInfo *instance = &snapshot->instances[i];
+        for (size_t i = 0; i < objects->n_instances; i++) {
+                const LxssInstance *instance = objects->instances[i];
 
                 json_open(json, NULL, '{');
                 json_string(json, "distribution", instance->distribution);
@@ -31,7 +31,7 @@ static void print_instances_json(Json *json, const Snapshot *snapshot) {
                 json_unsigned(json, "processes", instance->processes);
                 json_unsigned(json, "start_time_us", instance->start_time);
                 json_open(json, "warnings", '[');
-                for (char **w = instance->warnings; w && *w; w++)
+                for (char *const *w = instance->warnings; *w; w++)
                         json_string(json, NULL, *w);
                 json_close(json, ']');
                 json_close(json, '}');
@@ -39,28 +39,28 @@ static void print_instances_json(Json *json, const Snapshot *snapshot) {
         json_close(json, ']');
 }
 
-static void print_json(const ManagerInfo *info, const Snapshot *snapshot, const char *socket) {
+static void print_json(const LxssService *service, const LxssObjects *objects, const char *socket) {
         Json json = JSON_ON(stdout);
 
         json_open(&json, NULL, '{');
-        json_string(&json, "version", info->version);
-        json_unsigned(&json, "pid", info->pid);
-        json_string(&json, "id_mode", info->id_mode);
+        json_string(&json, "version", service->version);
+        json_unsigned(&json, "pid", service->pid);
+        json_string(&json, "id_mode", service->id_mode);
         json_string(&json, "socket", socket);
-        json_string(&json, "data_directory", info->data_directory);
-        json_string(&json, "log_target", info->log_target);
-        json_string(&json, "default_distribution", info->default_distribution);
-        json_unsigned(&json, "distributions", info->distributions);
-        json_unsigned(&json, "processes", info->processes);
-        json_unsigned(&json, "clients", info->clients);
-        print_instances_json(&json, snapshot);
+        json_string(&json, "data_directory", service->data_directory);
+        json_string(&json, "log_target", service->log_target);
+        json_string(&json, "default_distribution", service->default_distribution);
+        json_unsigned(&json, "distributions", service->n_distributions);
+        json_unsigned(&json, "processes", service->n_processes);
+        json_unsigned(&json, "clients", service->n_clients);
+        print_instances_json(&json, objects);
         json_open(&json, "operations", '[');
-        for (size_t i = 0; i < snapshot->n_operations; i++) {
+        for (size_t i = 0; i < objects->n_operations; i++) {
                 json_open(&json, NULL, '{');
-                json_string(&json, "kind", snapshot->operations[i].kind);
-                json_string(&json, "distribution", snapshot->operations[i].distribution);
-                json_string(&json, "stage", snapshot->operations[i].stage);
-                json_double(&json, "progress", snapshot->operations[i].progress);
+                json_string(&json, "kind", objects->operations[i]->kind);
+                json_string(&json, "distribution", objects->operations[i]->distribution);
+                json_string(&json, "stage", objects->operations[i]->stage);
+                json_double(&json, "progress", objects->operations[i]->fraction);
                 json_close(&json, '}');
         }
         json_close(&json, ']');
@@ -73,65 +73,65 @@ static void print_line(const char *label, const char *value) {
         fputc('\n', stdout);
 }
 
-static void print_text(const ManagerInfo *info, const Snapshot *snapshot, const char *socket) {
-        printf("%-22s%s, process %u\n", "lxssd", info->version, info->pid);
-        print_line("User ids", describe_id_mode(info->id_mode));
+static void print_text(const LxssService *service, const LxssObjects *objects, const char *socket) {
+        printf("%-22s%s, process %u\n", "lxssd", service->version, service->pid);
+        print_line("User ids", describe_id_mode(service->id_mode));
         print_line("Socket", socket);
-        print_line("Data directory", info->data_directory);
-        print_line("Log", streq(info->log_target, "journal") ?
-                   (geteuid() == 0 ? "journalctl -u lxssd" : "journalctl --user -u lxssd") : info->log_target);
-        print_line("Default distribution", info->default_distribution);
-        printf("%-22s%u distributions, %u instances, %u programs, %u clients\n", "Counts", info->distributions,
-               info->instances, info->processes, info->clients);
-        for (size_t i = 0; i < snapshot->n_instances; i++) {
-                const InstanceInfo *instance = &snapshot->instances[i];
+        print_line("Data directory", service->data_directory);
+        print_line("Log", streq(service->log_target, "journal") ?
+                   (geteuid() == 0 ? "journalctl -u lxssd" : "journalctl --user -u lxssd") : service->log_target);
+        print_line("Default distribution", service->default_distribution);
+        printf("%-22s%u distributions, %u instances, %u programs, %u clients\n", "Counts", service->n_distributions,
+               service->n_instances, service->n_processes, service->n_clients);
+        for (size_t i = 0; i < objects->n_instances; i++) {
+                const LxssInstance *instance = objects->instances[i];
 
                 fputs(i == 0 ? "\nInstances\n  " : "  ", stdout);
                 text_print(stdout, instance->distribution);
                 printf(": %s, /init is process %u, %u programs, %u clients\n", instance->state, instance->leader,
                        instance->processes, instance->clients);
-                for (char **w = instance->warnings; w && *w; w++) {
+                for (char *const *w = instance->warnings; *w; w++) {
                         fputs("    warning: ", stdout);
                         text_print(stdout, *w);
                         fputc('\n', stdout);
                 }
         }
-        for (size_t i = 0; i < snapshot->n_operations; i++) {
-                const OperationInfo *operation = &snapshot->operations[i];
+        for (size_t i = 0; i < objects->n_operations; i++) {
+                const LxssWork *operation = objects->operations[i];
 
                 fputs(i == 0 ? "\nOperations\n  " : "  ", stdout);
                 printf("%s of ", operation->kind);
                 text_print(stdout, operation->distribution);
                 printf(": %s", operation->stage);
-                if (operation->progress >= 0)
-                        printf(", %.0f %%", operation->progress * 100);
+                if (operation->fraction >= 0)
+                        printf(", %.0f %%", operation->fraction * 100);
                 fputc('\n', stdout);
         }
 }
 
 static int run_status(Command *command) {
-        _cleanup_failure_ Failure failure = {};
-        _cleanup_manager_info_ ManagerInfo info = {};
-        _cleanup_snapshot_ Snapshot snapshot = {};
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
+        _cleanup_result_ LxssService *service = NULL;
+        _cleanup_result_ LxssObjects *objects = NULL;
         _cleanup_free_ char *socket = NULL;
-        _cleanup_connection_ Connection *connection = NULL;
+        _cleanup_client_ LxssClient *client = NULL;
         int r;
 
         if (command_words(command, 0, 0, NULL) < 0)
                 return command->exit_code;
-        r = command_connect(command, ACTIVATE, &connection, &failure);
+        r = command_connect(command, 0, &client, &failure);
         if (r >= 0)
-                r = manager_info_get(connection, &info, &failure);
+                r = lxss_get_service(client, &service, &failure);
         if (r >= 0)
-                r = snapshot_take(connection, &snapshot, &failure);
+                r = lxss_get_objects(client, &objects, &failure);
         if (r >= 0)
                 r = path_manager_socket(&socket);
         if (r < 0)
                 return command_fail(command, r, &failure);
         if (command->json)
-                print_json(&info, &snapshot, socket);
+                print_json(service, objects, socket);
         else
-                print_text(&info, &snapshot, socket);
+                print_text(service, objects, socket);
         return EXIT_SUCCESS;
 }
 

@@ -6,17 +6,17 @@
 #include "client/json.h"
 
 static int run_terminate(Command *command) {
-        _cleanup_failure_ Failure failure = {};
-        _cleanup_connection_ Connection *connection = NULL;
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
+        _cleanup_client_ LxssClient *client = NULL;
         Json json = JSON_ON(stdout);
         const char *name;
         int r;
 
         if (command_words(command, 1, 1, &name) < 0)
                 return command->exit_code;
-        r = command_connect(command, ACTIVATE, &connection, &failure); /* started, if need be, to say whether the name exists */
+        r = command_connect(command, 0, &client, &failure); /* started, if need be, to say whether the name exists */
         if (r >= 0)
-                r = remote_call(connection, "Terminate", NULL, &failure, "s", name);
+                r = lxss_terminate(client, name, &failure);
         if (r < 0)
                 return command_fail(command, r, &failure);
         if (command->json) {

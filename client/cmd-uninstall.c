@@ -31,30 +31,36 @@ static void print_success(const Command *command, const char *name) {
         }
 }
 
-static int uninstall(Command *command, const char *name, bool terminate) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+typedef struct Wanted {
+        const char *name;
+        bool terminate;
+} Wanted;
+
+static int begin(LxssClient *client, const void *what, LxssOperation **ret, LxssFailure *failure) {
+        const Wanted *wanted = what;
+
+        return lxss_uninstall(client, wanted->name, wanted->terminate ? LXSS_TERMINATE : 0, ret, failure);
+}
+
+static int uninstall(Command *command, const Wanted *wanted) {
         int r;
 
-        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "Uninstall", "sa{sv}");
-        dbus_put(&w, "s", name);
-        operation_put_terminate(&w, terminate);
-        r = operation_run(command, ACTIVATE, &w);
+        r = operation_run(command, 0, begin, wanted, NULL);
         if (r < 0)
                 signal_die(-r);
         if (r == EXIT_SUCCESS)
-                print_success(command, name);
+                print_success(command, wanted->name);
         return r;
 }
 
 static int run_uninstall(Command *command) {
-        const char *name = NULL;
-        bool terminate;
+        Wanted wanted = {};
 
-        if (command_words_and_flag(command, 1, &name, UNINSTALL_TERMINATE, &terminate) < 0)
+        if (command_words_and_flag(command, 1, &wanted.name, UNINSTALL_TERMINATE, &wanted.terminate) < 0)
                 return command->exit_code;
-        if (!name)
+        if (!wanted.name)
                 return command_usage(command, "Which distribution? lxctl list shows them.");
-        return uninstall(command, name, terminate);
+        return uninstall(command, &wanted);
 }
 
 const Verb verb_uninstall = {

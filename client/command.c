@@ -7,7 +7,6 @@
 
 #include <stdarg.h>
 
-#include "client/snapshot.h"
 #include "client/text.h"
 #include "shared/error.h"
 #include "shared/paths.h"
@@ -129,12 +128,12 @@ int command_usage(Command *command, const char *format, ...) {
         return EXIT_SERVICE;
 }
 
-int command_unknown_distribution(Command *command, const struct Snapshot *snapshot, const char *name) {
-        _cleanup_free_ const char **names = calloc(snapshot->n_distributions + 1, sizeof(char *));
+int command_unknown_distribution(Command *command, const LxssObjects *objects, const char *name) {
+        _cleanup_free_ const char **names = calloc(objects->n_distributions + 1, sizeof(char *));
         const char *meant;
 
-        for (size_t i = 0; names && i < snapshot->n_distributions; i++)
-                names[i] = snapshot->distributions[i].name;
+        for (size_t i = 0; names && i < objects->n_distributions; i++)
+                names[i] = objects->distributions[i]->name;
         meant = names ? suggest_word(name, names) : NULL;
         if (meant)
                 say("There is no distribution \"%s\". Did you mean \"%s\"?", name, meant);
@@ -145,23 +144,23 @@ int command_unknown_distribution(Command *command, const struct Snapshot *snapsh
         return lxss_error_exit_code(lxss_error_to_name(LXSS_ERROR_NO_SUCH_DISTRIBUTION));
 }
 
-int command_connect(const Command *command, Activation activation, Connection **ret, Failure *reterr) {
+int command_connect(const Command *command, int flags, LxssClient **ret, LxssFailure *reterr) {
         _cleanup_free_ char *path = NULL, *log = NULL;
         int r;
 
-        r = remote_connect(activation, ret, reterr);
-        if (r > 0 && command->verbose && path_manager_socket(&path) >= 0 && (log = remote_describe_log()))
+        r = lxss_connect(flags, ret, reterr);
+        if (r == 0 && command->verbose && path_manager_socket(&path) >= 0 && path_describe_log(&log) >= 0)
                 say("lxssd answers at %s; its log: %s", path, log);
         return r;
 }
 
-int command_fail(Command *command, int r, const Failure *failure) {
+int command_fail(Command *command, int r, const LxssFailure *failure) {
         const char *name = failure ? failure->name : NULL;
 
-        if (remote_connection_lost(r, failure)) {
-                _cleanup_free_ char *log = remote_describe_log();
+        if (r == -ECONNRESET && !name) {
+                _cleanup_free_ char *log = NULL;
 
-                say("lxssd ended before it answered. Its log: %s", log ? log : "unknown");
+                say("lxssd ended before it answered. Its log: %s", path_describe_log(&log) < 0 ? "unknown" : log);
                 return EXIT_SERVICE;
         }
         if (failure && !str_empty(failure->message))

@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
+#include "client/handles.h"
 #include "client/options.h"
-#include "client/lxss/remote.h"
 #include "shared/util.h"
 
 /* lxctl itself or the service failed, as env(1) has it. */
@@ -84,11 +84,10 @@ int command_words_and_flag(Command *command, size_t max, const char **words, int
 int command_usage(Command *command, const char *format, ...) _printf_(2, 3);
 
 /* Says that no distribution has this name, and which was probably meant. Returns the exit code. */
-struct Snapshot;
-int command_unknown_distribution(Command *command, const struct Snapshot *snapshot, const char *name);
+int command_unknown_distribution(Command *command, const LxssObjects *objects, const char *name);
 
-/* remote_connect(), and with --verbose says where lxssd was found and where its log is. */
-int command_connect(const Command *command, Activation activation, Connection **ret, Failure *reterr);
+/* lxss_connect(), and with --verbose says where lxssd was found and where its log is. */
+int command_connect(const Command *command, int flags, LxssClient **ret, LxssFailure *reterr);
 
 /* Says why a call failed. Returns the exit code that belongs to it. */
-int command_fail(Command *command, int r, const Failure *failure);
+int command_fail(Command *command, int r, const LxssFailure *failure);

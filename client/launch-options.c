@@ -67,7 +67,7 @@ static int take_fd(LaunchOptions *options, const char *argument, char **ret_prob
 
 static int take_linger(LaunchOptions *options, const char *argument, char **ret_problem) {
         if (!argument)
-                options->linger_seconds = LINGER_FOREVER;
+                options->linger_seconds = LXSS_LINGER_FOREVER;
         else if (text_parse_u64(argument, &options->linger_seconds) < 0)
                 return complain(ret_problem, "\"%s\" is not a number of seconds.", argument);
         return 0;
@@ -250,8 +250,7 @@ int launch_environment(char *const *environment, char *const *additions, char **
 }
 
 /* -t gives all three the terminal, as ssh -t does. A descriptor named by --fd is passed itself in any case. */
-static void plan_descriptors(const LaunchOptions *options, const LaunchSurroundings *surroundings,
-                             LaunchRequest *request, unsigned *ret_pass) {
+static LaunchDescriptors plan_descriptors(const LaunchOptions *options, const LaunchSurroundings *surroundings) {
         unsigned terminal = 0, own = 0;
 
         if (options->terminal == TERMINAL_FORCE)
@@ -262,43 +261,28 @@ static void plan_descriptors(const LaunchOptions *options, const LaunchSurroundi
                 if (options->fds[i] < 3)
                         own |= 1u << options->fds[i];
         terminal &= ~own;
-        *ret_pass = (surroundings->open_mask | own) & ~terminal;
-        request->terminal_mask = terminal;
-        request->closed_mask = 7 & ~(terminal | *ret_pass);
+        return (LaunchDescriptors){
+                .pass_mask = (surroundings->open_mask | own) & ~terminal,
+                .terminal_mask = terminal,
+        };
 }
 
-static int copy(const char *s, char **ret) {
-        if (!s)
-                return 0;
-        *ret = strdup(s);
-        return *ret ? 0 : -ENOMEM;
-}
-
-int launch_options_to_request(const LaunchOptions *options, const LaunchSurroundings *surroundings,
-                              LaunchRequest **ret, unsigned *ret_pass_mask) {
-        _cleanup_launch_request_ LaunchRequest *request = launch_request_new();
+int launch_options_apply(const LaunchOptions *options, const LaunchSurroundings *surroundings, LxssLaunch *launch,
+                         LaunchDescriptors *ret_descriptors, char ***ret_environment) {
+        LaunchDescriptors descriptors = plan_descriptors(options, surroundings);
         int r;
 
-        if (!request)
-                return -ENOMEM;
-        r = copy(options->distribution, &request->distribution);
-        if (r == 0)
-                r = copy(options->user, &request->user);
-        if (r == 0)
-                r = copy(options->directory, &request->directory);
-        if (r == 0)
-                r = copy(surroundings->cwd, &request->cwd);
-        if (r == 0)
-                r = strv_copy(options->argv, &request->argv);
-        if (r == 0)
-                r = launch_environment(surroundings->environment, options->environment, &request->env);
+        r = launch_environment(surroundings->environment, options->environment, ret_environment);
         if (r < 0)
                 return r;
-
-        request->shell = options->shell;
-        request->no_wait = options->no_wait;
-        request->linger_seconds = options->linger_seconds;
-        plan_descriptors(options, surroundings, request, ret_pass_mask);
-        *ret = steal_pointer(&request);
+        launch->distribution = options->distribution;
+        launch->user = options->user;
+        launch->directory = options->directory;
+        launch->argv = options->argv;
+        launch->environment = *ret_environment;
+        launch->linger_seconds = options->linger_seconds;
+        launch->flags = (options->shell ? LXSS_SHELL : 0) | (options->no_wait ? LXSS_NO_WAIT : 0);
+        launch->closed_mask = 7 & ~(descriptors.terminal_mask | descriptors.pass_mask);
+        *ret_descriptors = descriptors;
         return 0;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The command line of `lxctl launch`, and how it becomes a LaunchRequest. Pure:
+/* The command line of `lxctl launch`, and how it becomes an LxssLaunch. Pure:
  * what comes from the surroundings is given, descriptors are only counted. */
 
+#include "client/handles.h"
 #include "client/options.h"
-#include "shared/launch-request.h"
 
 enum {
         LAUNCH_OPTION_DISTRIBUTION = OPTION_OWN,
@@ -47,18 +47,23 @@ void launch_options_finish(LaunchOptions *options);
  * caller), or -ENOMEM. */
 int launch_options_take(LaunchOptions *options, int id, const char *argument, char **ret_problem);
 
-/* What launch_options_to_request() would otherwise have to look up. */
+/* What launch_options_apply() would otherwise have to look up. */
 typedef struct LaunchSurroundings {
         char *const *environment; /* environ(7) */
-        const char *cwd;          /* NULL: it has no path */
         unsigned open_mask;       /* which of 0, 1 and 2 are open */
         unsigned terminal_mask;   /* … and are terminals */
 } LaunchSurroundings;
 
-/* Makes the request. Its fds are still empty: those to add are the bits of
- * *ret_pass_mask and options->fds beyond 2. 0 or -ENOMEM. */
-int launch_options_to_request(const LaunchOptions *options, const LaunchSurroundings *surroundings,
-                              LaunchRequest **ret, unsigned *ret_pass_mask);
+/* What descriptors 0, 1 and 2 become; those in neither mask are closed. */
+typedef struct LaunchDescriptors {
+        unsigned pass_mask, terminal_mask;
+} LaunchDescriptors;
+
+/* Fills in what the options say of it, which borrows from them. Descriptors and a terminal are the caller's to add:
+ * the bits of *ret_descriptors, and options->fds beyond 2. *ret_environment, owned by the caller, is in it too.
+ * 0 or -ENOMEM. */
+int launch_options_apply(const LaunchOptions *options, const LaunchSurroundings *surroundings, LxssLaunch *launch,
+                         LaunchDescriptors *ret_descriptors, char ***ret_environment);
 
 /* The environment that a program gets: the caller's TERM, language, display and
  * proxy settings, what LXENV lists, and -e's, each put over the ones before. 0 or -ENOMEM. */

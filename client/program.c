@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Owns the loop of `lxctl launch`: one poll(2) over the bus, the signals and the
+/* Owns the loop of `lxctl launch`: one poll(2) over lxssd, the signals and the
  * relay, since nothing else happens in this process and its start must be quick.
  * Knows neither the command line nor how bytes are relayed. */
 
@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "client/lxss/launch-call.h"
 #include "client/signals.h"
 #include "client/text.h"
 
@@ -23,28 +22,20 @@ static uint64_t now_us(void) {
         return (uint64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+/* All of these wait for no answer: what lxssd does not say must not keep us from our own signals. */
 static void signal_program(Program *program, int signo) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
-
-        if (!program->path || program->exited)
-                return;
-        dbus_begin_call(&w, program->path, PROCESS_INTERFACE, "Signal", "ib");
-        dbus_put(&w, "ib", signo, true);
-        (void)connection_send(program->connection, &w, NULL);
+        if (program->started)
+                (void)lxss_process_signal(program->process, signo, LXSS_GROUP | LXSS_NO_ANSWER, NULL);
 }
 
 static bool runs(const Program *program) {
-        return program->path && !program->exited;
+        return program->started && !program->exited;
 }
 
 /* In its terminal the program is where we are in ours. It is continued, too. */
 static void set_foreground(Program *program, bool foreground) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
-
         program->foreground = foreground;
-        dbus_begin_call(&w, program->path, PROCESS_INTERFACE, "SetForeground", "b");
-        dbus_put(&w, "b", foreground);
-        (void)connection_send(program->connection, &w, NULL);
+        (void)lxss_process_set_foreground(program->process, foreground);
 }
 
 static void continue_program(Program *program, bool foreground) {
@@ -77,18 +68,16 @@ static void on_stop_request(Program *program) {
         stop_self(program, SIGTSTP, false);
 }
 
-static void on_launched(Program *program, const Incoming *answer) {
-        DbusReader reader = incoming_read(answer);
-        const char *path;
-
+static void on_launched(Program *program, const LxssEvent *event) {
         program->answered = true;
         program->hint_at = 0;
-        program->error = remote_failure_of(answer, &program->failure);
-        if (program->error == 0 && dbus_get(&reader, "o", &path) < 0)
-                program->error = remote_bad_answer(-EBADMSG, &program->failure);
-        if (program->error == 0) {
-                program->path = strdup(path);
-                program->error = program->path ? 0 : -ENOMEM;
+        program->started = event->type == LXSS_STARTED;
+        if (!program->started) {
+                program->error = event->error;
+                program->failure = (LxssFailure){
+                        .name = event->failure->name ? strdup(event->failure->name) : NULL,
+                        .message = event->failure->message ? strdup(event->failure->message) : NULL,
+                };
         }
         if (program->early_signal > 0)
                 signal_program(program, program->early_signal);
@@ -108,93 +97,39 @@ static void on_stopped(Program *program, int signo) {
                   signo != SIGSTOP && program->relay.master >= 0);
 }
 
-static void on_exited(Program *program, const Incoming *incoming) {
-        DbusReader reader = incoming_read(incoming);
-        int code, status;
-
-        if (dbus_get(&reader, "ii", &code, &status) < 0)
-                return;
-        program->code = code;
-        program->status = status;
+static void on_exited(Program *program, LxssExit end) {
+        program->exit = end;
         program->exited = true;
         relay_drain(&program->relay);
 }
 
-static const char *describe_kind(const char *kind) {
-        if (streq(kind, "install"))
-                return "installation";
-        if (streq(kind, "clone"))
-                return "cloning";
-        return streq(kind, "uninstall") ? "removal" : kind;
-}
+static void on_event(LxssProcess *process _unused_, const LxssEvent *event, void *userdata) {
+        Program *program = userdata;
 
-static void on_oobe(Program *program, const Incoming *answer) {
-        DbusReader reader = incoming_read(answer);
-        const char *state;
-
-        if (!program->answered && answer->message.type == DBUS_METHOD_RETURN && streq(dbus_get_variant(&reader), "s") &&
-            dbus_get(&reader, "s", &state) == 0 && streq(state, "running"))
-                say("waiting for %s to be set up in another terminal", program->distribution);
-}
-
-/* It is no operation that the launch waits for. */
-static void ask_oobe(Program *program) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
-        _cleanup_free_ char *path = NULL;
-
-        if (str_empty(program->distribution) || !(path = remote_distribution_path(program->distribution)))
-                return;
-        dbus_begin_call(&w, path, PROPERTIES_INTERFACE, "Get", "ss");
-        dbus_put(&w, "ss", DISTRIBUTION_INTERFACE, "Oobe");
-        (void)connection_send(program->connection, &w, &program->oobe_call);
-}
-
-static void on_operations(Program *program, const Incoming *answer) {
-        DbusReader reader = incoming_read(answer), entries;
-
-        if (program->answered || answer->message.type != DBUS_METHOD_RETURN)
-                return;
-        entries = dbus_enter_array(&reader, '(');
-        while (dbus_more(&entries, &reader)) {
-                const char *kind, *distribution;
-
-                dbus_get_struct(&entries);
-                /* A clone bears the new name, and holds the other one too. */
-                if (dbus_get(&entries, "sssdo", &kind, &distribution, NULL, NULL, NULL) == 0 &&
-                    (str_empty(program->distribution) || streq(program->distribution, distribution) ||
-                     streq(kind, "clone"))) {
-                        say("waiting for the %s of %s to finish", describe_kind(kind), distribution);
-                        return;
-                }
+        switch (event->type) {
+        case LXSS_STARTED:
+        case LXSS_FAILED:
+                on_launched(program, event);
+                break;
+        case LXSS_WAITS:
+                say("%s", event->text);
+                break;
+        case LXSS_STOPPED:
+                on_stopped(program, event->signo);
+                break;
+        case LXSS_EXITED:
+                on_exited(program, event->exit);
+                break;
         }
-        ask_oobe(program);
 }
 
-static void ask_operations(Program *program) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+/* The program may have started already, and our terminal be raw for it. */
+static void on_warning(LxssClient *client _unused_, const char *warning, void *userdata) {
+        Program *program = userdata;
 
-        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "ListOperations", "");
-        (void)connection_send(program->connection, &w, &program->operations_call);
-}
-
-static void on_default(Program *program, const Incoming *answer) {
-        DbusReader reader = incoming_read(answer);
-        const char *name;
-
-        if (answer->message.type == DBUS_METHOD_RETURN && streq(dbus_get_variant(&reader), "s") &&
-            dbus_get(&reader, "s", &name) == 0) {
-                free(program->distribution);
-                program->distribution = strdup(name);
-        }
-        ask_operations(program);
-}
-
-static void ask_default(Program *program) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
-
-        dbus_begin_call(&w, MANAGER_PATH, PROPERTIES_INTERFACE, "Get", "ss");
-        dbus_put(&w, "ss", MANAGER_INTERFACE, "DefaultDistribution");
-        (void)connection_send(program->connection, &w, &program->default_call);
+        relay_suspend(&program->relay);
+        say("warning: %s", warning);
+        relay_resume(&program->relay);
 }
 
 /* The answer takes long: ask for the reason, without waiting for that answer either. */
@@ -206,12 +141,8 @@ static void look_for_reason(Program *program) {
         }
         if (program->early_stop)
                 on_stop_request(program);
-        if (program->quiet)
-                return;
-        if (str_empty(program->distribution))
-                ask_default(program);
-        else
-                ask_operations(program);
+        if (!program->quiet)
+                (void)lxss_process_explain(program->process);
 }
 
 static void on_signal(Program *program, int signo) {
@@ -237,65 +168,11 @@ static void on_signal(Program *program, int signo) {
         }
 }
 
-static void on_stopped_signal(Program *program, const Incoming *incoming) {
-        DbusReader reader = incoming_read(incoming);
-        int signo;
+static int process_news(Program *program) {
+        int r = program->readable ? lxss_dispatch(program->client) : 0;
 
-        if (dbus_get(&reader, "i", &signo) == 0 && !program->exited)
-                on_stopped(program, signo);
-}
-
-/* The program may have started already, and our terminal be raw for it. */
-static void on_warned(Program *program, const Incoming *incoming) {
-        DbusReader reader = incoming_read(incoming), warnings = dbus_enter_array(&reader, 's');
-
-        if (program->quiet)
-                return;
-        relay_suspend(&program->relay);
-        while (dbus_more(&warnings, &reader)) {
-                const char *warning;
-
-                if (dbus_get(&warnings, "s", &warning) == 0)
-                        say("warning: %s", warning);
-        }
-        relay_resume(&program->relay);
-}
-
-static void on_message(Program *program, const Incoming *incoming) {
-        const DbusMessage *m = &incoming->message;
-
-        if (m->reply_serial != 0) {
-                if (m->reply_serial == program->launch_call)
-                        on_launched(program, incoming);
-                else if (m->reply_serial == program->default_call)
-                        on_default(program, incoming);
-                else if (m->reply_serial == program->operations_call)
-                        on_operations(program, incoming);
-                else if (m->reply_serial == program->oobe_call)
-                        on_oobe(program, incoming);
-        } else if (incoming_is_signal(incoming, INSTANCE_INTERFACE, "Warned")) {
-                on_warned(program, incoming);
-        } else if (program->path && m->path && streq(m->path, program->path)) {
-                if (incoming_is_signal(incoming, PROCESS_INTERFACE, "Exited"))
-                        on_exited(program, incoming);
-                else if (incoming_is_signal(incoming, PROCESS_INTERFACE, "Stopped"))
-                        on_stopped_signal(program, incoming);
-        }
-}
-
-/* 0: there is no more for now. */
-static int process_messages(Program *program) {
-        while (program->readable) {
-                _cleanup_incoming_ Incoming *incoming = NULL;
-                int r = connection_next(program->connection, &incoming);
-
-                if (r < 0)
-                        return r;
-                program->readable = r > 0;
-                if (r > 0)
-                        on_message(program, incoming);
-        }
-        return 0;
+        program->readable = false;
+        return r;
 }
 
 static void process_signals(Program *program) {
@@ -321,7 +198,7 @@ static int wait_and_relay(Program *program) {
         struct pollfd polls[2 + RELAY_POLLS];
         int timeout;
 
-        polls[0] = (struct pollfd){ .fd = connection_fd(program->connection), .events = POLLIN };
+        polls[0] = (struct pollfd){ .fd = lxss_fd(program->client), .events = POLLIN };
         polls[1] = (struct pollfd){ .fd = program->signal_fd, .events = POLLIN };
         timeout = relay_get_polls(&program->relay, polls + 2);
         if (program->hint_at > 0)
@@ -345,22 +222,19 @@ static int wait_and_relay(Program *program) {
         return 0;
 }
 
-int program_start(Program *program, Connection *connection, const LaunchRequest *request, Failure *reterr) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+int program_start(Program *program, LxssClient *client, const LxssLaunch *launch, LxssFailure *reterr) {
         int r;
 
-        program->connection = connection;
-        program->terminal = request->terminal_mask != 0;
-        program->foreground = !request->background;
-        free(program->distribution);
-        program->distribution = request->distribution ? strdup(request->distribution) : NULL;
-        launch_call_write(&w, request);
-        r = connection_send(connection, &w, &program->launch_call);
-        if (r == -E2BIG)
-                return failure_set(reterr, LXSS_ERROR_ARGUMENTS_TOO_LONG, r,
-                                   "The program has too many arguments, variables or descriptors to be launched.");
+        program->client = client;
+        program->terminal = launch->terminal && launch->terminal->mask != 0;
+        program->foreground = program->terminal && !launch->terminal->background;
+        r = lxss_launch_begin(client, launch, &program->process, reterr);
         if (r < 0)
-                return failure_set(reterr, LXSS_ERROR_FAILED, r, "Cannot ask lxssd: %s", strerror(-r));
+                return r;
+        lxss_process_watch(program->process, on_event, program);
+        if (!program->quiet)
+                lxss_watch_warnings(client, on_warning, program);
+        program->relay.socket = lxss_process_terminal(program->process);
         program->hint_at = now_us() + HINT_AFTER_US;
         return 0;
 }
@@ -369,7 +243,7 @@ int program_run(Program *program) {
         int r = 0;
 
         while (!program->exited) {
-                r = process_messages(program);
+                r = process_news(program);
                 if (program->exited || r < 0 || program->error < 0)
                         break;
                 r = wait_and_relay(program);
@@ -379,7 +253,7 @@ int program_run(Program *program) {
         while (program->exited && !program->relay.drained) {
                 r = wait_and_relay(program);
                 if (r >= 0)
-                        r = process_messages(program);
+                        r = process_news(program);
                 if (r < 0)
                         break;
         }
@@ -392,7 +266,6 @@ int program_run(Program *program) {
 void program_finish(Program *program) {
         relay_finish(&program->relay);
         closep(&program->signal_fd);
-        failure_clear(&program->failure);
-        free(steal_pointer(&program->path));
-        free(steal_pointer(&program->distribution));
+        lxss_failure_clear(&program->failure);
+        program->process = lxss_process_free(program->process);
 }

@@ -4,7 +4,6 @@
 
 #include "client/progress.h"
 
-#include <math.h>
 #include <sys/ioctl.h>
 #include <time.h>
 
@@ -57,8 +56,7 @@ void progress_start(Progress *progress, bool quiet) {
 }
 
 void progress_update(Progress *progress, const char *stage, double fraction) {
-        if (!isnan(fraction))
-                progress->fraction = fraction;
+        progress->fraction = fraction;
         if (str_empty(stage) || strncmp(progress->stage, stage, sizeof(progress->stage) - 1) == 0)
                 return;
         snprintf(progress->stage, sizeof(progress->stage), "%s", stage);

@@ -18,7 +18,7 @@ typedef struct Progress {
 
 void progress_start(Progress *progress, bool quiet);
 
-/* stage NULL: unchanged. NaN: the fraction is unchanged. */
+/* An empty stage: not known yet. fraction: negative where it is not known. */
 void progress_update(Progress *progress, const char *stage, double fraction);
 
 /* Draws; to be called about as often as progress_interval() says. */

@@ -72,38 +72,34 @@ static int open_ends(Relay *relay, uint32_t mask, TerminalChoice choice) {
 }
 
 /* All of it: what relay_resize() finds changed later is a SIGWINCH for the program, which would come at its start. */
-static void request_size(const Relay *relay, LaunchRequest *request) {
+static void note_size(const Relay *relay, LxssTerminal *terminal) {
         struct winsize size;
 
         tty_get_size(isatty(relay->output) ? relay->output : relay->input, &size);
-        request->rows = size.ws_row;
-        request->columns = size.ws_col;
-        request->x_pixels = size.ws_xpixel;
-        request->y_pixels = size.ws_ypixel;
+        terminal->rows = size.ws_row;
+        terminal->columns = size.ws_col;
+        terminal->x_pixels = size.ws_xpixel;
+        terminal->y_pixels = size.ws_ypixel;
 }
 
-int relay_prepare(Relay *relay, LaunchRequest *request, TerminalChoice choice) {
-        int ends[2], r;
+int relay_prepare(Relay *relay, LxssTerminal *terminal, TerminalChoice choice) {
+        int r;
 
-        if (request->terminal_mask == 0)
+        if (terminal->mask == 0)
                 return 0;
-        r = open_ends(relay, request->terminal_mask, choice);
+        r = open_ends(relay, terminal->mask, choice);
         if (r < 0)
                 return r;
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-                return -errno;
-        relay->socket = ends[0];
-        request->terminal_socket = ends[1];
         relay->foreground = relay->tty.fd < 0 || tty_is_foreground(relay->tty.fd);
-        request->background = !relay->foreground;
-        request_size(relay, request);
+        terminal->background = !relay->foreground;
+        note_size(relay, terminal);
         return 0;
 }
 
 void relay_finish(Relay *relay) {
         tty_restore(&relay->tty);
         relay->tty.fd = -EBADF;
-        closep(&relay->socket);
+        relay->socket = -EBADF;
         closep(&relay->master);
         closep(&relay->input);
         closep(&relay->output);
@@ -180,43 +176,14 @@ static void adapt_mode(Relay *relay) {
                 tty_restore(&relay->tty);
 }
 
-/* Exactly one descriptor, and it is a pty's master: the instance is not trusted. */
-static int receive_master(int socket) {
-        _cleanup_close_ int fd = -EBADF;
-        union {
-                struct cmsghdr header;
-                char space[CMSG_SPACE(sizeof(int))];
-        } control = {};
-        char byte;
-        struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-        struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-                                  .msg_controllen = CMSG_LEN(sizeof(int)) }; /* no room for a second */
-        struct cmsghdr *c;
-        ssize_t n;
-        int number;
-
-        n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-        if (n < 0)
-                return -errno;
-        c = CMSG_FIRSTHDR(&message);
-        if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-                memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-        if (fd < 0 || (message.msg_flags & MSG_CTRUNC) || ioctl(fd, TIOCGPTN, &number) < 0)
-                return -EBADMSG;
-        if (fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
-                return -errno;
-        return steal_fd(&fd);
-}
-
 static void accept_master(Relay *relay) {
-        int fd = receive_master(relay->socket);
+        int r = lxss_terminal_receive(relay->socket, &relay->master);
 
-        if (fd == -EAGAIN || fd == -EINTR)
+        if (r == -EAGAIN)
                 return;
-        closep(&relay->socket);
-        if (fd < 0)
-                return; /* no terminal then: the program still runs, and Exited comes */
-        relay->master = fd;
+        relay->socket = -EBADF;
+        if (r < 0)
+                return; /* no terminal then: the program still runs, and its end comes */
         relay_resize(relay);
         adapt_mode(relay);
         take_terminal(relay);

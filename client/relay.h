@@ -22,7 +22,7 @@ typedef struct RelayBuffer {
 #define RELAY_POLLS 3
 
 typedef struct Relay {
-        int socket;      /* over which the master comes; negative: it came, or none is wanted */
+        int socket;      /* over which the master comes, borrowed; negative: it came, or none is wanted */
         int master;
         int input, output;
         bool input_blocks, output_blocks; /* not opened anew: read and written only when poll(2) says so */
@@ -42,11 +42,10 @@ typedef struct Relay {
 
 #define RELAY_NONE { .socket = -EBADF, .master = -EBADF, .input = -EBADF, .output = -EBADF, .tty.fd = -EBADF }
 
-/* Opens what is relayed for the request's terminals, makes the socket for the
- * master (request->terminal_socket) and notes the window size and whether we are in
- * the background. Does nothing for
- * a request without terminals. 0 or negative errno. */
-int relay_prepare(Relay *relay, LaunchRequest *request, TerminalChoice choice);
+/* Opens what is relayed for the program's terminals, terminal->mask, and notes in the rest of it the window size and
+ * whether we are in the background. Does nothing without terminals. Afterwards ->socket is the caller's to set.
+ * 0 or negative errno. */
+int relay_prepare(Relay *relay, LxssTerminal *terminal, TerminalChoice choice);
 
 /* Restores the terminal, closes everything. */
 void relay_finish(Relay *relay);

@@ -5,7 +5,6 @@
 
 #include "client/signature.h"
 
-#include "client/lxss/remote.h"
 #include "client/source.h"
 #include "client/text.h"
 
@@ -60,13 +59,10 @@ int signature_open(const char *keyring, const char *signature, const char *archi
         return ret->url ? 0 : ret->file < 0 ? ret->file : 0;
 }
 
-void signature_put(DbusWriter *w, const Signature *signature) {
-        if (signature->keyring >= 0)
-                remote_put_option(w, "keyring", "h", signature->keyring);
-        if (signature->file >= 0)
-                remote_put_option(w, "signature", "h", signature->file);
-        if (signature->url)
-                remote_put_option(w, "signature-url", "s", signature->url);
+void signature_put(const Signature *signature, LxssInstall *install) {
+        install->keyring = signature->keyring;
+        install->signature = signature->file;
+        install->signature_url = signature->url;
 }
 
 void signature_close(Signature *signature) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "client/lxss/dbus-message.h"
+#include "client/handles.h"
 
 /* The keys and the signature of an archive, opened here, so that lxssd never resolves
  * a path on our behalf. */
@@ -18,8 +18,8 @@ typedef struct Signature {
  * negative errno having said why. */
 int signature_open(const char *keyring, const char *signature, const char *archive, Signature *ret);
 
-/* Its entries of an open a{sv}. */
-void signature_put(DbusWriter *w, const Signature *signature);
+/* Its part of what is to be installed; borrowed. */
+void signature_put(const Signature *signature, LxssInstall *install);
 
 void signature_close(Signature *signature);
 #define _cleanup_signature_ _cleanup_(signature_close)

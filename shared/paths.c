@@ -117,6 +117,18 @@ int path_log_file(char **ret) {
         return join(runtime, "lxssd.log", ret);
 }
 
+int path_describe_log(char **ret) {
+        _cleanup_free_ char *path = NULL;
+
+        /* sd_booted(3): without systemd there is no journal either. */
+        if (path_log_file(&path) >= 0 && (access(path, F_OK) == 0 || access("/run/systemd/system", F_OK) < 0)) {
+                *ret = steal_pointer(&path);
+                return 0;
+        }
+        *ret = strdup(geteuid() == 0 ? "journalctl -u lxssd" : "journalctl --user -u lxssd");
+        return *ret ? 0 : -ENOMEM;
+}
+
 int path_libexec(const char *program, char **ret) {
         const char *override = environment_path("LXSS_LIBEXEC_DIR");
 

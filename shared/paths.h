@@ -25,6 +25,9 @@ int path_manager_socket(char **ret);
 /* lxssd's log where there is no journal, "lxssd.log" in the runtime directory. */
 int path_log_file(char **ret);
 
+/* Where to read what lxssd had to say: that file, or the command that shows the journal. No path. */
+int path_describe_log(char **ret);
+
 /* Where a user's desktop looks for programs: $XDG_DATA_HOME/applications. -ENOENT for root,
  * and where LXSS_DATA_DIR is set, which no desktop knows. */
 int path_applications_directory(char **ret);

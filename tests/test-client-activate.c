@@ -67,7 +67,7 @@ static void read_news(const char *path, char *buffer, size_t size) {
 }
 
 START_TEST(nothing_is_started_unless_asked_for) {
-        _cleanup_failure_ Failure failure = {};
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
         _cleanup_close_ int fd = -EBADF;
 
         ck_assert_int_eq(activate_connect(ACTIVATE_NEVER, &fd, &failure), 0);
@@ -76,7 +76,7 @@ START_TEST(nothing_is_started_unless_asked_for) {
 END_TEST
 
 START_TEST(a_missing_service_is_named) {
-        _cleanup_failure_ Failure failure = {};
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
         _cleanup_close_ int fd = -EBADF;
         char expected[160], path[160];
 
@@ -90,7 +90,7 @@ START_TEST(a_missing_service_is_named) {
 END_TEST
 
 START_TEST(the_service_gets_the_socket_and_nothing_else) {
-        _cleanup_failure_ Failure failure = {};
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
         _cleanup_close_ int fd = -EBADF, leak = -EBADF;
         char fifo[96], news[256];
         struct stat st;
@@ -112,7 +112,7 @@ END_TEST
 
 /* Something is to run: lxss-base is started beside lxssd, and the two have a socketpair. */
 START_TEST(for_an_instance_its_namespaces_are_made_meanwhile) {
-        _cleanup_failure_ Failure failure = {};
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
         _cleanup_close_ int fd = -EBADF;
         char fifo[96], news[256];
 
@@ -129,7 +129,7 @@ START_TEST(for_an_instance_its_namespaces_are_made_meanwhile) {
 END_TEST
 
 START_TEST(without_lxss_base_lxssd_is_started_all_the_same) {
-        _cleanup_failure_ Failure failure = {};
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
         _cleanup_close_ int fd = -EBADF;
         char fifo[96], news[256];
 
@@ -171,7 +171,7 @@ START_TEST(racing_clients_start_one_service) {
 END_TEST
 
 START_TEST(a_stale_socket_is_replaced) {
-        _cleanup_failure_ Failure failure = {};
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
         _cleanup_close_ int fd = -EBADF, stale = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         char parent[96], fifo[96];
@@ -189,7 +189,7 @@ START_TEST(a_stale_socket_is_replaced) {
 END_TEST
 
 START_TEST(a_directory_that_others_may_write_to_is_refused) {
-        _cleanup_failure_ Failure failure = {};
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
         _cleanup_close_ int fd = -EBADF;
 
         setenv("LXSS_RUNTIME_DIR", directory, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* From launch's command line and surroundings to the request. */
+/* From launch's command line and surroundings to what is launched. */
 
 #include <check.h>
 
@@ -11,8 +11,9 @@
 typedef struct Fixture {
         LaunchOptions options;
         LaunchSurroundings surroundings;
-        LaunchRequest *request;
-        unsigned pass_mask;
+        LxssLaunch launch;
+        LaunchDescriptors descriptors;
+        char **environment;
 } Fixture;
 
 static char **no_environment = (char *[]){ NULL };
@@ -34,12 +35,12 @@ static int parse(Fixture *fixture, char **argv, char **ret_problem) {
 
 static void finish(Fixture *fixture) {
         launch_options_finish(&fixture->options);
-        fixture->request = launch_request_free(fixture->request);
+        fixture->environment = strv_free(fixture->environment);
 }
 
 static void make(Fixture *fixture) {
-        ck_assert_int_eq(launch_options_to_request(&fixture->options, &fixture->surroundings, &fixture->request,
-                                                   &fixture->pass_mask), 0);
+        ck_assert_int_eq(launch_options_apply(&fixture->options, &fixture->surroundings, &fixture->launch,
+                                              &fixture->descriptors, &fixture->environment), 0);
 }
 
 static void parse_well(Fixture *fixture, char **argv) {
@@ -63,11 +64,11 @@ START_TEST(options_stop_at_the_program) {
 
         parse_well(&fixture, LIST("-d", "deb", "-u", "me", "-C", "/tmp", "ls", "-d", "x"));
         make(&fixture);
-        ck_assert_str_eq(fixture.request->distribution, "deb");
-        ck_assert_str_eq(fixture.request->user, "me");
-        ck_assert_str_eq(fixture.request->directory, "/tmp");
-        ck_assert_uint_eq(strv_length(fixture.request->argv), 3);
-        ck_assert_str_eq(fixture.request->argv[1], "-d");
+        ck_assert_str_eq(fixture.launch.distribution, "deb");
+        ck_assert_str_eq(fixture.launch.user, "me");
+        ck_assert_str_eq(fixture.launch.directory, "/tmp");
+        ck_assert_uint_eq(strv_length(fixture.launch.argv), 3);
+        ck_assert_str_eq(fixture.launch.argv[1], "-d");
         finish(&fixture);
 }
 END_TEST
@@ -78,10 +79,10 @@ START_TEST(no_words_ask_for_the_login_shell_of_the_default_distribution) {
         parse_well(&fixture, LIST("-d", ""));
         fixture.options.distribution = NULL;
         make(&fixture);
-        ck_assert_ptr_null(fixture.request->distribution);
-        ck_assert_uint_eq(strv_length(fixture.request->argv), 0);
-        ck_assert(!fixture.request->no_wait);
-        ck_assert_uint_eq(fixture.request->linger_seconds, LINGER_NONE);
+        ck_assert_ptr_null(fixture.launch.distribution);
+        ck_assert_uint_eq(strv_length(fixture.launch.argv), 0);
+        ck_assert_int_eq(fixture.launch.flags, 0);
+        ck_assert_uint_eq(fixture.launch.linger_seconds, 0);
         finish(&fixture);
 }
 END_TEST
@@ -92,8 +93,8 @@ START_TEST(only_terminals_become_the_instances_terminal) {
         parse_well(&fixture, LIST("ls"));
         fixture.surroundings.terminal_mask = 1 | 4;
         make(&fixture);
-        ck_assert_uint_eq(fixture.request->terminal_mask, 1 | 4);
-        ck_assert_uint_eq(fixture.pass_mask, 2);
+        ck_assert_uint_eq(fixture.descriptors.terminal_mask, 1 | 4);
+        ck_assert_uint_eq(fixture.descriptors.pass_mask, 2);
         finish(&fixture);
 }
 END_TEST
@@ -105,9 +106,9 @@ START_TEST(a_closed_descriptor_is_not_passed) {
         fixture.surroundings.open_mask = 2 | 4;
         fixture.surroundings.terminal_mask = 4;
         make(&fixture);
-        ck_assert_uint_eq(fixture.request->terminal_mask, 4);
-        ck_assert_uint_eq(fixture.request->closed_mask, 1);
-        ck_assert_uint_eq(fixture.pass_mask, 2);
+        ck_assert_uint_eq(fixture.descriptors.terminal_mask, 4);
+        ck_assert_uint_eq(fixture.launch.closed_mask, 1);
+        ck_assert_uint_eq(fixture.descriptors.pass_mask, 2);
         finish(&fixture);
 }
 END_TEST
@@ -118,9 +119,9 @@ START_TEST(minus_t_makes_all_three_a_terminal) {
         parse_well(&fixture, LIST("-t", "ls"));
         fixture.surroundings.open_mask = 2;
         make(&fixture);
-        ck_assert_uint_eq(fixture.request->terminal_mask, 7);
-        ck_assert_uint_eq(fixture.request->closed_mask, 0);
-        ck_assert_uint_eq(fixture.pass_mask, 0);
+        ck_assert_uint_eq(fixture.descriptors.terminal_mask, 7);
+        ck_assert_uint_eq(fixture.launch.closed_mask, 0);
+        ck_assert_uint_eq(fixture.descriptors.pass_mask, 0);
         finish(&fixture);
 }
 END_TEST
@@ -131,8 +132,8 @@ START_TEST(minus_capital_t_passes_terminals_themselves) {
         parse_well(&fixture, LIST("-T", "ls"));
         fixture.surroundings.terminal_mask = 7;
         make(&fixture);
-        ck_assert_uint_eq(fixture.request->terminal_mask, 0);
-        ck_assert_uint_eq(fixture.pass_mask, 7);
+        ck_assert_uint_eq(fixture.descriptors.terminal_mask, 0);
+        ck_assert_uint_eq(fixture.descriptors.pass_mask, 7);
         finish(&fixture);
 }
 END_TEST
@@ -142,8 +143,8 @@ START_TEST(a_standard_descriptor_named_by_fd_is_passed_itself) {
 
         parse_well(&fixture, LIST("-t", "--fd", "1", "--fd", "5", "--fd=5", "ls"));
         make(&fixture);
-        ck_assert_uint_eq(fixture.request->terminal_mask, 5);
-        ck_assert_uint_eq(fixture.pass_mask, 2);
+        ck_assert_uint_eq(fixture.descriptors.terminal_mask, 5);
+        ck_assert_uint_eq(fixture.descriptors.pass_mask, 2);
         ck_assert_uint_eq(fixture.options.n_fds, 2);
         finish(&fixture);
 }
@@ -153,13 +154,12 @@ START_TEST(linger_takes_seconds_or_lasts) {
         Fixture fixture;
 
         parse_well(&fixture, LIST("--linger", "ls"));
-        ck_assert_uint_eq(fixture.options.linger_seconds, LINGER_FOREVER);
+        ck_assert_uint_eq(fixture.options.linger_seconds, LXSS_LINGER_FOREVER);
         finish(&fixture);
         parse_well(&fixture, LIST("--linger=90", "--no-wait", "-s", "ls"));
         make(&fixture);
-        ck_assert_uint_eq(fixture.request->linger_seconds, 90);
-        ck_assert(fixture.request->no_wait);
-        ck_assert(fixture.request->shell);
+        ck_assert_uint_eq(fixture.launch.linger_seconds, 90);
+        ck_assert_int_eq(fixture.launch.flags, LXSS_NO_WAIT | LXSS_SHELL);
         finish(&fixture);
 }
 END_TEST

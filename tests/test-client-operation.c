@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
 
+#include "client/lxss/operation-call.h"
 #include "client/operation.h"
 #include "client/signals.h"
 #include "tests/test.h"
@@ -79,9 +80,9 @@ _Noreturn static void serve(int fd, Service service) {
 /* All that stands on stderr while it is waited for, which is no terminal. */
 static void follow(Service service, char *ret_text, size_t size) {
         _cleanup_dbus_writer_ DbusWriter w = { 0 };
-        _cleanup_free_ char *path = NULL;
         _cleanup_close_ int signal_fd = signals_block_termination();
-        _cleanup_connection_ Connection *connection = NULL;
+        LxssOperation *operation;
+        LxssClient client = { 0 };
         Command command = { 0 };
         int pair[2], output[2];
         ssize_t n;
@@ -92,19 +93,20 @@ static void follow(Service service, char *ret_text, size_t size) {
                 serve(pair[1], service);
         }
         closep(&pair[1]);
-        ck_assert_int_eq(connection_new(pair[0], &connection), 0);
+        ck_assert_int_eq(connection_new(pair[0], &client.connection), 0);
         dbus_begin_call(&w, PATH, OPERATION_INTERFACE, "Begin", "");
-        ck_assert_int_eq(operation_begin(connection, &w, &path, NULL), 0);
+        ck_assert_int_eq(operation_begin(&client, &w, NULL, false, &operation, NULL), 0);
         ck_assert_int_eq(pipe(output), 0);
         ck_assert_int_ge(dup2(output[1], STDERR_FILENO), 0);
         closep(&output[1]);
-        ck_assert_int_eq(operation_wait(&command, connection, path, signal_fd, NULL), EXIT_SUCCESS);
+        ck_assert_int_eq(operation_wait(&command, &client, operation, signal_fd), EXIT_SUCCESS);
         closep(&(int){ STDERR_FILENO });
         n = read(output[0], ret_text, size - 1);
         ck_assert_int_ge(n, 0);
         ret_text[n] = '\0';
         closep(&output[0]);
-        connection_free(steal_pointer(&connection));
+        lxss_operation_free(operation);
+        connection_free(client.connection);
         ck_assert_int_gt(wait(NULL), 0);
 }
 

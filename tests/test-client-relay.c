@@ -11,7 +11,8 @@
 
 static int saved[3];
 static int outer_master, outer_slave, inner_master, inner_slave;
-static LaunchRequest *request;
+static LxssTerminal terminal;
+static int ends[2]; /* of the socket over which the master comes: /init's, ours */
 static Relay relay;
 
 static void setup(void) {
@@ -21,13 +22,15 @@ static void setup(void) {
                 saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 10);
         ck_assert_int_eq(openpty(&outer_master, &outer_slave, NULL, NULL, &size), 0);
         ck_assert_int_eq(openpty(&inner_master, &inner_slave, NULL, NULL, NULL), 0);
-        request = launch_request_new();
+        terminal = (LxssTerminal){ 0 };
+        ends[0] = ends[1] = -EBADF;
         relay = (Relay)RELAY_NONE;
 }
 
 static void teardown(void) {
         relay_finish(&relay);
-        request = launch_request_free(request);
+        closep(&ends[0]);
+        closep(&ends[1]);
         for (int fd = 0; fd < 3; fd++) {
                 (void)dup2(saved[fd], fd);
                 closep(&saved[fd]);
@@ -44,8 +47,13 @@ static void prepare(unsigned mask) {
 
         for (int fd = 0; fd < 3; fd++)
                 (void)dup2(mask & 1u << fd ? outer_slave : null, fd);
-        request->terminal_mask = mask;
-        ck_assert_int_eq(relay_prepare(&relay, request, TERMINAL_AUTO), 0);
+        terminal.mask = mask;
+        ck_assert_int_eq(relay_prepare(&relay, &terminal, TERMINAL_AUTO), 0);
+        if (mask == 0)
+                return;
+        closep(&ends[1]);
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+        relay.socket = ends[1];
 }
 
 static void step(void) {
@@ -67,7 +75,7 @@ static void send_descriptors(const int *fds, size_t n) {
         c->cmsg_type = SCM_RIGHTS;
         c->cmsg_len = CMSG_LEN(n * sizeof(int));
         memcpy(CMSG_DATA(c), fds, n * sizeof(int));
-        ck_assert_int_eq(sendmsg(request->terminal_socket, &message, 0), 1);
+        ck_assert_int_eq(sendmsg(ends[0], &message, 0), 1);
 }
 
 static void begin(unsigned mask) {
@@ -112,10 +120,9 @@ static void assert_comes(int fd, const char *expected) {
         ck_assert_str_eq(buffer, expected);
 }
 
-START_TEST(nothing_is_made_for_a_request_without_terminals) {
+START_TEST(nothing_is_opened_for_a_program_without_terminals) {
         prepare(0);
-        ck_assert_int_lt(request->terminal_socket, 0);
-        ck_assert_int_lt(relay.socket, 0);
+        ck_assert_int_lt(relay.output, 0);
         relay_drain(&relay);
         ck_assert(relay.drained);
 }
@@ -137,8 +144,8 @@ START_TEST(the_window_size_goes_along) {
         struct winsize size = { .ws_row = 5, .ws_col = 6 };
 
         begin(7);
-        ck_assert_uint_eq(request->rows, 33);
-        ck_assert_uint_eq(request->columns, 101);
+        ck_assert_uint_eq(terminal.rows, 33);
+        ck_assert_uint_eq(terminal.columns, 101);
         ck_assert_int_eq(ioctl(outer_master, TIOCSWINSZ, &size), 0);
         relay_resize(&relay);
         ck_assert_int_eq(ioctl(inner_slave, TIOCGWINSZ, &size), 0);
@@ -240,7 +247,7 @@ START_TEST(only_one_descriptor_and_only_a_master_is_accepted) {
                 step();
         ck_assert_int_lt(relay.master, 0);
         relay_finish(&relay);
-        closep(&request->terminal_socket);
+        closep(&ends[0]);
 
         relay = (Relay)RELAY_NONE;
         prepare(7);
@@ -259,7 +266,7 @@ int main(void) {
         int failed;
 
         tcase_add_checked_fixture(tcase, setup, teardown);
-        tcase_add_test(tcase, nothing_is_made_for_a_request_without_terminals);
+        tcase_add_test(tcase, nothing_is_opened_for_a_program_without_terminals);
         tcase_add_test(tcase, the_terminal_is_raw_where_it_is_stdin_and_stdout_and_restored_afterwards);
         tcase_add_test(tcase, the_window_size_goes_along);
         tcase_add_test(tcase, keys_and_output_pass);

@@ -23,7 +23,7 @@
 /* Above every number that lxssd finds something at. */
 #define FD_FLOOR 10
 
-static int unavailable(Failure *reterr, int r, const char *what, const char *path) {
+static int unavailable(LxssFailure *reterr, int r, const char *what, const char *path) {
         return failure_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, r, "%s %s: %s", what, path, strerror(-r));
 }
 
@@ -38,7 +38,7 @@ static int make_socket(const char *path, struct sockaddr_un *ret_address) {
 }
 
 /* Somebody else's server at our path would get our descriptors: refused. */
-static int verify_peer(int fd, const char *path, Failure *reterr) {
+static int verify_peer(int fd, const char *path, LxssFailure *reterr) {
         struct ucred peer;
         socklen_t size = sizeof(peer);
 
@@ -51,7 +51,7 @@ static int verify_peer(int fd, const char *path, Failure *reterr) {
 }
 
 /* 1: connected. 0: nobody listens there. */
-static int try_connect(const char *path, int *ret, Failure *reterr) {
+static int try_connect(const char *path, int *ret, LxssFailure *reterr) {
         _cleanup_close_ int fd = -EBADF;
         struct sockaddr_un address;
         int r;
@@ -87,7 +87,7 @@ static int make_directories(const char *path) {
         return mkdir(copy, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int open_runtime_directory(const char *path, int *ret, Failure *reterr) {
+static int open_runtime_directory(const char *path, int *ret, LxssFailure *reterr) {
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
         int r;
@@ -268,7 +268,7 @@ static int spawn(int *listener, const char *program, bool with_base) {
 }
 
 /* With the lock held, and after nobody answered on the socket. */
-static int start_manager(Activation activation, const char *socket_path, Failure *reterr) {
+static int start_manager(Activation activation, const char *socket_path, LxssFailure *reterr) {
         _cleanup_close_ int listener = -EBADF;
         _cleanup_free_ char *program = NULL;
         int r;
@@ -287,7 +287,7 @@ static int start_manager(Activation activation, const char *socket_path, Failure
         return 0;
 }
 
-static int start_and_connect(Activation activation, const char *socket_path, int *ret, Failure *reterr) {
+static int start_and_connect(Activation activation, const char *socket_path, int *ret, LxssFailure *reterr) {
         _cleanup_close_ int directory = -EBADF, lock = -EBADF;
         _cleanup_free_ char *path = NULL;
         int r;
@@ -311,7 +311,7 @@ static int start_and_connect(Activation activation, const char *socket_path, int
         return r == 0 ? unavailable(reterr, -ECONNREFUSED, "Cannot connect to", socket_path) : r;
 }
 
-int activate_connect(Activation activation, int *ret, Failure *reterr) {
+int activate_connect(Activation activation, int *ret, LxssFailure *reterr) {
         _cleanup_free_ char *path = NULL;
         int r;
 

@@ -16,4 +16,4 @@ typedef enum Activation {
  * Returns 1 and a connected descriptor, whose other end belongs to our user or
  * to root, in *ret; 0 where lxssd does not run and was not to be started; or
  * negative errno with reterr set. */
-int activate_connect(Activation activation, int *ret, Failure *reterr);
+int activate_connect(Activation activation, int *ret, LxssFailure *reterr);

@@ -7,12 +7,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void failure_clear(Failure *failure) {
+void lxss_failure_clear(LxssFailure *failure) {
         free(steal_pointer(&failure->name));
         free(steal_pointer(&failure->message));
 }
 
-int failure_copy(Failure *failure, int r, const char *name, const char *message) {
+int failure_copy(LxssFailure *failure, int r, const char *name, const char *message) {
         if (!failure || failure->name)
                 return r;
         failure->name = strdup(str_empty(name) ? lxss_error_to_name(LXSS_ERROR_FAILED) : name);
@@ -20,7 +20,7 @@ int failure_copy(Failure *failure, int r, const char *name, const char *message)
         return r;
 }
 
-int failure_set(Failure *failure, LxssError kind, int r, const char *format, ...) {
+int failure_set(LxssFailure *failure, LxssError kind, int r, const char *format, ...) {
         _cleanup_free_ char *message = NULL;
         va_list arguments;
 

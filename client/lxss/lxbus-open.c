@@ -19,7 +19,7 @@ static int open_inside(int *ret) {
         return 0;
 }
 
-static int call_open_bus(Connection *connection, Failure *failure, int *ret) {
+static int call_open_bus(Connection *connection, LxssFailure *failure, int *ret) {
         _cleanup_dbus_writer_ DbusWriter w = { 0 };
         _cleanup_incoming_ Incoming *answer = NULL;
         int r;
@@ -34,7 +34,7 @@ static int call_open_bus(Connection *connection, Failure *failure, int *ret) {
 
 /* The descriptor needs no connection beside it: it is what keeps lxssd there. */
 static int open_on_host(int *ret) {
-        _cleanup_failure_ Failure failure = {};
+        _cleanup_failure_ LxssFailure failure = LXSS_FAILURE_NONE;
         _cleanup_connection_ Connection *connection = NULL;
         int r;
 

@@ -1,22 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Programs that a client has launched. */
+/* Programs that a client has launched: what becomes of them, and what can be done to them. */
 
-#include <errno.h>
-#include <poll.h>
-
-#include "client/lxss/launch-call.h"
-#include "client/lxss/lxbus-private.h"
 #include "client/lxss/lxss-private.h"
 
-struct LxssProcess {
-        LxssClient *client;
-        LxssProcess *next; /* of the client's */
-        char *path;        /* of its object */
-        pid_t pid;
-        bool ended;
-        LxssExit exit;
-};
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <termios.h>
 
 LxssProcess *lxss_process_free(LxssProcess *process) {
         LxssProcess **link;
@@ -27,116 +17,96 @@ LxssProcess *lxss_process_free(LxssProcess *process) {
                 ;
         if (*link)
                 *link = process->next;
+        lxss_failure_clear(&process->failure);
+        closep(&process->terminal);
+        free(process->distribution);
         free(process->path);
         free(process);
         return NULL;
 }
 
-static void process_freep(LxssProcess **process) {
-        lxss_process_free(*process);
+void lxss_process_watch(LxssProcess *process, LxssEventHandler handler, void *userdata) {
+        process->handler = handler;
+        process->userdata = userdata;
 }
 
-void process_take_news(LxssClient *client, const Incoming *incoming) {
-        DbusReader reader = incoming_read(incoming);
-        LxssExit end;
-
-        if (!incoming_is_signal(incoming, PROCESS_INTERFACE, "Exited") ||
-            dbus_get(&reader, "ii", &end.code, &end.status) < 0)
-                return;
-        for (LxssProcess *p = client->processes; p; p = p->next)
-                if (streq(p->path, incoming->message.path)) {
-                        p->exit = end;
-                        p->ended = true;
-                }
+void process_tell(LxssProcess *process, const LxssEvent *event) {
+        if (process->handler)
+                process->handler(process, event, process->userdata);
 }
 
-/* ---- launching ---- */
+/* ---- news ---- */
 
-static int copy_string(const char *s, char **ret) {
-        if (s && !(*ret = strdup(s)))
-                return -ENOMEM;
-        return 0;
-}
-
-static int copy_fds(LaunchRequest *request, const LxssFd *fds, size_t n) {
-        for (size_t i = 0; i < n; i++) {
-                int fd = fcntl(fds[i].fd, F_DUPFD_CLOEXEC, 3), r;
-
-                if (fd < 0)
-                        return -errno;
-                r = launch_request_add_fd(request, fds[i].number, fd);
-                if (r < 0)
-                        return r == -EEXIST ? -EINVAL : r;
-        }
-        return 0;
-}
-
-static int make_request(const LxssLaunch *launch, LaunchRequest **ret) {
-        _cleanup_launch_request_ LaunchRequest *request = launch_request_new();
-        int r;
-
-        if (!request)
-                return -ENOMEM;
-        if (launch->flags & ~(LXSS_SHELL | LXSS_NO_WAIT))
-                return -EINVAL;
-        request->cwd = getcwd(NULL, 0); /* one that is gone is none */
-        request->shell = launch->flags & LXSS_SHELL;
-        request->no_wait = launch->flags & LXSS_NO_WAIT;
-        request->linger_seconds = launch->linger_seconds;
-        if ((r = copy_string(launch->distribution, &request->distribution)) < 0 ||
-            (r = copy_string(launch->user, &request->user)) < 0 ||
-            (r = copy_string(launch->directory, &request->directory)) < 0 ||
-            (r = strv_copy(launch->argv, &request->argv)) < 0 ||
-            (r = strv_copy(launch->environment, &request->env)) < 0 ||
-            (r = copy_fds(request, launch->fds, launch->n_fds)) < 0)
-                return r;
-        *ret = steal_pointer(&request);
-        return 0;
-}
-
-static int call_launch(LxssClient *client, const LaunchRequest *request, LxssProcess *process, LxssFailure *failure) {
-        _cleanup_dbus_writer_ DbusWriter w = { 0 };
-        _cleanup_incoming_ Incoming *answer = NULL;
-        DbusReader reader;
+static int read_launched(LxssProcess *process, const Incoming *answer) {
+        DbusReader reader = incoming_read(answer);
         const char *path;
         uint32_t pid;
         int r;
 
-        launch_call_write(&w, request);
-        r = remote_finish_call(client->connection, &w, &answer, (Failure *)failure);
+        r = remote_failure_of(answer, &process->failure);
         if (r < 0)
-                return lxss_result(r);
-        reader = incoming_read(answer);
+                return r;
         if (dbus_get(&reader, "ou", &path, &pid) < 0)
-                return remote_bad_answer(-EBADMSG, (Failure *)failure);
-        process->pid = (pid_t)pid;
+                return remote_bad_answer(-EBADMSG, &process->failure);
         process->path = strdup(path);
+        process->pid = (pid_t)pid;
         return process->path ? 0 : -ENOMEM;
 }
 
-int lxss_launch(LxssClient *client, const LxssLaunch *launch, LxssProcess **ret, LxssFailure *failure) {
-        _cleanup_launch_request_ LaunchRequest *request = NULL;
-        _cleanup_(process_freep) LxssProcess *process = NULL;
-        const char *objection;
-        int r;
+static void on_launched(LxssProcess *process, const Incoming *answer) {
+        LxssEvent event = { .type = LXSS_STARTED };
 
-        r = make_request(launch, &request);
-        if (r < 0)
-                return r;
-        objection = launch_request_validate(request);
-        if (objection)
-                return failure_set((Failure *)failure, LXSS_ERROR_INVALID_ARGUMENT, -EINVAL, "%s", objection);
-        process = calloc(1, sizeof(*process));
-        if (!process)
-                return -ENOMEM;
-        process->client = client;
-        r = call_launch(client, request, process, failure);
-        if (r < 0)
-                return r;
-        process->next = client->processes;
-        client->processes = process;
-        *ret = steal_pointer(&process);
-        return 0;
+        process->launch_call = 0;
+        process->error = read_launched(process, answer);
+        process->answered = true;
+        if (process->error < 0)
+                event = (LxssEvent){ .type = LXSS_FAILED, .error = process->error, .failure = &process->failure };
+        process_tell(process, &event);
+}
+
+static void on_exited(LxssProcess *process, const Incoming *incoming) {
+        DbusReader reader = incoming_read(incoming);
+        LxssEvent event = { .type = LXSS_EXITED };
+
+        if (dbus_get(&reader, "ii", &event.exit.code, &event.exit.status) < 0)
+                return;
+        process->exit = event.exit;
+        process->ended = true;
+        process_tell(process, &event);
+}
+
+static void on_stopped(LxssProcess *process, const Incoming *incoming) {
+        DbusReader reader = incoming_read(incoming);
+        LxssEvent event = { .type = LXSS_STOPPED };
+
+        if (dbus_get(&reader, "i", &event.signo) == 0 && !process->ended)
+                process_tell(process, &event);
+}
+
+static LxssProcess *find_by_path(const LxssClient *client, const char *path) {
+        for (LxssProcess *p = client->processes; p && path; p = p->next)
+                if (p->path && streq(p->path, path))
+                        return p;
+        return NULL;
+}
+
+void processes_take_news(LxssClient *client, const Incoming *incoming) {
+        const DbusMessage *m = &incoming->message;
+        LxssProcess *p;
+
+        if (m->reply_serial != 0) {
+                for (p = client->processes; p && p->launch_call != m->reply_serial; p = p->next)
+                        ;
+                if (p)
+                        on_launched(p, incoming);
+                else
+                        explanations_take(client, incoming);
+        } else if ((p = find_by_path(client, m->path))) {
+                if (incoming_is_signal(incoming, PROCESS_INTERFACE, "Exited"))
+                        on_exited(p, incoming);
+                else if (incoming_is_signal(incoming, PROCESS_INTERFACE, "Stopped"))
+                        on_stopped(p, incoming);
+        }
 }
 
 /* ---- what runs ---- */
@@ -150,32 +120,86 @@ int lxss_process_open(LxssProcess *process, int *ret_pidfd, LxssFailure *failure
         _cleanup_incoming_ Incoming *answer = NULL;
         int r;
 
+        if (!process->path)
+                return -ESRCH;
         dbus_begin_call(&w, process->path, PROCESS_INTERFACE, "GetPidFd", "");
-        r = remote_finish_call(process->client->connection, &w, &answer, (Failure *)failure);
+        r = remote_finish_call(process->client->connection, &w, &answer, failure);
         return lxss_result(r < 0 ? r : remote_take_fd(answer, ret_pidfd));
 }
 
-int lxss_process_signal(LxssProcess *process, int signo, bool group, LxssFailure *failure) {
+int lxss_process_signal(LxssProcess *process, int signo, int flags, LxssFailure *failure) {
         _cleanup_dbus_writer_ DbusWriter w = { 0 };
 
+        if (flags & ~(LXSS_GROUP | LXSS_NO_ANSWER))
+                return -EINVAL;
+        if (!process->path || process->ended)
+                return -ESRCH;
         dbus_begin_call(&w, process->path, PROCESS_INTERFACE, "Signal", "ib");
-        dbus_put(&w, "ib", signo, group);
-        return lxss_result(remote_finish_call(process->client->connection, &w, NULL, (Failure *)failure));
+        dbus_put(&w, "ib", signo, (flags & LXSS_GROUP) != 0);
+        if (flags & LXSS_NO_ANSWER)
+                return lxss_result(connection_send(process->client->connection, &w, NULL));
+        return lxss_result(remote_finish_call(process->client->connection, &w, NULL, failure));
+}
+
+int lxss_process_set_foreground(LxssProcess *process, bool foreground) {
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+
+        if (!process->path || process->ended)
+                return -ESRCH;
+        dbus_begin_call(&w, process->path, PROCESS_INTERFACE, "SetForeground", "b");
+        dbus_put(&w, "b", foreground);
+        return lxss_result(connection_send(process->client->connection, &w, NULL));
 }
 
 int lxss_process_wait(LxssProcess *process, int timeout, LxssExit *ret) {
-        int64_t deadline = deadline_after(timeout);
         int r;
 
-        for (;;) {
-                r = lxss_dispatch(process->client);
-                if (process->ended) {
-                        *ret = process->exit;
-                        return process->exit.code == 0 ? -EOWNERDEAD : 0;
-                }
-                if (r == 0)
-                        r = wait_until(lxss_fd(process->client), POLLIN, deadline);
-                if (r < 0)
-                        return r;
-        }
+        r = process->answered ? 0 : client_wait(process->client, &process->answered, timeout);
+        if (r == 0)
+                r = process->error;
+        if (r == 0)
+                r = client_wait(process->client, &process->ended, timeout);
+        if (r < 0)
+                return r;
+        *ret = process->exit;
+        return process->exit.code == 0 ? -EOWNERDEAD : 0;
+}
+
+/* ---- its terminal ---- */
+
+int lxss_process_terminal(const LxssProcess *process) {
+        return process->terminal;
+}
+
+/* Exactly one descriptor, and it is a pty's master: the instance is not trusted. */
+int lxss_terminal_receive(int socket, int *ret_master) {
+        _cleanup_close_ int fd = -EBADF;
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(sizeof(int))];
+        } control = {};
+        char byte;
+        struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+        struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+                                  .msg_controllen = CMSG_LEN(sizeof(int)) }; /* no room for a second */
+        struct cmsghdr *c;
+        ssize_t n;
+        int number;
+
+        do
+                n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return -errno;
+        c = CMSG_FIRSTHDR(&message);
+        if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+                memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+        if (n == 0 && fd < 0)
+                return -ECONNRESET;
+        if (fd < 0 || (message.msg_flags & MSG_CTRUNC) || ioctl(fd, TIOCGPTN, &number) < 0)
+                return -EBADMSG;
+        if (fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+                return -errno;
+        *ret_master = steal_fd(&fd);
+        return 0;
 }

@@ -4,20 +4,19 @@
 
 #include "client/lxss/lxss-private.h"
 
-#include <errno.h>
+#include <poll.h>
 
 #include "client/lxss/activate.h"
-
-_Static_assert(sizeof(LxssFailure) == sizeof(Failure) && offsetof(LxssFailure, name) == offsetof(Failure, name) &&
-                       offsetof(LxssFailure, message) == offsetof(Failure, message),
-               "one is the other");
-
-void lxss_failure_clear(LxssFailure *failure) {
-        failure_clear((Failure *)failure);
-}
+#include "client/lxss/lxbus-private.h"
 
 int lxss_result(int r) {
         return r == -EPIPE || r == -ENOTCONN || r == -ESHUTDOWN ? -ECONNRESET : r < 0 ? r : 0;
+}
+
+static Activation activation_of(int flags) {
+        if (flags & LXSS_NO_START)
+                return ACTIVATE_NEVER;
+        return flags & LXSS_FOR_INSTANCE ? ACTIVATE_FOR_INSTANCE : ACTIVATE;
 }
 
 int lxss_connect(int flags, LxssClient **ret, LxssFailure *failure) {
@@ -25,12 +24,11 @@ int lxss_connect(int flags, LxssClient **ret, LxssFailure *failure) {
         LxssClient *client;
         int r;
 
-        if (flags & ~LXSS_NO_START)
+        if (flags & ~(LXSS_NO_START | LXSS_FOR_INSTANCE))
                 return -EINVAL;
-        r = remote_connect(flags & LXSS_NO_START ? ACTIVATE_NEVER : ACTIVATE, &connection, (Failure *)failure);
+        r = remote_connect(activation_of(flags), &connection, failure);
         if (r == 0)
-                return failure_set((Failure *)failure, LXSS_ERROR_SERVICE_UNAVAILABLE, -ECONNREFUSED,
-                                   "lxssd does not run.");
+                return failure_set(failure, LXSS_ERROR_SERVICE_UNAVAILABLE, -ECONNREFUSED, "lxssd does not run.");
         if (r < 0)
                 return lxss_result(r);
         client = calloc(1, sizeof(*client));
@@ -50,8 +48,26 @@ LxssClient *lxss_disconnect(LxssClient *client) {
         return NULL;
 }
 
+/* ---- news ---- */
+
 int lxss_fd(const LxssClient *client) {
         return connection_fd(client->connection);
+}
+
+void lxss_watch_warnings(LxssClient *client, LxssWarningHandler handler, void *userdata) {
+        client->warned = handler;
+        client->warned_userdata = userdata;
+}
+
+static void tell_warnings(LxssClient *client, const Incoming *incoming) {
+        DbusReader reader = incoming_read(incoming), warnings = dbus_enter_array(&reader, 's');
+
+        while (client->warned && dbus_more(&warnings, &reader)) {
+                const char *warning;
+
+                if (dbus_get(&warnings, "s", &warning) == 0)
+                        client->warned(client, warning, client->warned_userdata);
+        }
 }
 
 int lxss_dispatch(LxssClient *client) {
@@ -61,83 +77,119 @@ int lxss_dispatch(LxssClient *client) {
 
                 if (r <= 0)
                         return lxss_result(r);
-                process_take_news(client, incoming);
+                if (incoming_is_signal(incoming, INSTANCE_INTERFACE, "Warned"))
+                        tell_warnings(client, incoming);
+                processes_take_news(client, incoming);
+                operations_take_news(client, incoming);
         }
 }
 
-/* ---- distributions ---- */
+int client_wait(LxssClient *client, const bool *done, int timeout) {
+        int64_t deadline = deadline_after(timeout);
+        int r = lxss_dispatch(client);
 
-static int count_distributions(DbusReader reader, size_t *ret_n, size_t *ret_size) {
-        DbusReader entries = dbus_enter_array(&reader, '(');
-        size_t n = 0, size = 0;
-
-        while (dbus_more(&entries, &reader)) {
-                const char *name, *state;
-
-                dbus_get_struct(&entries);
-                (void)dbus_get(&entries, "sso", &name, &state, NULL);
-                n++;
-                size += strlen(name) + strlen(state) + 2;
+        while (!*done && r == 0) {
+                r = wait_until(lxss_fd(client), POLLIN, deadline);
+                if (r == 0)
+                        r = lxss_dispatch(client);
         }
-        *ret_n = n;
-        *ret_size = size;
-        return reader.error;
+        return *done ? 0 : r;
 }
 
-/* Entries and their strings in one piece of memory. */
-static LxssDistribution *copy_distributions(DbusReader reader, size_t n, size_t size, const char *default_name) {
-        LxssDistribution *distributions = malloc(n * sizeof(*distributions) + size + 1), *d = distributions;
-        DbusReader entries = dbus_enter_array(&reader, '(');
-        char *p = (char *)(distributions + n);
+/* ---- calls ---- */
 
-        while (distributions && dbus_more(&entries, &reader)) {
-                const char *name, *state;
+int client_call(LxssClient *client, const char *member, const char *first, const char *second,
+                LxssFailure *failure) {
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
 
-                dbus_get_struct(&entries);
-                (void)dbus_get(&entries, "sso", &name, &state, NULL);
-                d->name = p;
-                p = stpcpy(p, name) + 1;
-                d->state = p;
-                p = stpcpy(p, state) + 1;
-                d->is_default = streq(name, default_name);
-                d++;
-        }
-        return distributions;
+        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, member, second ? "ss" : "s");
+        dbus_put(&w, "s", first ? first : "");
+        if (second)
+                dbus_put(&w, "s", second);
+        return lxss_result(remote_finish_call(client->connection, &w, NULL, failure));
 }
 
-int lxss_list(LxssClient *client, LxssDistribution **ret, size_t *ret_n, LxssFailure *failure) {
-        _cleanup_incoming_ Incoming *answer = NULL;
-        _cleanup_free_ char *default_name = NULL;
-        LxssDistribution *distributions;
-        size_t n = 0, size = 0;
-        int r;
+int lxss_set_default(LxssClient *client, const char *distribution, LxssFailure *failure) {
+        return client_call(client, "SetDefault", distribution, NULL, failure);
+}
 
-        r = remote_call(client->connection, "ListDistributions", &answer, (Failure *)failure, "");
-        if (r == 0)
-                r = remote_get_string(client->connection, MANAGER_PATH, MANAGER_INTERFACE, "DefaultDistribution",
-                                      &default_name);
-        if (r == 0)
-                r = count_distributions(incoming_read(answer), &n, &size);
-        if (r < 0)
-                return lxss_result(r);
-        distributions = copy_distributions(incoming_read(answer), n, size, default_name);
-        if (!distributions)
-                return -ENOMEM;
-        *ret = distributions;
-        *ret_n = n;
-        return 0;
+int lxss_rename(LxssClient *client, const char *distribution, const char *new_name, LxssFailure *failure) {
+        return client_call(client, "Rename", distribution, new_name, failure);
+}
+
+int lxss_remove_snapshot(LxssClient *client, const char *distribution, const char *snapshot, LxssFailure *failure) {
+        return client_call(client, "RemoveSnapshot", distribution, snapshot, failure);
+}
+
+int lxss_terminate(LxssClient *client, const char *distribution, LxssFailure *failure) {
+        return client_call(client, "Terminate", distribution, NULL, failure);
+}
+
+int lxss_shutdown(LxssClient *client, LxssFailure *failure) {
+        return lxss_result(remote_call(client->connection, "Shutdown", NULL, failure, ""));
 }
 
 int lxss_hold(LxssClient *client, const char *distribution, int *ret_fd, LxssFailure *failure) {
         _cleanup_incoming_ Incoming *answer = NULL;
         int r;
 
-        r = remote_call(client->connection, "Hold", &answer, (Failure *)failure, "s",
-                        distribution ? distribution : "");
-        return lxss_result(r < 0 ? r : remote_take_fd(answer, ret_fd));
+        r = remote_call(client->connection, "Hold", &answer, failure, "s", distribution ? distribution : "");
+        if (r == 0)
+                r = remote_take_fd(answer, ret_fd);
+        return r == -EBADMSG ? remote_bad_answer(r, failure) : lxss_result(r);
 }
 
-int lxss_terminate(LxssClient *client, const char *distribution, LxssFailure *failure) {
-        return lxss_result(remote_call(client->connection, "Terminate", NULL, (Failure *)failure, "s",
-                                       distribution ? distribution : ""));
+int lxss_repair(LxssClient *client, const char *distribution, char **ret_kept, LxssFailure *failure) {
+        _cleanup_incoming_ Incoming *answer = NULL;
+        DbusReader reader;
+        const char *kept;
+        int r;
+
+        r = remote_call(client->connection, "Repair", &answer, failure, "s", distribution ? distribution : "");
+        if (r < 0)
+                return lxss_result(r);
+        reader = incoming_read(answer);
+        if (dbus_get(&reader, "s", &kept) < 0)
+                return remote_bad_answer(-EBADMSG, failure);
+        if (ret_kept && !(*ret_kept = strdup(kept)))
+                return -ENOMEM;
+        return 0;
+}
+
+static void put_changes(DbusWriter *w, const LxssChange *changes, size_t n) {
+        DbusArray array = dbus_open_array(w, '{');
+
+        for (size_t i = 0; i < n; i++)
+                if (changes[i].value) {
+                        dbus_put_struct(w);
+                        dbus_put(w, "ss", changes[i].key, changes[i].value);
+                }
+        dbus_close_array(w, array);
+        array = dbus_open_array(w, 's');
+        for (size_t i = 0; i < n; i++)
+                if (!changes[i].value)
+                        dbus_put(w, "s", changes[i].key);
+        dbus_close_array(w, array);
+}
+
+int lxss_configure(LxssClient *client, const char *distribution, const LxssChange *changes, size_t n,
+                   bool *ret_pending, LxssFailure *failure) {
+        _cleanup_dbus_writer_ DbusWriter w = { 0 };
+        _cleanup_incoming_ Incoming *answer = NULL;
+        DbusReader reader;
+        bool pending;
+        int r;
+
+        dbus_begin_call(&w, MANAGER_PATH, MANAGER_INTERFACE, "Configure", "sa{ss}as");
+        dbus_put(&w, "s", distribution ? distribution : "");
+        put_changes(&w, changes, n);
+        r = remote_finish_call(client->connection, &w, &answer, failure);
+        if (r < 0)
+                return lxss_result(r);
+        reader = incoming_read(answer);
+        if (dbus_get(&reader, "b", &pending) < 0)
+                return remote_bad_answer(-EBADMSG, failure);
+        if (ret_pending)
+                *ret_pending = pending;
+        return 0;
 }

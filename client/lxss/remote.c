@@ -28,7 +28,7 @@ static void wait_before(unsigned attempt) {
                 (void)nanosleep(&pause, NULL);
 }
 
-int remote_connect(Activation activation, Connection **ret, Failure *reterr) {
+int remote_connect(Activation activation, Connection **ret, LxssFailure *reterr) {
         _cleanup_free_ char *log = NULL;
         int r = 0;
 
@@ -38,7 +38,7 @@ int remote_connect(Activation activation, Connection **ret, Failure *reterr) {
                 wait_before(attempt);
                 r = activate_connect(activation, &fd, reterr);
                 if (r == -ECONNREFUSED) { /* it was started, and has ended again already */
-                        failure_clear(reterr);
+                        lxss_failure_clear(reterr);
                         continue;
                 }
                 if (r <= 0)
@@ -50,9 +50,9 @@ int remote_connect(Activation activation, Connection **ret, Failure *reterr) {
                         return failure_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, r, "Cannot talk to lxssd: %s",
                                            strerror(-r));
         }
-        log = remote_describe_log();
         return failure_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, r,
-                           "lxssd ends or closes the connection before it answers. Its log: %s", log ? log : "unknown");
+                           "lxssd ends or closes the connection before it answers. Its log: %s",
+                           path_describe_log(&log) < 0 ? "unknown" : log);
 }
 
 char *remote_distribution_path(const char *name) {
@@ -81,7 +81,7 @@ static int errno_of(const char *name) {
         return error < 0 ? EIO : lxss_error_to_errno(error);
 }
 
-int remote_failure_of(const Incoming *answer, Failure *reterr) {
+int remote_failure_of(const Incoming *answer, LxssFailure *reterr) {
         const DbusMessage *m = &answer->message;
         DbusReader reader = incoming_read(answer);
         const char *text = "";
@@ -93,7 +93,7 @@ int remote_failure_of(const Incoming *answer, Failure *reterr) {
         return failure_copy(reterr, -errno_of(m->error_name), m->error_name, text);
 }
 
-int remote_bad_answer(int r, Failure *reterr) {
+int remote_bad_answer(int r, LxssFailure *reterr) {
         return failure_set(reterr, LXSS_ERROR_SERVICE_UNAVAILABLE, r, "lxssd's answer cannot be read: %s",
                            strerror(-r));
 }
@@ -111,7 +111,7 @@ int remote_take_fd(const Incoming *answer, int *ret) {
         return 0;
 }
 
-int remote_finish_call(Connection *connection, DbusWriter *w, Incoming **ret, Failure *reterr) {
+int remote_finish_call(Connection *connection, DbusWriter *w, Incoming **ret, LxssFailure *reterr) {
         _cleanup_incoming_ Incoming *answer = NULL;
         int r;
 
@@ -123,7 +123,7 @@ int remote_finish_call(Connection *connection, DbusWriter *w, Incoming **ret, Fa
         return r;
 }
 
-int remote_call(Connection *connection, const char *member, Incoming **ret, Failure *reterr, const char *types, ...) {
+int remote_call(Connection *connection, const char *member, Incoming **ret, LxssFailure *reterr, const char *types, ...) {
         _cleanup_dbus_writer_ DbusWriter w = { 0 };
         va_list arguments;
 
@@ -163,19 +163,6 @@ void remote_put_option(DbusWriter *w, const char *name, const char *type, ...) {
         va_start(arguments, type);
         dbus_vput(w, type, arguments);
         va_end(arguments);
-}
-
-bool remote_connection_lost(int r, const Failure *failure) {
-        return is_disconnect(r) && !(failure && failure->name);
-}
-
-char *remote_describe_log(void) {
-        _cleanup_free_ char *path = NULL;
-
-        /* sd_booted(3): without systemd there is no journal either. */
-        if (path_log_file(&path) >= 0 && (access(path, F_OK) == 0 || access("/run/systemd/system", F_OK) < 0))
-                return steal_pointer(&path);
-        return strdup(geteuid() == 0 ? "journalctl -u lxssd" : "journalctl --user -u lxssd");
 }
 
 void remote_put_environment(DbusWriter *w) {

@@ -19,14 +19,14 @@
  * limit, since work behind a lock may take minutes. Starts lxssd where it does
  * not run, unless never. Returns 1; 0 where it does not run and was not to
  * be started; or negative errno with reterr set. */
-int remote_connect(Activation activation, Connection **ret, Failure *reterr);
+int remote_connect(Activation activation, Connection **ret, LxssFailure *reterr);
 
 /* Sends the call that was written and waits. ret may be NULL. 0, or negative
  * errno; reterr is set where lxssd said why. */
-int remote_finish_call(Connection *connection, DbusWriter *w, Incoming **ret, Failure *reterr);
+int remote_finish_call(Connection *connection, DbusWriter *w, Incoming **ret, LxssFailure *reterr);
 
 /* Calls a method of the Manager with arguments of basic types (dbus_put()), and waits. */
-int remote_call(Connection *connection, const char *member, Incoming **ret, Failure *reterr, const char *types, ...);
+int remote_call(Connection *connection, const char *member, Incoming **ret, LxssFailure *reterr, const char *types, ...);
 
 /* A property that is a string. *ret is the caller's. 0 or negative errno. */
 int remote_get_string(Connection *connection, const char *path, const char *interface, const char *property,
@@ -39,10 +39,10 @@ int remote_take_fd(const Incoming *answer, int *ret);
 char *remote_distribution_path(const char *name);
 
 /* The failure that an answer is: negative errno with reterr set; 0 for every other message. */
-int remote_failure_of(const Incoming *answer, Failure *reterr);
+int remote_failure_of(const Incoming *answer, LxssFailure *reterr);
 
 /* Says that an answer makes no sense. Returns r. */
-int remote_bad_answer(int r, Failure *reterr);
+int remote_bad_answer(int r, LxssFailure *reterr);
 
 /* An entry "name": <basic value> of an open a{sv}. */
 void remote_put_option(DbusWriter *w, const char *name, const char *type, ...);
@@ -50,9 +50,3 @@ void remote_put_option(DbusWriter *w, const char *name, const char *type, ...);
 /* The entry "environment": what transfers heed of ours, since lxssd may have been
  * started by somebody with other proxies. */
 void remote_put_environment(DbusWriter *w);
-
-/* Whether a call failed since lxssd went away, rather than by its answer. */
-bool remote_connection_lost(int r, const Failure *failure);
-
-/* Where to read what lxssd had to say: a file or a command. Owned by the caller; NULL on out of memory. */
-char *remote_describe_log(void);
