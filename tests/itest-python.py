@@ -6,7 +6,7 @@ process of its own, since the package loads its library once."""
 import os
 import sys
 
-from lxss_test import SOURCE, Command, equal, everywhere, library, main  # fmt: skip
+from lxss_test import SOURCE, Command, equal, everywhere, library, main, read, tiny_tar  # fmt: skip
 
 PROLOGUE = """
 import mmap, os, signal, sys, threading, lxss
@@ -209,6 +209,191 @@ for words, name in ((["nothing-like-it"], "tiny"), (["true"], "nowhere"), (["tru
     except lxss.Failure as failure:
         print(errno.errorcode[failure.errno], failure.name.rsplit(".")[-1], bool(failure.strerror))
 """), "ENOENT ProgramNotFound True\nENOENT NoSuchDistribution True\nENOENT NoSuchUser True")  # fmt: skip
+
+
+@everywhere
+def test_a_script_installs_and_removes_with_progress(fresh):
+    source = os.path.join(fresh.work, "tiny.tar")
+    tiny_tar(source)
+    equal(said(fresh, f"""
+stages = []
+with lxss.Client() as client, open({source!r}, "rb") as archive:
+    operation = client.install(archive.fileno(), "one", default=True, on_progress=lambda p: stages.append(p.stage))
+    operation.wait()
+    print(operation.distribution, "committing" in stages, [(d.name, d.is_default) for d in client.list()])
+    client.uninstall("one", on_progress=lambda p: stages.append(p.stage)).wait()
+    print("removing" in stages, client.list())
+"""), "one True [('one', True)]\nTrue []")  # fmt: skip
+
+
+@everywhere
+def test_a_script_clones_snapshots_goes_back_and_renames(tiny):
+    equal(said(tiny, """
+client = lxss.Client()
+client.clone("tiny", "other").wait()
+client.rename("other", "second")
+print([d.name for d in client.list()])
+made = client.make_snapshot("second", "before")
+made.wait()
+client.run(["sh", "-c", "echo changed >/etc/marker"], "second")
+print(made.snapshot, [(s.distribution, s.name, s.base) for s in client.snapshots()])
+back = client.roll_back("second", terminate=True)
+back.wait()
+print(back.snapshot, client.run(["cat", "/etc/marker"], "second").stdout)
+client.terminate("second")
+client.remove_snapshot("second", "before")
+client.set_default("second")
+print(client.snapshots("second"), client.service().default_distribution)
+client.uninstall("second").wait()
+"""), "['second', 'tiny']\nbefore [('second', 'before', True)]\nbefore b'tiny\\n'\n[] second")  # fmt: skip
+
+
+@everywhere
+def test_a_script_exports_and_moves(tiny):
+    equal(said(tiny, """
+import tarfile
+client = lxss.Client()
+with open("copy.tar", "wb+") as copy:
+    client.export("tiny", copy.fileno()).wait()
+    copy.seek(0)
+    print(tarfile.open(fileobj=copy).extractfile("./etc/marker").read())
+os.mkdir("place")
+place = os.open("place", os.O_PATH)
+client.move("tiny", place).wait()
+print(client.list()[0].root.startswith(os.path.realpath("place")))
+client.move("tiny").wait()
+print(client.list()[0].root.startswith(os.path.realpath("place")))
+"""), "b'tiny\\n'\nTrue\nFalse")  # fmt: skip
+
+
+@everywhere
+def test_a_script_changes_settings_all_or_none(tiny):
+    equal(said(tiny, """
+import errno
+client = lxss.Client()
+def values():
+    return {s.key: (s.value, s.origin) for s in client.list()[0].settings}
+before = values()
+print(client.configure("tiny", {"linger": "7", "automount": "no"}))
+print(values()["linger"], values()["automount"])
+held = client.hold("tiny")
+print(client.configure("tiny", {"linger": None, "automount": None}), values() == before)
+try:
+    client.configure("tiny", {"linger": "9", "no-such-key": "1"})
+except lxss.Failure as failure:
+    print(errno.errorcode[failure.errno], values() == before)
+"""), "False\n('7', 'distribution') ('no', 'distribution')\nTrue True\nEINVAL True")  # fmt: skip
+
+
+@everywhere
+def test_an_operation_is_canceled_and_its_failure_told(fresh):
+    equal(said(fresh, """
+import errno
+client = lxss.Client()
+reader, writer = os.pipe()
+with open(reader) as source:
+    operation = client.install(source.fileno(), "never")
+try:
+    operation.wait(timeout=0.01)
+except OSError as error:
+    print(errno.errorcode[error.errno])
+print([(w.kind, w.distribution) for w in client.objects().operations])
+operation.cancel()
+for _ in range(2):
+    try:
+        operation.wait()
+    except lxss.Failure as failure:
+        print(errno.errorcode[failure.errno], bool(failure.strerror))
+os.write(writer, b"")
+print(client.list())
+null = os.open("/dev/null", os.O_RDONLY)
+try:
+    client.install(null, "nothing").wait()
+except lxss.Failure as failure:
+    print(failure.name, client.list())
+"""), """ETIMEDOUT
+[('install', 'never')]
+ECANCELED True
+ECANCELED True
+[]
+org.lxss.Error.NotAnArchive []""")  # fmt: skip
+
+
+@everywhere
+def test_what_a_progress_handler_raises_comes_out_of_wait(fresh):
+    source = os.path.join(fresh.work, "tiny.tar")
+    tiny_tar(source)
+    equal(said(fresh, f"""
+client = lxss.Client()
+with open({source!r}, "rb") as archive:
+    operation = client.install(archive.fileno(), "one", on_progress=lambda progress: [][0])
+try:
+    operation.wait()
+except IndexError:
+    print("raised")
+"""), "raised")  # fmt: skip
+
+
+@everywhere
+def test_a_script_has_the_terminal_of_a_program(debian):
+    equal(said(debian, """
+import select, termios
+client = lxss.Client()
+terminal = lxss.Terminal(rows=33, columns=44)
+with client.launch(["sh", "-c", "tty >/dev/null && stty size && read word && echo got $word"], terminal=terminal) as process:
+    master = process.terminal()
+    os.write(master, b"key\\n")
+    status, text = process.wait(), b""
+    try:
+        while select.select([master], [], [], 10)[0] and (data := os.read(master, 4096)):
+            text += data
+    except OSError:
+        pass  # the other side is closed
+print(status, b"33 44" in text, b"got key" in text)
+print([p.terminal for p in client.objects().programs])
+"""), "0 True True\n[]")  # fmt: skip
+
+
+@everywhere
+def test_a_script_sees_what_runs(tiny):
+    equal(said(tiny, """
+client = lxss.Client()
+with client.launch(["sleep", "1000"], fds={}) as process:
+    objects = client.objects()
+    (program,), (instance,) = objects.programs, objects.instances
+    print(program.command_line, program.pid == process.pid, instance.distribution, instance.state, instance.clients)
+    service = client.service()
+    print(service.n_processes, service.n_instances, service.pid > 1, service.data_directory.startswith("/"))
+"""), "sleep 1000 True tiny running 1\n1 1 True True")  # fmt: skip
+
+
+@everywhere
+def test_a_script_repairs_what_is_broken(tiny):
+    path = os.path.join(tiny.data, "distributions", "tiny", "distribution.conf")
+    whole = read(path)
+    with open(path, "wb") as conf:
+        conf.write(b"\xff[[[\n" + whole)
+    equal(said(tiny, """
+client = lxss.Client()
+print([d.state for d in client.list()])
+kept = client.repair("tiny")
+print(os.path.exists(kept), [d.state for d in client.list()], client.run(["true"], "tiny").returncode)
+"""), "['broken']\nTrue ['installed'] 0")  # fmt: skip
+
+
+@everywhere
+def test_a_shut_down_service_is_not_started_unless_that_is_wanted(tiny):
+    equal(said(tiny, """
+import errno
+client = lxss.Client()
+client.shutdown()
+client.close()
+try:
+    lxss.Client(start=False)
+except lxss.Failure as failure:
+    print(errno.errorcode[failure.errno])
+print(lxss.Client().run(["true"]).returncode)
+"""), "ECONNREFUSED\n0")  # fmt: skip
 
 
 if __name__ == "__main__":
