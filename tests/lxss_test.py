@@ -201,8 +201,11 @@ def processes_saying(text):
 
 
 def in_foreground(text):
-    """Whether a process that says text runs in the foreground of its terminal, where keys find it."""
+    """Whether a program that says text, and not only the lxctl that stands for it, runs in the foreground of its
+    terminal, where keys find it."""
     for pid in processes_saying(text):
+        if program_of(pid) == "lxctl":
+            continue
         data = read(f"/proc/{pid}/stat")
         fields = data[data.rindex(b")") + 2 :].split() if data else []
         if fields and fields[2] == fields[5] and fields[0] not in b"TZX":
@@ -504,6 +507,25 @@ def library():
     if b"__asan_init" in read(path):
         raise Skip("the library has a sanitizer in it, which wants to be the first in a process")
     return path
+
+
+def pkg_config(*packages):
+    words = ["pkg-config", "--cflags", "--libs", *packages]
+    return subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout.decode().split()
+
+
+def example(world, name, *packages):
+    """Compiles one as its comment says, or against the build. Returns the program."""
+    target = os.path.join(world.work, name)
+    path = library()
+    if os.environ.get("LXSS_TEST_BUILD") == "installed":
+        flags = pkg_config("lxss", *packages)
+    else:
+        flags = [f"-I{SOURCE}/client/lxss", path, f"-Wl,-rpath,{os.path.dirname(path)}"]
+        flags += pkg_config(*packages) if packages else []
+    source = os.path.join(SOURCE, "examples", f"{name}.c")
+    subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", source, "-o", target, *flags], check=True)
+    return target
 
 
 class World:
