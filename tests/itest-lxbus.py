@@ -212,30 +212,6 @@ def test_an_instance_can_be_kept_from_the_bus(fresh):
     sentence(fresh.launch("lxbus", "listen", "x", "--", "cat"), "settings", code=125)
 
 
-def example(world, name):
-    """Compiles one as its comment says, or against the build. Returns the program."""
-    target = os.path.join(world.work, name)
-    path = library()
-    if os.environ.get("LXSS_TEST_BUILD") == "installed":
-        words = ["pkg-config", "--cflags", "--libs", "lxss"]
-        flags = subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout.decode().split()
-    else:
-        flags = [f"-I{SOURCE}/client/lxss", path, f"-Wl,-rpath,{os.path.dirname(path)}"]
-    source = os.path.join(SOURCE, "examples", f"{name}.c")
-    subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", source, "-o", target, *flags], check=True)
-    return target
-
-
-@everywhere
-def test_the_example_of_a_launch_captures_what_a_program_prints(tiny):
-    capture = example(tiny, "capture")
-    result = Command([capture, "cat", "/etc/marker"], env=tiny.environment(), cwd=tiny.work).finish().good()
-    equal((result.text, result.said), ("tiny", "capture: 5 bytes"))
-    result = Command([capture, "sh", "-c", "exit 7"], env=tiny.environment(), cwd=tiny.work).finish()
-    equal(result.code, 7, "the exit code")
-    sentence(Command([capture, "nothing-like-it"], env=tiny.environment(), cwd=tiny.work).finish(), "nothing-like-it", code=125)
-
-
 @everywhere
 def test_the_example_of_a_host_service_answers_an_instance(tiny):
     server = Command([example(tiny, "host-service")], env=tiny.environment())
