@@ -128,7 +128,7 @@ static int begin(LxssClient *client, const void *what, LxssOperation **ret, Lxss
                 .fd = export->target.fd,
                 .flags = export->terminate ? LXSS_TERMINATE : 0,
                 .format = format_name(export),
-                .tag = export->tag,
+                .tag = str_empty(export->tag) ? NULL : export->tag,
         };
 
         if (export->directory) {

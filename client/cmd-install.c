@@ -202,7 +202,7 @@ static int begin(LxssClient *client, const Install *install, int fd, LxssOperati
                 .uri = install->uri ? install->uri : install->source,
                 .name = install->name,
                 .format = install->format,
-                .image = install->image,
+                .image = str_empty(install->image) ? NULL : install->image,
                 .user = install->user,
                 .sha256 = install->sha256,
         };

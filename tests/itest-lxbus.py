@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 
-from lxss_test import SOURCE, Command, contains, descendants, equal, everywhere, expect, library, main, mode, sentence, tiny_tar, wait_for  # fmt: skip
+from lxss_test import Command, contains, descendants, equal, everywhere, example, expect, main, mode, sentence, tiny_tar, wait_for  # fmt: skip
 
 LARGE = 3 << 20  # bytes of a message that no packet holds
 

@@ -32,8 +32,9 @@ static void put_flags(DbusWriter *w, int flags) {
                         remote_put_option(w, table[i].option, "b", table[i].value);
 }
 
+/* An empty one is said as it is: lxssd refuses an empty sha256, for instance. */
 static void put_string(DbusWriter *w, const char *option, const char *value) {
-        if (!str_empty(value))
+        if (value)
                 remote_put_option(w, option, "s", value);
 }
 
