@@ -73,12 +73,12 @@ struct Broker {
         void *userdata;
         BrokerSide *host; /* NULL: nobody there was ever on the bus */
         GPtrArray *sides; /* all, in the order in which they began */
+        GTree *servers;   /* &id → Server */
+        uint64_t last_id;
         int spare;        /* a descriptor to be closed where there are no more */
         unsigned n_fds;   /* of all sides */
         unsigned max_fds; /* of this process */
 };
-
-typedef struct Server Server;
 
 /* A bus socket: of a process, or a right to connect to an unnamed server. */
 typedef struct Channel {
@@ -90,6 +90,7 @@ typedef struct Channel {
 
 struct Server {
         Watch watch; /* our end: connections go out, nothing comes in */
+        uint64_t id; /* 0: not told of yet */
         BrokerSide *side;
         Party party;
         LxbusScope scope;

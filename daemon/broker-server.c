@@ -86,7 +86,7 @@ static int find(const BrokerSide *viewer, const char *name, const char *where, S
 
 /* ---- ports that are open ---- */
 
-static unsigned count_ports(const Server *server) {
+unsigned broker_count_ports(const Server *server) {
         g_autofree char *line = NULL;
         size_t size = 0;
         unsigned n = 0;
@@ -110,7 +110,7 @@ static int note_port(Server *server, int end) {
         if (server->n_counted >= BROKER_PORTS_MAX) {
                 if (g_get_monotonic_time() < server->full_until)
                         return -EDQUOT;
-                server->n_counted = count_ports(server);
+                server->n_counted = broker_count_ports(server);
         }
         if (server->n_counted >= BROKER_PORTS_MAX) {
                 server->full_until = g_get_monotonic_time() + G_USEC_PER_SEC;
@@ -273,9 +273,26 @@ void broker_forget_right(Server *server) {
         server->right = NULL;
 }
 
+static void announce(Server *server) {
+        Broker *broker = server->side->broker;
+
+        server->id = ++broker->last_id;
+        g_tree_insert(broker->servers, &server->id, server);
+        broker->events.server_added(server->id, broker->userdata);
+}
+
+static void withdraw(Server *server) {
+        Broker *broker = server->side->broker;
+
+        if (g_tree_remove(broker->servers, &server->id))
+                broker->events.server_removed(server->id, broker->userdata);
+}
+
 void broker_drop_server(Server *server) {
         BrokerSide *side = server->side;
         bool others_wait = false;
+
+        withdraw(server);
 
         for (Waiter *waiter; (waiter = g_queue_pop_head(&server->waiters));) {
                 waiter->server = NULL;
@@ -385,9 +402,12 @@ int broker_register(Channel *channel, const LxbusRequest *request, int *end) {
                 return r;
         if (!server->name)
                 r = make_right(server, &right);
-        if (broker_answer(server->watch.fd, -r, right) < 0 || r < 0)
+        if (broker_answer(server->watch.fd, -r, right) < 0 || r < 0) {
                 broker_drop_server(server);
-        else if (server->name)
+                return 0;
+        }
+        announce(server);
+        if (server->name)
                 serve_waiters(channel->side->broker);
         return 0;
 }
@@ -401,16 +421,35 @@ static int compare_entries(const void *a, const void *b) {
         return r ? r : strcmp(x->identity.instance, y->identity.instance);
 }
 
-static LxbusEntry entry_of(const Server *server, const BrokerSide *viewer) {
-        LxbusEntry entry = {
-                .identity = server->party.identity,
-                .scope = server->scope,
-                .n_ports = count_ports(server),
-        };
+Server *broker_find_server(const Broker *broker, uint64_t id) {
+        return g_tree_lookup(broker->servers, &id);
+}
 
+static gboolean append_id(gpointer id, gpointer server _unused_, gpointer ids) {
+        g_array_append_vals(ids, id, 1);
+        return false;
+}
+
+GArray *broker_list_ids(const Broker *broker) {
+        GArray *ids = g_array_new(false, false, sizeof(uint64_t));
+
+        g_tree_foreach(broker->servers, append_id, ids);
+        return ids;
+}
+
+LxbusEntry broker_describe(const Server *server) {
+        LxbusEntry entry = { .identity = server->party.identity, .scope = server->scope };
+
+        g_strlcpy(entry.name, server->name ?: "", sizeof(entry.name));
+        return entry;
+}
+
+static LxbusEntry entry_of(const Server *server, const BrokerSide *viewer) {
+        LxbusEntry entry = broker_describe(server);
+
+        entry.n_ports = broker_count_ports(server);
         if (viewer && viewer->name)
                 entry.identity.pid = 0;
-        g_strlcpy(entry.name, server->name ?: "", sizeof(entry.name));
         return entry;
 }
 

@@ -295,6 +295,12 @@ BrokerSide *broker_side_free(BrokerSide *side) {
         return NULL;
 }
 
+static gint compare_ids(gconstpointer a, gconstpointer b) {
+        uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+        return x < y ? -1 : x > y;
+}
+
 Broker *broker_new(sd_event *event, const BrokerEvents *events, void *userdata) {
         Broker *broker = g_new0(Broker, 1);
 
@@ -302,6 +308,7 @@ Broker *broker_new(sd_event *event, const BrokerEvents *events, void *userdata) 
         broker->events = *events;
         broker->userdata = userdata;
         broker->sides = g_ptr_array_new();
+        broker->servers = g_tree_new(compare_ids);
         broker->spare = -EBADF;
         return broker;
 }
@@ -311,6 +318,7 @@ Broker *broker_free(Broker *broker) {
                 return NULL;
         broker_side_free(broker->host);
         g_ptr_array_unref(broker->sides);
+        g_tree_unref(broker->servers);
         closep(&broker->spare);
         g_free(broker);
         return NULL;

@@ -17,10 +17,14 @@
  * us delays the rest by one packet. */
 typedef struct Broker Broker;
 typedef struct BrokerSide BrokerSide;
+typedef struct Server Server;
 
 typedef struct BrokerEvents {
         /* There are programs of the host on the bus, or there are none any more. */
         void (*changed)(void *userdata);
+        /* A server is there, which no other ever was under this id; it is gone. */
+        void (*server_added)(uint64_t id, void *userdata);
+        void (*server_removed)(uint64_t id, void *userdata);
 } BrokerEvents;
 
 Broker *broker_new(sd_event *event, const BrokerEvents *events, void *userdata);
@@ -49,3 +53,10 @@ BrokerSide *broker_side_free(BrokerSide *side);
 
 /* Every server that there is; g_array_unref() it. */
 GArray *broker_list(const Broker *broker);
+/* Their ids, uint64_t in the order in which they came; g_array_unref() them. */
+GArray *broker_list_ids(const Broker *broker);
+/* NULL: it is gone. */
+Server *broker_find_server(const Broker *broker, uint64_t id);
+/* All of it but n_ports, which takes longer the more there are. */
+LxbusEntry broker_describe(const Server *server);
+unsigned broker_count_ports(const Server *server);

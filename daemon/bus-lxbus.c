@@ -39,7 +39,7 @@ int bus_method_open_bus(sd_bus_message *m, void *userdata, sd_bus_error *reterr)
         return fd < 0 ? fd : sd_bus_reply_method_return(m, "h", fd);
 }
 
-static const char *scope_to_string(uint32_t scope) {
+const char *bus_scope_to_string(uint32_t scope) {
         static const char *const names[LXBUS_SCOPE_MAX] = {
                 [LXBUS_SCOPE_OWN] = "here",
                 [LXBUS_SCOPE_HOST] = "host",
@@ -60,7 +60,7 @@ int bus_method_list_servers(sd_bus_message *m, void *userdata, sd_bus_error *ret
         for (guint i = 0; i < entries->len; i++) {
                 const LxbusEntry *e = &g_array_index(entries, LxbusEntry, i);
 
-                r = sd_bus_message_append(reply, "(sssuuu)", e->name, e->identity.instance, scope_to_string(e->scope),
+                r = sd_bus_message_append(reply, "(sssuuu)", e->name, e->identity.instance, bus_scope_to_string(e->scope),
                                           e->identity.uid, (uint32_t)e->identity.pid, e->n_ports);
                 if (r < 0)
                         return r;

@@ -199,11 +199,16 @@ static int get_number(sd_bus *connection _unused_, const char *path _unused_, co
                       const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *reterr _unused_) {
         Manager *manager = bus_manager(userdata);
         g_autoptr(GPtrArray) list = NULL;
+        g_autoptr(GArray) ids = NULL;
 
         if (streq(property, "Pid"))
                 return sd_bus_message_append(reply, "u", (uint32_t)getpid());
         if (streq(property, "Clients"))
                 return sd_bus_message_append(reply, "u", manager_n_clients(manager));
+        if (streq(property, "Servers")) {
+                ids = manager_list_server_ids(manager);
+                return sd_bus_message_append(reply, "u", ids->len);
+        }
         if (streq(property, "Distributions"))
                 list = registry_list(manager_registry(manager));
         else if (streq(property, "Instances"))
@@ -279,6 +284,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("Instances", "u", get_number, 0, 0),
         SD_BUS_PROPERTY("Processes", "u", get_number, 0, 0),
         SD_BUS_PROPERTY("Operations", "u", get_number, 0, 0),
+        SD_BUS_PROPERTY("Servers", "u", get_number, 0, 0),
         SD_BUS_PROPERTY("Clients", "u", get_number, 0, 0),
         SD_BUS_PROPERTY("Pid", "u", get_number, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("LogTarget", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),

@@ -31,6 +31,10 @@ char *bus_operation_path(uint64_t id) {
         return g_strdup_printf(BUS_PATH "/operation/%" G_GUINT64_FORMAT, id);
 }
 
+char *bus_server_path(uint64_t id) {
+        return g_strdup_printf(BUS_PATH "/server/%" G_GUINT64_FORMAT, id);
+}
+
 bool bus_path_to_id(const char *path, const char *kind, uint64_t *ret) {
         g_autofree char *prefix = g_strdup_printf(BUS_PATH "/%s/", kind);
         guint64 id;
@@ -56,7 +60,8 @@ int bus_add_objects(sd_bus *connection, Bus *bus) {
             (r = bus_add_manager(connection, bus)) < 0 || (r = bus_add_distributions(connection, bus)) < 0 ||
             (r = bus_add_instances(connection, bus)) < 0 || (r = bus_add_processes(connection, bus)) < 0)
                 return r;
-        return bus_add_operations(connection, bus);
+        r = bus_add_operations(connection, bus);
+        return r < 0 ? r : bus_add_servers(connection, bus);
 }
 
 const ManagerEvents *bus_manager_events(void) {
@@ -76,6 +81,8 @@ const ManagerEvents *bus_manager_events(void) {
                 .operation_changed = bus_operation_changed,
                 .operation_warned = bus_operation_warned,
                 .operation_finished = bus_operation_finished,
+                .server_added = bus_server_added,
+                .server_removed = bus_server_removed,
                 .idle = bus_tell_idle,
         };
 

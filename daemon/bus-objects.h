@@ -15,12 +15,14 @@ int bus_add_distributions(sd_bus *connection, Bus *bus);
 int bus_add_instances(sd_bus *connection, Bus *bus);
 int bus_add_processes(sd_bus *connection, Bus *bus);
 int bus_add_operations(sd_bus *connection, Bus *bus);
+int bus_add_servers(sd_bus *connection, Bus *bus);
 
 /* Object paths; g_free() them. */
 char *bus_distribution_path(const char *name);
 char *bus_instance_path(const char *name);
 char *bus_process_path(uint64_t id);
 char *bus_operation_path(uint64_t id);
+char *bus_server_path(uint64_t id);
 
 /* The id or name at the end of such a path beneath "/org/lxss/Manager1/KIND". */
 bool bus_path_to_id(const char *path, const char *kind, uint64_t *ret);
@@ -42,4 +44,11 @@ void bus_operation_added(Operation *operation, void *userdata);
 void bus_operation_changed(Operation *operation, void *userdata);
 void bus_operation_warned(Operation *operation, const char *warning, void *userdata);
 void bus_operation_finished(Operation *operation, const sd_bus_error *error, void *userdata);
+void bus_server_added(uint64_t id, void *userdata);
+void bus_server_removed(uint64_t id, void *userdata);
 void bus_tell_idle(void *userdata);
+
+/* Servers whose news are still to be told. NULL is legal. */
+typedef struct ServerNews ServerNews;
+ServerNews *bus_server_news_new(sd_event *event, Bus *bus);
+ServerNews *bus_server_news_free(ServerNews *news);

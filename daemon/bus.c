@@ -16,6 +16,9 @@
 #include "daemon/bus-private.h"
 #include "shared/util.h"
 
+/* Messages that wait until the bus reads them. */
+#define QUEUE_MAX 256
+
 struct Bus {
         sd_event *event;
         Manager *manager;
@@ -24,6 +27,7 @@ struct Bus {
         GHashTable *names;   /* unique name on the bus → Peer */
         GHashTable *private; /* private connection → Peer */
         GHashTable *clients; /* Client → Peer */
+        ServerNews *server_news;
         uint64_t n_calls;    /* from the bus, ever */
         void (*idle)(void *userdata);
         void *userdata;
@@ -48,6 +52,7 @@ Bus *bus_new(sd_event *event, void (*idle)(void *userdata), void *userdata) {
         bus->names = g_hash_table_new(g_str_hash, g_str_equal);
         bus->private = g_hash_table_new(NULL, NULL);
         bus->clients = g_hash_table_new(NULL, NULL);
+        bus->server_news = bus_server_news_new(event, bus);
         bus->idle = idle;
         bus->userdata = userdata;
         return bus;
@@ -56,6 +61,7 @@ Bus *bus_new(sd_event *event, void (*idle)(void *userdata), void *userdata) {
 Bus *bus_free(Bus *bus) {
         if (!bus)
                 return NULL;
+        bus_server_news_free(bus->server_news);
         g_hash_table_unref(bus->names);
         g_hash_table_unref(bus->private);
         g_hash_table_unref(bus->clients);
@@ -72,6 +78,16 @@ void bus_set_manager(Bus *bus, Manager *manager) {
 
 Manager *bus_manager(Bus *bus) {
         return bus->manager;
+}
+
+ServerNews *bus_server_news(const Bus *bus) {
+        return bus->server_news;
+}
+
+bool bus_is_behind(const Bus *bus) {
+        uint64_t n;
+
+        return bus->connection && sd_bus_get_n_queued_write(bus->connection, &n) >= 0 && n > QUEUE_MAX;
 }
 
 Bus *bus_current(sd_bus *connection) {
@@ -350,6 +366,19 @@ bool bus_retire(Bus *bus) {
 void bus_return(Bus *bus) {
         if (bus->connection)
                 (void)sd_bus_request_name_async(bus->connection, NULL, BUS_NAME, 0, on_name_requested, bus);
+}
+
+bool bus_has_listeners(const Bus *bus) {
+        GHashTableIter i;
+        void *p;
+
+        if (bus->connection)
+                return true;
+        g_hash_table_iter_init(&i, bus->private);
+        while (g_hash_table_iter_next(&i, NULL, &p))
+                if (((const Peer *)p)->subscribed)
+                        return true;
+        return false;
 }
 
 void bus_each(Bus *bus, const Peer *also, const char *path, bus_each_t function, const void *userdata) {

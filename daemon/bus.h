@@ -62,6 +62,14 @@ int bus_find_peer(Bus *bus, sd_bus_message *m, Peer **ret, sd_bus_error *reterr)
 /* The Bus that a vtable's handler or getter was called for. */
 Bus *bus_current(sd_bus *connection);
 
+/* Whether there is anybody for bus_each(). */
+bool bus_has_listeners(const Bus *bus);
+
+/* Whether the bus takes our messages more slowly than they come. */
+bool bus_is_behind(const Bus *bus);
+
+struct ServerNews *bus_server_news(const Bus *bus);
+
 /* The peer of a client, or NULL. */
 Peer *bus_peer_of_client(Bus *bus, const Client *client);
 

@@ -8,8 +8,24 @@ static void on_bus_changed(void *userdata) {
         manager_check_idle(userdata);
 }
 
+static void on_server_added(uint64_t id, void *userdata) {
+        const Manager *manager = userdata;
+
+        manager->events.server_added(id, manager->userdata);
+}
+
+static void on_server_removed(uint64_t id, void *userdata) {
+        const Manager *manager = userdata;
+
+        manager->events.server_removed(id, manager->userdata);
+}
+
 Broker *manager_new_broker(Manager *manager) {
-        static const BrokerEvents events = { .changed = on_bus_changed };
+        static const BrokerEvents events = {
+                .changed = on_bus_changed,
+                .server_added = on_server_added,
+                .server_removed = on_server_removed,
+        };
 
         return broker_new(manager->event, &events, manager);
 }
@@ -30,4 +46,12 @@ int manager_open_bus(Manager *manager, uid_t uid, pid_t pid, sd_bus_error *reter
 
 GArray *manager_list_servers(Manager *manager) {
         return broker_list(manager->broker);
+}
+
+GArray *manager_list_server_ids(Manager *manager) {
+        return broker_list_ids(manager->broker);
+}
+
+Server *manager_find_server(Manager *manager, uint64_t id) {
+        return broker_find_server(manager->broker, id);
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/broker.h"
 #include "daemon/catalogue-lookup.h"
 #include "daemon/client.h"
 #include "daemon/error.h"
@@ -36,6 +37,8 @@ typedef struct ManagerEvents {
         void (*operation_changed)(Operation *operation, void *userdata);
         void (*operation_warned)(Operation *operation, const char *warning, void *userdata); /* of daemon/operation.h */
         void (*operation_finished)(Operation *operation, const sd_bus_error *error, void *userdata);
+        void (*server_added)(uint64_t id, void *userdata); /* those of LxBus: daemon/broker.h */
+        void (*server_removed)(uint64_t id, void *userdata);
         /* Nobody needs lxssd any more. */
         void (*idle)(void *userdata);
 } ManagerEvents;
@@ -191,6 +194,9 @@ guint manager_n_clients(const Manager *manager);
 int manager_open_bus(Manager *manager, uid_t uid, pid_t pid, sd_bus_error *reterr);
 /* LxbusEntry of every server; g_array_unref() it. */
 GArray *manager_list_servers(Manager *manager);
+/* See daemon/broker.h. */
+GArray *manager_list_server_ids(Manager *manager);
+Server *manager_find_server(Manager *manager, uint64_t id);
 
 /* Something outside the manager keeps lxssd needed (a request under way), or no longer does. */
 void manager_check_idle(Manager *manager);

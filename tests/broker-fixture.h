@@ -26,8 +26,22 @@ static pid_t leaders[PLACES];
 static char *directory;
 static size_t fds_before;
 static GArray *client_fds; /* of the programs: closed in the end */
+static uint64_t last_added, last_removed; /* ids of servers */
+static size_t n_told;                     /* servers that were added, and not removed */
 
 static void on_changed(void *userdata _unused_) {
+}
+
+static void on_server_added(uint64_t id, void *userdata _unused_) {
+        ck_assert_uint_gt(id, last_added);
+        last_added = id;
+        n_told++;
+}
+
+static void on_server_removed(uint64_t id, void *userdata _unused_) {
+        ck_assert_uint_gt(id, 0);
+        last_removed = id;
+        n_told--;
 }
 
 static int keep(int fd) {
@@ -84,8 +98,9 @@ static void add_instance(int place, BusReach reach) {
 }
 
 static void begin(void) {
-        static const BrokerEvents events = { on_changed };
+        static const BrokerEvents events = { on_changed, on_server_added, on_server_removed };
 
+        last_added = last_removed = n_told = 0;
         fds_before = count_fds();
         directory = make_directory_for_test();
         ck_assert_int_eq(chmod(directory, 0755), 0);
@@ -134,6 +149,8 @@ static inline _unused_ void end_programs(void) {
         assert_empty(broker->host);
         ck_assert(!broker_is_needed(broker));
         ck_assert_uint_eq(broker->n_fds, 0);
+        ck_assert_int_eq(g_tree_nnodes(broker->servers), 0);
+        ck_assert_uint_eq(n_told, 0);
 }
 
 static inline _unused_ void end(void) {

@@ -12,7 +12,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 from lxss_test import (
-    I_DISTRIBUTION, I_INSTANCE, I_MANAGER, I_OBJECTS, I_OPERATION, I_PROCESS, I_PROPERTIES, MANAGER, SOURCE, Bus, Command, Failure, Skip,
+    I_DISTRIBUTION, I_INSTANCE, I_MANAGER, I_OBJECTS, I_OPERATION, I_PROCESS, I_PROPERTIES, I_SERVER, MANAGER, SOURCE, Bus, Command, Failure, Skip,
     contains, descendants, equal, everywhere, expect, lengthy, main, mode, modes, needs_network, processes_saying, program, program_of,
     read, run, sentence, tiny_tar, wait_for,
 )  # fmt: skip
@@ -75,6 +75,14 @@ def shared_file(world, name):
     open(path, "w").close()
     os.chmod(path, 0o666)
     return path, f"/mnt/host{path}"
+
+
+def registered(world, bus):
+    """A server on LxBus; returns its object."""
+    world.start("bus", "listen", "known", "--", "cat")
+    wait_for("it serves", lambda: bus.manager("ListServers"))
+    paths = bus.call(MANAGER, I_OBJECTS, "GetManagedObjects")
+    return next(str(path) for path in paths if str(path).startswith(f"{MANAGER}/server/"))
 
 
 # ------------------------------------------------- programs that we did not write
@@ -345,10 +353,12 @@ def test_without_subscribe_a_connection_gets_no_news_of_others(tiny):
 def test_get_managed_objects_names_every_object(tiny):
     bus = tiny.awake()
     path, _ = bus.launch("tiny", [b"sleep", b"1000"])
+    server = registered(tiny, bus)
     objects = bus.call(MANAGER, I_OBJECTS, "GetManagedObjects")
     found = {str(p): {str(i) for i in interfaces} for p, interfaces in objects.items()}
     for wanted, interface in (
         (f"{MANAGER}/distribution/tiny", I_DISTRIBUTION), (f"{MANAGER}/instance/tiny", I_INSTANCE), (path, I_PROCESS),
+        (server, I_SERVER),
     ):  # fmt: skip
         expect(interface in found.get(wanted, ()), f"{wanted} is not in {found}")
 
@@ -573,8 +583,9 @@ def test_the_interface_xml_equals_live_introspection(fresh):
     process, _ = bus.launch("tiny", [b"sleep", b"1000"])
     reader, writer = os.pipe()
     operation = str(bus.manager("Install", "hsa{sv}", bus.dbus.types.UnixFd(reader), "soon", bus.dbus.Dictionary({}, "sv")))
+    server = registered(fresh, bus)
     live = {}
-    for path in (MANAGER, f"{MANAGER}/distribution/tiny", f"{MANAGER}/instance/tiny", process, operation):
+    for path in (MANAGER, f"{MANAGER}/distribution/tiny", f"{MANAGER}/instance/tiny", process, operation, server):
         text = str(bus.call(path, "org.freedesktop.DBus.Introspectable", "Introspect"))
         here = interfaces(text)
         equal(len(here), 1, f"the number of our interfaces of {path}")

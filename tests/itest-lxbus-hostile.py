@@ -6,16 +6,18 @@ and everybody being killed at every moment. Neighbours go on, and nothing stays.
 import json
 import os
 import re
+import signal
 import socket
 import statistics
 import subprocess
 import tarfile
 
 from lxss_test import (
-    MANAGER, SOURCE, Command, Failure, Skip, contains, descendants, equal, everywhere, expect, listens, main, modes, program,
+    I_OBJECTS, MANAGER, SOURCE, Bus, Command, Failure, Skip, contains, descendants, equal, everywhere, expect, listens, main, modes, program,
     read, run, tiny_files, tiny_tar, wait_for,
 )  # fmt: skip
 
+NAME = "org.lxss.Manager1"
 SWEEP = bool(os.environ.get("LXSS_TEST_SWEEP"))
 POINTS = 10  # at which lxssd dies, where not all are wanted
 REGISTER, CONNECT, LIST = 1, 2, 3
@@ -182,13 +184,20 @@ def test_gdbus_and_busctl_list_servers(fresh):
     bus = open_bus(fresh)
     server = serve(bus, b"listed", scope=1)
     client = connect(bus, b"listed")
-    name, which = "org.lxss.Manager1", "system" if os.getuid() == 0 else "user"
+    name, which = NAME, "system" if os.getuid() == 0 else "user"
     words = ["busctl", f"--{which}", "call", name, MANAGER, name, "ListServers"]
     result = run(*words, env=fresh.environment()).good()
     equal(result.text, f'a(sssuuu) 1 "listed" "" "host" {os.getuid()} {os.getpid()} 1')
     words = ["gdbus", "call", "--system" if which == "system" else "--session", "-d", name, "-o", MANAGER, "-m", f"{name}.ListServers"]
     contains(run(*words, env=fresh.environment()).good().text, f"('listed', '', 'host', uint32 {os.getuid()}, uint32 {os.getpid()}, uint32 1)")
-    for s in (server, client, bus):
+    words = ["busctl", f"--{which}", "tree", "--list", name]
+    contains(run(*words, env=fresh.environment()).good().text, f"{MANAGER}/server/1", what="the tree")
+    monitor = Command(["busctl", f"--{which}", "monitor", name], env=fresh.environment())
+    monitor.says("Monitoring bus message stream")
+    another = serve(bus, b"another")
+    monitor.reads(f"{MANAGER}/server/2")
+    monitor.let_go()
+    for s in (server, client, another, bus):
         s.close()
 
 
@@ -395,6 +404,67 @@ def test_a_flood_from_one_instance_does_not_stop_another(fresh):
     slack = 65536 if b"__asan_init" in read(program("lxssd")) else 4096  # kB; a sanitizer keeps what was freed for a while
     expect(count_of(daemon)[1] < before[1] + slack, f"lxssd's memory grew from {before[1]} to {count_of(daemon)[1]} kB")
     equal([e["name"] for e in entries(fresh)], ["probe"], "the servers that are left")
+
+
+def server_news(bus):
+    """Paths of servers, of which the signals so far say that they are there."""
+    bus.turn()
+    there = []
+    for _, member, arguments in bus.signals:
+        path = str(arguments[0]) if member.startswith("Interfaces") else ""
+        if path.startswith(f"{MANAGER}/server/"):
+            (there.append if member == "InterfacesAdded" else there.remove)(path)
+    return there
+
+
+def server_objects(bus):
+    return sorted(str(path) for path in bus.call(MANAGER, I_OBJECTS, "GetManagedObjects") if str(path).startswith(f"{MANAGER}/server/"))
+
+
+def churn(bus, rounds):
+    """Servers that come and go faster than anybody could look at them."""
+    for i in range(rounds):
+        serve(bus, b"churn-%d" % i).close()
+
+
+@everywhere
+def test_news_of_servers_add_up_however_fast_those_come_and_go(tiny):
+    listener = tiny.awake()
+    listener.manager("Subscribe")
+    bus = open_bus(tiny)
+    churn(bus, 500)
+    stay = [serve(bus, b"stays-%d" % i) for i in range(20)]
+    churn(bus, 500)
+    wait_for("the signals say what is there", lambda: sorted(server_news(listener)) == server_objects(listener))
+    equal(len(server_objects(listener)), len(stay))
+    for s in (*stay, bus):
+        s.close()
+    wait_for("the signals say that nothing is there", lambda: not server_objects(listener) and not server_news(listener))
+
+
+@everywhere
+def test_a_bus_that_does_not_read_costs_lxssd_no_memory_for_servers(fresh):
+    address = fresh.start_bus()
+    bus = open_bus(fresh)
+    listener = Bus(address, NAME)
+    wait_for("lxssd is on the bus", lambda: listener.error(MANAGER, "org.freedesktop.DBus.Peer", "Ping") is None)
+    daemon, message_bus = fresh.daemon(), fresh.daemons[0]
+    churn(bus, 500)
+    before = count_of(daemon)[1]
+    os.kill(message_bus, signal.SIGSTOP)
+    try:
+        churn(bus, 10000)
+        server = serve(bus, b"last")
+        equal([e["name"] for e in entries(fresh)], ["last"], "what lxssd says meanwhile")
+        grown = count_of(daemon)[1] - before
+    finally:
+        os.kill(message_bus, signal.SIGCONT)
+    slack = 65536 if b"__asan_init" in read(program("lxssd")) else 4096  # kB; as above
+    expect(grown < slack, f"lxssd's memory grew by {grown} kB")
+    wait_for("the last server is heard of", lambda: server_news(listener) == server_objects(listener))
+    for s in (server, bus):
+        s.close()
+    wait_for("and that it is gone", lambda: not server_news(listener))
 
 
 # ------------------------------------------------------------------------- deaths

@@ -6,7 +6,10 @@ import hashlib
 import os
 import subprocess
 
-from lxss_test import Command, contains, descendants, equal, everywhere, example, expect, main, mode, sentence, tiny_tar, wait_for  # fmt: skip
+from lxss_test import (
+    I_OBJECTS, I_PROPERTIES, I_SERVER, MANAGER, Command, contains, descendants, equal, everywhere, example, expect, main, mode,
+    sentence, tiny_tar, wait_for,
+)  # fmt: skip
 
 LARGE = 3 << 20  # bytes of a message that no packet holds
 
@@ -140,6 +143,60 @@ def test_list_and_the_bus_tell_who_serves_and_how_many_are_connected(tiny):
     equal([(name, instance, visible, ports) for name, instance, visible, _, _, ports in found], [("counted", "tiny", "all", 2)])
     contains(tiny.lxctl("bus", "list").good().text, "NAME", "counted", "tiny", "all")
     contains(tiny.launch("lxbus", "list").good().text, "counted", "tiny")
+
+
+def server_objects(bus):
+    """Path → properties."""
+    objects = bus.call(MANAGER, I_OBJECTS, "GetManagedObjects")
+    return {str(path): interfaces[I_SERVER] for path, interfaces in objects.items() if I_SERVER in interfaces}
+
+
+@everywhere
+def test_servers_are_objects_that_say_whose_they_are_and_how_many_ports_are_open(tiny):
+    inner_server(tiny, "inside", "--visible=host", "--", "cat")
+    outer = host_server(tiny, "outside", "--visible=here", "--", "cat")
+    client = tiny.start("bus", "connect", "inside", stdin=subprocess.PIPE)
+    client.stdin.write(b"hello\n")
+    client.stdin.flush()
+    client.reads("hello")
+    bus = tiny.bus()
+    objects = server_objects(bus)
+    found = {str(o["Name"]): (path, o) for path, o in objects.items()}
+    path, inside = found["inside"]
+    entry = next(e for e in listed(tiny) if e["name"] == "inside")
+    equal([str(inside["Instance"]), str(inside["Visible"]), bool(inside["Unnamed"])], ["tiny", "host", False])
+    equal([int(inside[key]) for key in ("Uid", "Pid", "Ports")], [entry["uid"], entry["pid"], 1])
+    equal(int(inside["HostUid"]), os.stat(f"/proc/{entry['pid']}").st_uid, "the user on the host")
+    _, outside = found["outside"]
+    equal([str(outside["Instance"]), str(outside["Visible"]), int(outside["HostUid"])], ["", "here", os.getuid()])
+    equal(int(outside["Pid"]), outer.pid)
+    equal(int(bus.get(MANAGER, "org.lxss.Manager1", "Servers")), 2)
+    client.finish(b"").good()
+    wait_for("the port is closed", lambda: int(bus.get(path, I_SERVER, "Ports")) == 0)
+    equal(bus.error(f"{MANAGER}/server/999", I_PROPERTIES, "GetAll", "s", I_SERVER), "org.freedesktop.DBus.Error.UnknownObject")
+
+
+@everywhere
+def test_servers_come_and_go_with_signals_and_connections_have_none(tiny):
+    tiny.hold()
+    bus = tiny.bus()
+    bus.manager("Subscribe")
+    server = inner_server(tiny, "heard", "--", "cat")
+
+    def server_signals(member):
+        bus.turn()
+        return [str(a[0]) for _, name, a in bus.signals if name == member and str(a[0]).startswith(f"{MANAGER}/server/")]
+
+    wait_for("InterfacesAdded of the server", lambda: server_signals("InterfacesAdded"))
+    path = next(iter(server_objects(bus)))
+    equal(server_signals("InterfacesAdded"), [path])
+    for _ in range(3):
+        equal(tiny.lxctl("bus", "connect", "heard", input=b"x").good().text, "x")
+    equal([name for at, name, _ in bus.signals if at == path], [], "the signals of the server, to which three connected")
+    server.kill()
+    server.let_go()
+    wait_for("InterfacesRemoved of the server", lambda: server_signals("InterfacesRemoved") == [path])
+    equal(server_objects(bus), {})
 
 
 @everywhere

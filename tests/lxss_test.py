@@ -63,6 +63,7 @@ I_DISTRIBUTION = "org.lxss.Manager1.Distribution"
 I_INSTANCE = "org.lxss.Manager1.Instance"
 I_PROCESS = "org.lxss.Manager1.Process"
 I_OPERATION = "org.lxss.Manager1.Operation"
+I_SERVER = "org.lxss.Manager1.Server"
 I_PROPERTIES = "org.freedesktop.DBus.Properties"
 I_OBJECTS = "org.freedesktop.DBus.ObjectManager"
 
@@ -400,6 +401,14 @@ class Bus:
         return self.connection.call_blocking(
             self.name, path, interface, method, signature, arguments, timeout=timeout, byte_arrays=True
         )
+
+    def error(self, path, interface, method, signature="", *arguments):
+        """The name of the error with which the call fails; None where it does not."""
+        try:
+            self.call(path, interface, method, signature, *arguments)
+        except self.dbus.DBusException as exception:
+            return exception.get_dbus_name()
+        return None
 
     def fails(self, error, path, interface, method, signature="", *arguments):
         """The call fails with org.lxss.Error.<error> and a sentence."""

@@ -123,6 +123,52 @@ START_TEST(a_name_is_taken_once_on_each_side_and_free_again) {
 }
 END_TEST
 
+START_TEST(a_server_is_told_of_once_and_found_by_its_id_until_it_goes) {
+        int one, other, port;
+        LxbusEntry entry;
+
+        begin_with_instances();
+        ck_assert_int_eq(serve(open_bus(A), "n", LXBUS_SCOPE_HOST, &one), 0);
+        ck_assert_uint_eq(n_told, 1);
+        ck_assert_int_eq(serve(open_bus(A), "n", LXBUS_SCOPE_ALL, &other), -EADDRINUSE);
+        ck_assert_uint_eq(n_told, 1);
+        ck_assert_int_eq(reach(open_bus(HOST), "n", "", 0, &port), 0);
+        entry = broker_describe(broker_find_server(broker, last_added));
+        ck_assert_str_eq(entry.name, "n");
+        ck_assert_str_eq(entry.identity.instance, "A");
+        ck_assert_uint_eq(entry.scope, LXBUS_SCOPE_HOST);
+        ck_assert_uint_eq(broker_count_ports(broker_find_server(broker, last_added)), 1);
+        drop(one);
+        settle();
+        ck_assert_uint_eq(last_removed, last_added);
+        ck_assert_ptr_null(broker_find_server(broker, last_added));
+        ck_assert_int_eq(serve(open_bus(HOST), "n", LXBUS_SCOPE_ALL, &one), 0);
+        ck_assert_uint_gt(last_added, last_removed);
+        end();
+}
+END_TEST
+
+START_TEST(ids_are_listed_in_the_order_in_which_servers_came) {
+        int server[3], first;
+        GArray *ids;
+
+        begin_with_instances();
+        for (int i = 0; i < 3; i++)
+                ck_assert_int_eq(serve(open_bus(i), "n", LXBUS_SCOPE_ALL, &server[i]), 0);
+        drop(server[0]);
+        settle();
+        ids = broker_list_ids(broker);
+        first = (int)g_array_index(ids, uint64_t, 0);
+        ck_assert_uint_eq(ids->len, 2);
+        ck_assert_int_eq(first, 2);
+        ck_assert_uint_eq(g_array_index(ids, uint64_t, 1), 3);
+        g_array_unref(ids);
+        end_instance(B);
+        ck_assert_uint_eq(last_removed, 3);
+        end();
+}
+END_TEST
+
 /* ---- who is who ---- */
 
 static void assert_identity(const LxbusIdentity *identity, int of, int viewer) {
@@ -432,6 +478,8 @@ int main(void) {
                         "broker", a_server_and_a_client_meet_and_lxssd_is_out,
                         a_server_is_seen_as_far_as_it_and_both_settings_say, the_nearest_server_of_a_name_is_meant,
                         a_name_is_taken_once_on_each_side_and_free_again,
+                        a_server_is_told_of_once_and_found_by_its_id_until_it_goes,
+                        ids_are_listed_in_the_order_in_which_servers_came,
                         pidfds_go_to_the_host_and_within_an_instance_only, a_user_is_told_as_his_own_side_knows_him,
                         the_map_of_users_is_that_of_the_leader, who_waits_is_let_in_by_the_registration,
                         who_waits_for_room_gets_it_in_turn, closing_is_giving_up,
