@@ -48,6 +48,9 @@ void bus_server_added(uint64_t id, void *userdata);
 void bus_server_removed(uint64_t id, void *userdata);
 void bus_tell_idle(void *userdata);
 
+/* What a bus would answer, to a peer on the private socket. 0 where this is no such call; 1 where it is answered. */
+int bus_stand_in(sd_bus_message *m, Peer *peer);
+
 /* Servers whose news are still to be told. NULL is legal. */
 typedef struct ServerNews ServerNews;
 ServerNews *bus_server_news_new(sd_event *event, Bus *bus);

@@ -160,13 +160,19 @@ static int caller_uid(Bus *bus, sd_bus_message *m, uid_t *ret) {
 static int serve_private(Bus *bus, sd_bus_message *m, sd_bus_error *reterr) {
         sd_bus *connection = sd_bus_message_get_bus(m);
         Peer *peer = g_hash_table_lookup(bus->private, connection);
+        int r;
 
-        if (!peer || peer->served)
+        if (!peer)
                 return 0;
-        if (bus_is_launch(m))
+        if (!peer->served && bus_is_launch(m))
                 return bus_method_launch(m, bus, reterr);
-        peer->served = true;
-        return bus_add_objects(connection, bus);
+        if (!peer->served) {
+                peer->served = true;
+                r = bus_add_objects(connection, bus);
+                if (r < 0)
+                        return r;
+        }
+        return bus_stand_in(m, peer);
 }
 
 /* The guard before every handler. */

@@ -159,6 +159,68 @@ def test_gdbus_installs_launches_and_lists(fresh):
     wait_for("it is gone", lambda: fresh.installed() == [] and not bus.manager("ListOperations"))
 
 
+# The same in HACKING.md and lxssd(8): these programs say Hello first, to whatever they connect to.
+@everywhere
+def test_gdbus_and_busctl_work_on_the_private_socket(tiny):
+    bus = tiny.awake()
+    address = f"unix:path={tiny.socket}"
+
+    def tool(name, verb, *words):
+        place = ["-d", NAME, "-o", MANAGER] if name == "gdbus" else [NAME, MANAGER]
+        where = [verb, "--address", address] if name == "gdbus" else [f"--address={address}", verb]
+        return run(name, *where, *place, *words, env=tiny.environment())
+
+    equal(tool("gdbus", "call", "-m", f"{NAME}.ListInstances").good().text, "(@a(ssuo) [],)", "gdbus's output")
+    contains(tool("gdbus", "introspect", "--recurse").good().text, "ListServers(out", f"node {MANAGER}/distribution/tiny")
+    contains(tool("busctl", "call", NAME, "ListDistributions").good().text, '"tiny"', what="busctl's output")
+    contains(tool("busctl", "introspect").good().text, "Launch", "sayaaya{uh}aaya{sv}", what="busctl introspect")
+    shown = run("dbus-send", f"--peer={address}", "--print-reply", MANAGER, f"{NAME}.ListInstances", env=tiny.environment())
+    contains(shown.good().text, "method return", what="dbus-send's output")
+    equal(tool("busctl", "get-property", NAME, "Distributions").good().text, "u 1", "Distributions")
+    tree = run("busctl", f"--address={address}", "tree", "--list", NAME, env=tiny.environment())
+    contains(tree.good().text, f"{MANAGER}/distribution/tiny", what="busctl tree")
+    result = tool("gdbus", "call", "-m", f"{NAME}.Terminate", "nosuch")
+    contains(result.err, "NoSuchDistribution", "nosuch", what="gdbus's error")
+    run("gdbus", "wait", "--address", address, "--timeout", "60", NAME, env=tiny.environment()).good()
+    bus.close()
+
+
+@everywhere
+def test_gdbus_monitor_hears_on_the_private_socket_who_comes_and_goes(tiny):
+    bus = tiny.awake()
+    monitor = Command(["gdbus", "monitor", "--address", f"unix:path={tiny.socket}", "-d", NAME], env=tiny.environment())
+    monitor.reads("is owned by")
+    path = registered(tiny, bus)
+    monitor.reads(f"ObjectManager.InterfacesAdded (objectpath '{path}'")
+    process, _ = bus.launch("tiny", [b"true"])
+    monitor.reads(f"InterfacesRemoved (objectpath '{process}'")
+    monitor.let_go()
+
+
+def test_who_says_hello_gets_no_more_of_a_bus_than_that(tiny):
+    bus = tiny.awake()
+
+    dbus = ("/org/freedesktop/DBus", "org.freedesktop.DBus")
+
+    def ask(method, signature="", *arguments):
+        return bus.call(*dbus, method, signature, *arguments)
+
+    def refused(error, *words):
+        equal(bus.error(*dbus, *words), error, f"the error of {words}")
+
+    own = str(ask("Hello"))
+    equal(str(ask("GetNameOwner", "s", own)), own)
+    lxssd = str(ask("GetNameOwner", "s", NAME))
+    expect(lxssd.startswith(":") and lxssd != own, f"{NAME} is owned by {lxssd}, we are {own}")
+    equal([int(ask("NameHasOwner", "s", name)) for name in (NAME, "org.lxss.Other")], [1, 0])
+    refused("org.freedesktop.DBus.Error.NameHasNoOwner", "GetNameOwner", "s", "org.lxss.Other")
+    refused("org.freedesktop.DBus.Error.ServiceUnknown", "StartServiceByName", "su", "org.lxss.Other", 0)
+    refused("org.freedesktop.DBus.Error.InvalidArgs", "GetNameOwner", "u", 1)
+    refused("org.lxss.Error.AccessDenied", "RequestName", "su", "org.lxss.Other", 0)
+    refused("org.lxss.Error.AccessDenied", "ListNames")
+    equal(str(bus.get(f"{MANAGER}/distribution/tiny", I_DISTRIBUTION, "Name")), "tiny")
+
+
 @everywhere
 def test_a_call_on_the_bus_starts_lxssd(tiny):
     on_bus(tiny, service_file(tiny))

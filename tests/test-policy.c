@@ -60,6 +60,8 @@ START_TEST(what_is_not_listed_is_refused_to_everybody) {
                 { "", "Launch" },
                 { "org.freedesktop.DBus.Properties", "Set" },
                 { "org.freedesktop.DBus.Peer", "Launch" },
+                { "org.freedesktop.DBus", "RequestName" },
+                { "org.freedesktop.DBus.Monitoring", "BecomeMonitor" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(unknown); i++) {
