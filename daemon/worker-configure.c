@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "daemon/user-table.h"
+#include "daemon/worker-etc.h"
 #include "daemon/worker-icon.h"
 #include "daemon/worker-user.h"
 #include "shared/wsl-distribution.h"
@@ -89,13 +90,32 @@ static void make_shortcut(const WorkerConfigure *configure, const WslDistributio
         (void)worker_report_text(configure->report, WORKER_REPORT_SHORTCUT, format);
 }
 
+/* Many an /etc/profile sets PATH anew, and then a login shell finds nothing of what every instance has beside the
+ * distribution's own programs. */
+static int extend_path(WorkerReport *reterr) {
+        _cleanup_close_ int directory = open("/etc/profile.d", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        if (directory < 0)
+                return 0;
+        return etc_file_write(directory, "lxss.sh", 0644,
+                              "# Written by lxss when this distribution was installed: where it runs as an instance,\n"
+                              "# login shells find lxbus and the like, too.\n"
+                              "[ ! -d /run/lxss/bin ] || case :$PATH: in\n"
+                              "*:/run/lxss/bin:*) ;;\n"
+                              "*) PATH=$PATH:/run/lxss/bin ;;\n"
+                              "esac\n",
+                              reterr);
+}
+
 int worker_configure(const WorkerConfigure *configure, WorkerReport *reterr) {
         _cleanup_wsl_distribution_ WslDistribution wishes = WSL_DISTRIBUTION_DEFAULT;
         bool any = read_wishes(configure, &wishes);
+        int r;
 
         if (wishes.name)
                 (void)worker_report_text(configure->report, WORKER_REPORT_NAME, wishes.name);
         if (any && wishes.shortcut)
                 make_shortcut(configure, &wishes);
-        return choose_user(configure, &wishes, reterr);
+        r = extend_path(reterr);
+        return r < 0 ? r : choose_user(configure, &wishes, reterr);
 }

@@ -14,8 +14,8 @@ typedef struct WorkerConfigure {
         int report;
 } WorkerConfigure;
 
-/* Sets up what a new distribution is beyond its files, and reports it: its default
- * user, its name, what its first launch runs, its icon, and what of its wishes could
+/* Sets up what a new distribution is beyond its files, and reports it: where its shells look for
+ * programs, its default user, its name, what its first launch runs, its icon, and what of its wishes could
  * not be honoured. Call it after worker_enter_root(). Returns 0 or negative errno
  * with the reason in *reterr. */
 int worker_configure(const WorkerConfigure *configure, WorkerReport *reterr);

@@ -5,6 +5,7 @@
 import hashlib
 import os
 import subprocess
+import tarfile
 
 from lxss_test import (
     I_OBJECTS, I_PROPERTIES, I_SERVER, MANAGER, Command, contains, descendants, equal, everywhere, example, expect, main, mode,
@@ -289,6 +290,19 @@ def test_the_example_of_shared_memory_copies_a_file(tiny):
     result = consumer.finish().good()
     equal(producer.ended(), 0, "the exit code of the producer")
     equal(hashlib.sha256(result.out).digest(), hashlib.sha256(data).digest(), "what came out")
+
+
+@everywhere
+def test_a_login_shell_finds_lxbus_whatever_the_profile_makes_of_path(fresh):
+    def change(add, _):
+        add("etc", type=tarfile.DIRTYPE)
+        add("etc/profile", b"PATH=/bin:/usr/bin; export PATH\nfor f in /etc/profile.d/*.sh; do . $f; done\n", mode=0o644)
+        add("etc/profile.d", type=tarfile.DIRTYPE)
+
+    tiny_tar(os.path.join(fresh.work, "profile.tar"), change=change)
+    fresh.install(os.path.join(fresh.work, "profile.tar"), "profile").good()
+    script = b"command -v lxbus; . /etc/profile.d/lxss.sh; echo $PATH\n"
+    equal(fresh.lxctl("launch", "-d", "profile", input=script).good().text.splitlines(), ["/run/lxss/bin/lxbus", "/bin:/usr/bin:/run/lxss/bin"])
 
 
 @everywhere
