@@ -60,10 +60,21 @@ static bool begins_with_name(const Config *config, const LxssObjects *objects) {
         return config->words[2] || config->unset || objects_find_distribution(objects, first);
 }
 
+/* KEY=VALUE in one word, as it stands in the files. */
+static bool is_assignment(const Config *config, const char *word) {
+        _cleanup_free_ char *key = strndup(word, strcspn(word, "="));
+
+        return strchr(word, '=') && key && find_setting(config->distribution, key);
+}
+
 static int fail_unknown_key(Command *command, const Config *config, const LxssObjects *objects, const char *key) {
         const char *candidates[64], *meant;
         size_t n = 0;
 
+        if (!config->unset && is_assignment(config, key))
+                return command_usage(command, "A setting and its value are two words: lxctl config%s%s %.*s %s.",
+                                     config->name ? " " : "", config->name ? config->name : "",
+                                     (int)strcspn(key, "="), key, strchr(key, '=') + 1);
         for (size_t i = 0; i < config->distribution->n_settings && n < ELEMENTSOF(candidates) / 2; i++)
                 candidates[n++] = config->distribution->settings[i].key;
         if (!config->name)

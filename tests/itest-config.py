@@ -108,6 +108,8 @@ def test_what_is_wrong_changes_nothing(fresh):
         (("tiny", "default-user", ""), ("user",)), (("tiny", "default-user", "ro"), ("ro",)), (("tinny", "linger", "5"), ("tinny", "tiny")),
         (("tiny", "--unset", "lingr"), ("lingr", "linger")), (("tiny", "linger", "5", "6"), ("6",)), (("tiny", "linger", "--unset", "linger"), ("linger",)),
         (("-d", "tiny", "linger", "5", "6"), ("6",)), (("-d", "nosuch"), ("nosuch",)), (("--unset",), ("KEY",)),
+        (("linger=5",), ("two words", "lxctl config linger 5")), (("tiny", "linger=5"), ("lxctl config tiny linger 5",)),
+        (("tiny", "lingr=5"), ("lingr=5",)),
     ):  # fmt: skip
         sentence(config(fresh, *words), *needles, code=125)
     equal(read(conf_path(fresh), "r"), before, "distribution.conf")
