@@ -44,6 +44,11 @@ static int place(const LxBusObject *objects, size_t n) {
         return 0;
 }
 
+int bus_fail_program(const char *program, int error) {
+        say("%s: %s", program, error == ENOENT ? "There is no such program." : strerror(error));
+        return error == ENOENT ? 127 : 126;
+}
+
 _Noreturn static void run_program(const BusService *service, const LxBusPort *port, int in, int out,
                                   const LxBusObject *objects, size_t n) {
         describe_peer(port, n);
@@ -51,8 +56,7 @@ _Noreturn static void run_program(const BusService *service, const LxBusPort *po
         if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || place(objects, n) < 0)
                 _exit(EXIT_SERVICE);
         (void)execvp(service->argv[0], service->argv);
-        say("%s: %s", service->argv[0], strerror(errno));
-        _exit(errno == ENOENT ? 127 : 126);
+        _exit(bus_fail_program(service->argv[0], errno));
 }
 
 static int exit_code_of(pid_t pid) {
@@ -89,8 +93,10 @@ static int with_program(LxBusPort *port, const BusService *service, const LxBusO
 }
 
 static int without_program(LxBusPort *port) {
-        int r = bus_relay(port, dup(STDIN_FILENO), dup(STDOUT_FILENO), false);
+        int r;
 
+        (void)signal(SIGPIPE, SIG_DFL);
+        r = bus_relay(port, dup(STDIN_FILENO), dup(STDOUT_FILENO), false);
         if (r < 0)
                 say("The connection broke: %s", strerror(-r));
         return r < 0 ? EXIT_SERVICE : EXIT_SUCCESS;
@@ -131,6 +137,27 @@ static void answer_beside(LxBusServer *server, LxBusPort *port, const BusService
         r = answer(port, service);
         lxbus_port_free(port);
         _exit(r);
+}
+
+/* As execvp(3) does it. */
+int bus_find_program(const char *program) {
+        const char *path = getenv("PATH") ?: "/usr/local/bin:/usr/bin:/bin";
+        int r = -ENOENT;
+
+        if (strchr(program, '/'))
+                return access(program, X_OK) < 0 ? -errno : 0;
+        for (const char *end; r < 0 && *path; path = *end ? end + 1 : end) {
+                _cleanup_free_ char *place = NULL;
+
+                end = strchrnul(path, ':');
+                if (asprintf(&place, "%.*s/%s", (int)(end - path), path, program) < 0)
+                        return -ENOMEM;
+                if (access(place, X_OK) == 0)
+                        r = 0;
+                else if (errno == EACCES)
+                        r = -EACCES;
+        }
+        return r;
 }
 
 int bus_serve(LxBusServer *server, const BusService *service) {

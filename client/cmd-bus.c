@@ -11,6 +11,7 @@
 #include "client/json.h"
 #include "client/table.h"
 #include "client/text.h"
+#include "shared/distribution-name.h"
 #include "shared/suggest.h"
 
 enum {
@@ -114,6 +115,8 @@ static int take(Command *command, BusCommand *bus, int id) {
         case BUS_FD:
                 return take_fd(command, bus, argument);
         case BUS_IN:
+                if (!distribution_name_is_valid(argument))
+                        return command_usage(command, "\"%s\" is no name of a distribution.", argument);
                 bus->where = streq(argument, "host") ? "" : argument;
                 return 0;
         case BUS_WAIT:
@@ -145,8 +148,14 @@ static int fail(Command *command, const BusCommand *bus, int r) {
 
         switch (r) {
         case -ENOENT:
-                say("There is no server \"%s\" that can be seen from here. %s list shows those that there are.", name,
+                say("There is no server \"%s\"%s%s that can be seen from here. %s list shows those that there are.",
+                    name, !bus->where ? "" : *bus->where ? " in " : " on the host", bus->where ? bus->where : "",
                     command->program ? command->program : "lxctl bus");
+                break;
+        case -EINVAL:
+                say("\"%s\" cannot be the name of a server: it has at most %d letters, digits, dots, dashes and "
+                    "underscores, a letter or digit first.",
+                    name, LXBUS_NAME_MAX);
                 break;
         case -ENOTUNIQ:
                 say("Several instances have a server \"%s\". Say which with --in=DISTRIBUTION.", name);
@@ -244,6 +253,9 @@ static int run_listen(Command *command, LxBus *bus, const BusCommand *words) {
         LxBusServer *server;
         int r;
 
+        r = words->program ? bus_find_program(words->program[0]) : 0;
+        if (r < 0)
+                return command->exit_code = bus_fail_program(words->program[0], -r);
         r = lxbus_register(bus, words->name, words->visibility, &server);
         if (r == -EACCES && !words->visibility_given) /* as far as the settings allow */
                 r = lxbus_register(bus, words->name, LXBUS_VISIBLE_HERE, &server);
@@ -281,7 +293,6 @@ static int run_connect(Command *command, LxBus *bus, const BusCommand *words) {
         lxbus_close(bus);
         if (r < 0)
                 return fail(command, words, r);
-        (void)signal(SIGPIPE, SIG_IGN);
         r = bus_relay(port, dup(STDIN_FILENO), dup(STDOUT_FILENO), false);
         lxbus_port_free(port);
         return r < 0 ? fail(command, words, r) : EXIT_SUCCESS;

@@ -4,12 +4,13 @@
 
 import hashlib
 import os
+import signal
 import subprocess
 import tarfile
 
 from lxss_test import (
     I_OBJECTS, I_PROPERTIES, I_SERVER, MANAGER, Command, contains, descendants, equal, everywhere, example, expect, main, mode,
-    sentence, tiny_tar, wait_for,
+    program, run, sentence, tiny_tar, wait_for,
 )  # fmt: skip
 
 LARGE = 3 << 20  # bytes of a message that no packet holds
@@ -319,10 +320,25 @@ def test_mistakes_get_a_sentence(tiny):
         (["connect", "x", "--fd=99"], ["99", "descriptor"]),
         (["connect", "x", "--timeout=soon"], ["soon"]),
         (["connect", "nobody-has-this"], ["nobody-has-this", "no server"]),
-        (["connect", "x y"], ["Invalid argument"]),
+        (["connect", "nobody", "--in=nowhere"], ['no server "nobody" in nowhere']),
+        (["connect", "nobody", "--in=host"], ['no server "nobody" on the host']),
+        (["connect", "x", "--in=no/where"], ["no/where", "distribution"]),
+        (["connect", "x y"], ["x y", "letters, digits"]),
+        (["listen", ".x", "--", "cat"], [".x", "letters, digits"]),
         (["listen", "-x"], ["x"]),
     ):
         sentence(tiny.lxctl("bus", *words, input=b""), *needles, code=125)
+    sentence(tiny.lxctl("bus", "listen", "x", "--", "no-such-program"), "no-such-program", code=127)
+    sentence(tiny.lxctl("bus", "listen", "x", "--", "/etc/passwd"), "/etc/passwd", "Permission denied", code=126)
+    equal(listed(tiny), [], "the servers of programs that are not there")
+
+
+@everywhere
+def test_connect_ends_as_a_filter_does_when_nobody_reads_on(tiny):
+    host_server(tiny, "endless", "--", "cat")
+    shell = f"yes | {program('lxctl')} bus connect endless | head -n 1; echo ${{PIPESTATUS[1]}}"
+    result = run("bash", "-c", shell, env=tiny.environment()).good()
+    equal(result.text.split(), ["y", str(128 + signal.SIGPIPE)])
 
 
 if __name__ == "__main__":
