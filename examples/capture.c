@@ -43,8 +43,10 @@ int main(int argc, char **argv) {
         LxssExit end;
         int pair[2], r;
 
-        if (argc < 2 || pipe(pair) < 0)
+        if (argc < 2 || pipe(pair) < 0) {
+                fputs("capture PROGRAM [ARGUMENT...]\n", stderr);
                 return 2;
+        }
         r = lxss_connect(0, &client, &failure);
         if (r == 0)
                 r = launch(client, argv + 1, pair[1], &process, &failure);

@@ -12,6 +12,9 @@
 
 #define MESSAGES 20000
 
+/* Bytes of a message that goes straight into the reader's buffer. */
+#define LARGE 100000
+
 static int64_t milliseconds(void) {
         struct timespec t;
 
@@ -139,6 +142,30 @@ START_TEST(what_a_peer_sent_before_it_went_is_read_first) {
         ck_assert_int_eq(read_byte(far, -1), 0);
         ck_assert_int_eq(read_byte(far, -1), -EPIPE);
         close_ports();
+}
+END_TEST
+
+/* Then the kernel says ECONNRESET before it gives what is there. */
+START_TEST(an_answer_of_a_peer_that_went_without_reading_is_read) {
+        char large[LARGE] = { 0 };
+
+        for (int i = 0; i < 2; i++) {
+                open_ports();
+                ck_assert_int_eq(lxbus_port_send(far, "unread", 6), 0);
+                ck_assert_int_eq(lxbus_port_send(near, i == 0 ? "ab" : large, i == 0 ? 2 : LARGE), 0);
+                near = lxbus_port_free(near);
+                if (i == 0)
+                        ck_assert_int_eq(read_byte(far, -1), 2);
+                else {
+                        size_t size = 0;
+
+                        ck_assert_int_eq(lxbus_port_receive(far, large, LARGE, &size, -1), 0);
+                        ck_assert_uint_eq(size, LARGE);
+                }
+                ck_assert_int_eq(read_byte(far, -1), -EPIPE);
+                ck_assert_int_eq(lxbus_port_send(far, "more", 4), -EPIPE);
+                close_ports();
+        }
 }
 END_TEST
 
@@ -492,7 +519,8 @@ END_TEST
 int main(void) {
         return RUN_TESTS("lxbus-port-life", a_time_limit_is_kept, cancelling_ends_who_reads_and_who_writes,
                          cancelling_ends_the_peer_too, a_peer_that_goes_ends_who_waits_for_it,
-                         what_a_peer_sent_before_it_went_is_read_first, who_has_finished_still_reads,
+                         what_a_peer_sent_before_it_went_is_read_first,
+                         an_answer_of_a_peer_that_went_without_reading_is_read, who_has_finished_still_reads,
                          a_descriptor_that_does_not_block_is_waited_for_all_the_same,
                          a_port_is_made_of_nothing_but_a_socket_of_packets, both_ends_read_and_write_at_once,
                          threads_that_accept_get_each_connection_once, a_connection_that_is_none_is_refused,

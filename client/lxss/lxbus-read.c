@@ -205,8 +205,10 @@ static ssize_t receive(LxBusPort *port, Place *place, int timeout, int64_t deadl
                         return n;
                 if (atomic_load_explicit(&port->canceled, memory_order_relaxed))
                         return -ECANCELED;
+                if (n == -ECONNRESET) /* said once, where the peer went without reading all: what it sent is still there */
+                        continue;
                 if (n != -EAGAIN)
-                        return n == 0 || n == -ECONNRESET ? -EPIPE : n == -EMSGSIZE ? -EPROTO : n;
+                        return n == 0 ? -EPIPE : n == -EMSGSIZE ? -EPROTO : n;
                 r = wait_until(port->fd, POLLIN, deadline);
                 if (r < 0)
                         return r;
