@@ -208,7 +208,11 @@ for words, name in ((["nothing-like-it"], "tiny"), (["true"], "nowhere"), (["tru
         client.launch(words, name, user="nobody-at-all" if name is None else None)
     except lxss.Failure as failure:
         print(errno.errorcode[failure.errno], failure.name.rsplit(".")[-1], bool(failure.strerror))
-"""), "ENOENT ProgramNotFound True\nENOENT NoSuchDistribution True\nENOENT NoSuchUser True")  # fmt: skip
+try:
+    client.run("uname -a")
+except TypeError as error:
+    print(error)
+"""), "ENOENT ProgramNotFound True\nENOENT NoSuchDistribution True\nENOENT NoSuchUser True\na list of words is wanted, not 'uname -a'")  # fmt: skip
 
 
 @everywhere

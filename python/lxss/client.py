@@ -39,6 +39,8 @@ def _encoded(text: str | None) -> bytes | None:
 
 
 def _strings(words: Sequence[str | bytes] | None) -> ctypes.Array[ctypes.c_char_p] | None:
+    if isinstance(words, (str, bytes)):  # a sequence, too, of letters
+        raise TypeError(f"a list of words is wanted, not {words!r}")
     if words is None:
         return None
     return (ctypes.c_char_p * (len(words) + 1))(*[os.fsencode(word) for word in words], None)
