@@ -62,6 +62,7 @@ def test_a_layer_that_unpacks_to_too_much_is_refused_wherever_it_comes_from(fres
 
 @everywhere
 def test_layers_that_only_together_are_too_much_are_refused(fresh):
+    tools("skopeo")
     tars = [layer((f"part{number}", bytes([number]) * MIB)) for number in range(1, 9)]
     layout = tiny_layout(fresh, *tars)
     size = contents(tiny_tar(), *tars)
@@ -71,6 +72,7 @@ def test_layers_that_only_together_are_too_much_are_refused(fresh):
 
 @everywhere
 def test_what_is_read_of_a_layer_and_thrown_away_counts_too(fresh):
+    tools("skopeo")
     node = {"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 3}
     behind = layer(("etc/second", b"2")) + bytes(40 * MIB)
     for number, tar in enumerate((

@@ -442,7 +442,7 @@ def test_a_pasta_that_fails_is_told_with_its_reason(fresh):
         expect("\33" not in result.said, "what pasta says reaches the terminal as it is")
         expect(fresh.leader() is None, "an instance runs")
     # The error's name, for programs.
-    bus = fresh.awake()
+    bus = fresh.awake(with_programs(fresh, pasta="exit 0"))
     bus.fails("ToolFailed", MANAGER, I_MANAGER, "Hold", "s", "tiny")
     bus.close()
 

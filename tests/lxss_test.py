@@ -665,11 +665,11 @@ class World:
         """A connection to the private socket; lxssd must run."""
         return Bus(f"unix:path={self.socket}")
 
-    def awake(self):
+    def awake(self, env=None):
         """The same, with lxssd started first; it may be leaving just when we come."""
 
         def connected():
-            self.lxctl("list")
+            self.lxctl("list", env=env)
             try:
                 return self.bus()
             except Exception as error:
