@@ -96,6 +96,7 @@ typedef enum Trouble {
         TROUBLE_POLICY,
         TROUBLE_MACHINE,
         TROUBLE_SPACE,
+        TROUBLE_KIND,
         TROUBLE_OTHER,
 } Trouble;
 
@@ -107,6 +108,9 @@ static Trouble recognise(const char *reason) {
         } signs[] = {
                 { "no space left on device", TROUBLE_SPACE },
                 { "disk quota exceeded", TROUBLE_SPACE },
+                { "index.json: no such file", TROUBLE_KIND },
+                { "oci-layout: no such file", TROUBLE_KIND },
+                { "manifest.json: file does not exist", TROUBLE_KIND },
                 { "x509:", TROUBLE_TLS },
                 { "tls:", TROUBLE_TLS },
                 { "server gave HTTP response to HTTPS client", TROUBLE_TLS },
@@ -169,6 +173,19 @@ static int explain_registry(Trouble trouble, const char *reference, const char *
         }
 }
 
+/* One kind of archive is easily taken for the other. */
+static int explain_kind(const char *transport, WorkerReport *reterr) {
+        if (streq(transport, IMAGE_DOCKER_ARCHIVE))
+                return worker_report_fail(reterr, LXSS_ERROR_UNSUPPORTED_SOURCE,
+                                          "This is not what docker save writes. Of an OCI image the file is "
+                                          "oci-archive:FILE; a root file system's goes without either.");
+        if (streq(transport, IMAGE_LAYOUT_ARCHIVE))
+                return worker_report_fail(reterr, LXSS_ERROR_UNSUPPORTED_SOURCE,
+                                          "This is no OCI image in a tar. What docker save wrote is "
+                                          "docker-archive:FILE; a root file system's goes without either.");
+        return worker_report_fail(reterr, LXSS_ERROR_UNSUPPORTED_SOURCE, "This directory is no OCI image layout.");
+}
+
 int skopeo_explain(const char *transport, const char *reference, const char *reason, WorkerReport *reterr) {
         Trouble trouble = recognise(reason);
         int r = streq(transport, IMAGE_REGISTRY) ? explain_registry(trouble, reference, reason, reterr) : 0;
@@ -189,6 +206,8 @@ int skopeo_explain(const char *transport, const char *reference, const char *rea
         case TROUBLE_MACHINE:
                 return worker_report_fail(reterr, LXSS_ERROR_UNSUPPORTED_SOURCE,
                                           "There is no such image for this machine: %s.", reason);
+        case TROUBLE_KIND:
+                return explain_kind(transport, reterr);
         case TROUBLE_SPACE:
                 return worker_report_fail(reterr, LXSS_ERROR_NO_SPACE,
                                           "There is no space left for the image. Make room and try again.");

@@ -35,6 +35,15 @@ int worker_enter_root(const char *path, WorkerReport *reterr) {
         return 0;
 }
 
+/* An image, which has its files in layers, is easily taken for them. */
+static const char *image_hint(void) {
+        if (access("/oci-layout", F_OK) == 0)
+                return " It is an OCI image: put oci-archive: before its name (oci: if that is a directory).";
+        if (access("/manifest.json", F_OK) == 0)
+                return " It is an image as docker save writes it: put docker-archive: before its name.";
+        return "";
+}
+
 int worker_verify_root(WorkerReport *reterr) {
         struct stat etc, shell;
 
@@ -43,7 +52,8 @@ int worker_verify_root(WorkerReport *reterr) {
                 return 0;
         return worker_report_fail(reterr, LXSS_ERROR_NOT_A_DISTRIBUTION,
                                   "The archive has no /bin/sh (or no /etc): it is not a Linux distribution's root "
-                                  "file system.");
+                                  "file system.%s",
+                                  image_hint());
 }
 
 /* os-release(5): a value is bare, or in single or double quotes, the latter with

@@ -138,6 +138,22 @@ def test_what_docker_saved_may_be_compressed(fresh):
 
 
 @everywhere
+def test_an_archive_of_another_kind_is_told_which_it_is(fresh):
+    layout = tiny_layout(fresh)
+    for kind in ("docker", "oci"):
+        copy(f"oci:{layout.path}:latest", f"{kind}-archive:{fresh.work}/{kind}.tar:x:y")
+    for source, needles in (
+        ("oci-archive:docker.tar", ("docker-archive:FILE",)),
+        ("docker-archive:oci.tar", ("oci-archive:FILE",)),
+        ("docker.tar", ("no /bin/sh", "docker-archive:")),
+        ("oci.tar", ("no /bin/sh", "oci-archive:")),
+        (layout.path, ("no /bin/sh", "oci:")),
+    ):
+        sentence(fresh.lxctl("install", source, "--name", "wrong"), *needles, code=125)
+    equal(fresh.installed(), [], "what is installed")
+
+
+@everywhere
 def test_a_path_may_have_colons(fresh):
     layout = tiny_layout(fresh, layer(("etc/second", b"2\n")), name="a:b:c", tag="v1")
     for kind in ("docker", "oci"):
