@@ -77,6 +77,8 @@ int fd_socket_send_now(int fd, const struct iovec *parts, size_t n_parts, const 
 void fd_socket_discard(int *fd) {
         const struct linger none = { 0 };
 
+        if (*fd < 0)
+                return;
         (void)setsockopt(*fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
         closep(fd);
 }

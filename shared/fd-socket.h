@@ -10,7 +10,7 @@
 /* As many descriptors as the kernel takes in one packet. */
 #define FD_SOCKET_MAX 253
 
-/* Closes a descriptor that a stranger sent, without being kept waiting by it. */
+/* Closes a descriptor that a stranger sent, without being kept waiting by it. Negative: there is none. */
 void fd_socket_discard(int *fd);
 
 /* Sends one packet. Returns 0 or negative errno: -EAGAIN where a non-blocking

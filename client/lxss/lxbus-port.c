@@ -57,7 +57,7 @@ LxBusPort *lxbus_port_free(LxBusPort *port) {
         }
         free(port->doomed);
         packet_free(port->kept);
-        free(port->overflow);
+        port_buffer_free(port->buffer);
         closep(&port->peer_pidfd);
         closep(&port->fd);
         free(port);

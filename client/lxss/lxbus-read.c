@@ -20,6 +20,21 @@ void packet_free(Packet *packet) {
         free(packet);
 }
 
+/* The buffer of the port that was closed last is the next one's: to have that much from the kernel and to give it back
+ * costs more than a connection's first message. */
+static _Atomic(void *) spare_buffer;
+
+static void *port_buffer_new(void) {
+        void *buffer = atomic_exchange(&spare_buffer, NULL);
+
+        return buffer ?: malloc(LXBUS_PACKET_MAX);
+}
+
+void port_buffer_free(void *buffer) {
+        if (buffer)
+                free(atomic_exchange(&spare_buffer, buffer));
+}
+
 /* Where the descriptors of a message's objects begin: behind the memory with its payload. */
 static size_t first_object_fd(const LxbusFrame *frame) {
         return frame->header.flags & LXBUS_MESSAGE_MEMFD ? 1 : 0;
@@ -173,10 +188,10 @@ static void choose_place(LxBusPort *port, const LxBusMessage *message, Place *re
 
         ret->n_fds = 0;
         ret->n_parts = small ? 1 : 3;
-        ret->parts[0] = small ? (struct iovec){ port->overflow, LXBUS_PACKET_MAX } :
+        ret->parts[0] = small ? (struct iovec){ port->buffer, LXBUS_PACKET_MAX } :
                                 (struct iovec){ &ret->header, sizeof(ret->header) };
         ret->parts[1] = (struct iovec){ message->data, message->size };
-        ret->parts[2] = (struct iovec){ port->overflow, LXBUS_PACKET_MAX };
+        ret->parts[2] = (struct iovec){ port->buffer, LXBUS_PACKET_MAX };
 }
 
 /* What comes in one piece has no descriptors: those that came uninvited the kernel has closed. */
@@ -244,7 +259,7 @@ int lxbus_port_read(LxBusPort *port, LxBusMessage *message, int timeout) {
 
         if (port->kept)
                 return deliver(port, message);
-        if (!port->overflow && !(port->overflow = malloc(LXBUS_PACKET_MAX)))
+        if (!port->buffer && !(port->buffer = port_buffer_new()))
                 return -ENOMEM;
         for (;;) {
                 choose_place(port, message, &place);
