@@ -36,6 +36,26 @@ START_TEST(messages_of_every_size_arrive_as_they_were_sent) {
 }
 END_TEST
 
+/* The reader looks for the next one where the last one was. */
+START_TEST(a_reader_with_much_room_takes_small_and_large_ones_in_any_order) {
+        static const size_t sizes[] = { 32768, 5, 4096, 4097, 4096, 32768, 32768, 32769, 1, 0, 32769, 32768, 1 };
+        _cleanup_free_ char *data = pattern(LXBUS_MESSAGE_MAX), *received = malloc(LXBUS_MESSAGE_MAX);
+
+        open_ports();
+        for (size_t i = 0; i < ELEMENTSOF(sizes); i++) {
+                size_t n = sizes[i], size = 99;
+
+                memset(received, 0x5a, n + 1);
+                ck_assert_int_eq(lxbus_port_send(near, data + i, n), 0);
+                ck_assert_int_eq(lxbus_port_receive(far, received, LXBUS_MESSAGE_MAX, &size, -1), 0);
+                ck_assert_uint_eq(size, n);
+                ck_assert_int_eq(memcmp(received, data + i, n), 0);
+                ck_assert_int_eq(received[n], 0x5a);
+        }
+        close_ports();
+}
+END_TEST
+
 START_TEST(one_byte_or_object_too_many_is_not_sent) {
         LxBusObject objects[LXBUS_MESSAGE_OBJECTS_MAX + 1];
         LxBusMessage message = { .objects = objects, .n_objects = ELEMENTSOF(objects) };
@@ -347,14 +367,19 @@ START_TEST(descriptors_that_nobody_announced_are_closed) {
         const LxbusHeader header = { .size = 1 };
         const struct iovec parts[] = { { (void *)&header, sizeof(header) }, { (void *)"x", 1 } };
         int fds[] = { 0, 0, 0 };
-        char large[SMALL_MAX + 1];
+        char large[SMALL_MAX + 1] = "";
         size_t size, before;
 
         open_ports();
         before = count_fds();
-        ck_assert_int_eq(fd_socket_send(lxbus_port_fd(near), parts, ELEMENTSOF(parts), fds, ELEMENTSOF(fds)), 0);
-        ck_assert_int_eq(lxbus_port_receive(far, large, SMALL_MAX, &size, -1), 0);
-        ck_assert_uint_eq(count_fds(), before);
+        for (size_t room = SMALL_MAX; room <= sizeof(large); room++) {
+                ck_assert_int_eq(fd_socket_send(lxbus_port_fd(near), parts, ELEMENTSOF(parts), fds, ELEMENTSOF(fds)),
+                                 0);
+                ck_assert_int_eq(lxbus_port_receive(far, large, room, &size, -1), 0);
+                ck_assert_uint_eq(count_fds(), before);
+        }
+        ck_assert_int_eq(lxbus_port_send(near, large, sizeof(large)), 0); /* another is read as this one will be */
+        ck_assert_int_eq(lxbus_port_receive(far, large, sizeof(large), &size, -1), 0);
         ck_assert_int_eq(fd_socket_send(lxbus_port_fd(near), parts, ELEMENTSOF(parts), fds, ELEMENTSOF(fds)), 0);
         ck_assert_int_eq(lxbus_port_receive(far, large, sizeof(large), &size, -1), -EPROTO);
         ck_assert_uint_eq(count_fds(), before);
@@ -454,6 +479,7 @@ END_TEST
 
 int main(void) {
         return RUN_TESTS("lxbus-port", messages_of_every_size_arrive_as_they_were_sent,
+                         a_reader_with_much_room_takes_small_and_large_ones_in_any_order,
                          one_byte_or_object_too_many_is_not_sent, the_largest_message_with_the_most_objects_arrives,
                          what_does_not_fit_is_told_and_kept_whole, what_was_kept_goes_with_the_port,
                          receive_closes_objects_for_which_nobody_asked, objects_of_each_kind_pass_both_ways,
@@ -464,7 +490,6 @@ int main(void) {
                          packets_that_do_not_add_up_are_refused, descriptors_that_nobody_announced_are_closed,
                          an_announcement_is_about_the_next_packet_and_comes_once,
                          a_message_with_objects_that_had_to_wait_is_announced_once,
-                         a_packet_shorter_than_a_header_is_refused,
-                         an_empty_packet_is_an_end_and_keeps_no_descriptor,
+                         a_packet_shorter_than_a_header_is_refused, an_empty_packet_is_an_end_and_keeps_no_descriptor,
                          what_a_peer_asked_of_our_socket_keeps_no_descriptor);
 }

@@ -43,6 +43,7 @@ struct LxBusPort {
         bool announced; /* to the peer, that descriptors come; of the writer */
         bool expects;   /* the peer has said so; of the reader */
         Packet *kept;   /* what did not fit into what the last reader had */
+        bool large;     /* the last packet was larger than SMALL_MAX; of the reader */
         void *buffer;   /* LXBUS_PACKET_MAX, for what is not read straight to where it goes; NULL: not made yet */
         int *doomed;    /* pidfds of processes that end with the port: of both directions, so locked */
         size_t n_doomed;

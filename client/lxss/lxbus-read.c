@@ -182,9 +182,10 @@ typedef struct Place {
         size_t n_fds;
 } Place;
 
-/* Into the buffer of the port, which is copied from, or straight into the reader's. */
+/* Into the buffer of the port, which is copied from, or straight into the reader's, where that has room for a large
+ * packet and the last one was large. */
 static void choose_place(LxBusPort *port, const LxBusMessage *message, Place *ret) {
-        bool small = !port->expects && message->size <= SMALL_MAX;
+        bool small = !port->expects && (!port->large || message->size <= SMALL_MAX);
 
         ret->n_fds = 0;
         ret->n_parts = small ? 1 : 3;
@@ -273,6 +274,7 @@ int lxbus_port_read(LxBusPort *port, LxBusMessage *message, int timeout) {
                 port->expects = true;
         }
         port->expects = false;
+        port->large = n > (ssize_t)sizeof(place.header) + SMALL_MAX;
         if (n >= (ssize_t)sizeof(place.header) && take_plain(&place, n, message))
                 return 0;
         r = keep(port, place.parts, place.n_parts, n, place.fds, place.n_fds);
