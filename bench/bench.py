@@ -413,11 +413,12 @@ class Bench:
         self.target("bandwidth of a ring / of memcpy", paired(times["memcpy"], times["ring"]), 0.9, at_least=True)
 
     def counts(self):
-        """System calls and instructions of one launch."""
+        """System calls and instructions of one launch, and system calls of LxBus."""
         if os.getuid() != 0:
             print("    only root can trace newuidmap(1)")
             return
         self.counted = counts.measure(self.machine, self.quick)
+        self.counted.update({f"LxBus {kind} syscalls": programs for kind, programs in counts.lxbus(self.machine).items()})
         for what, programs in self.counted.items():
             print(f"    {what:18}  {sum(programs.values()):8}  " + ", ".join(f"{k} {v}" for k, v in programs.items()))
 
@@ -442,10 +443,11 @@ class Bench:
         with open(path) as file:
             reference = json.load(file)["counts"]
         self.machine.unpack()
-        return 1 if counts.compare(counts.measure(self.machine, True), reference) else 0
+        rows = [*counts.limits(counts.measure(self.machine, True), reference), *counts.lxbus_limits(counts.lxbus(self.machine))]
+        return 1 if counts.compare(rows) else 0
 
     def report(self):
-        width = max(len(what) for what, *_ in self.targets)
+        width = max((len(what) for what, *_ in self.targets), default=0)
         print()
         for what, value, bound, holds, at_least in self.targets:
             sign = ">=" if at_least else "<="

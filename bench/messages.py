@@ -3,12 +3,30 @@
 instance, its clients on the host, messages of 64 bytes there and back."""
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
 
+NAME = "bench"  # of the server
+CLIENT, SERVER = "bench-lxbus", "bench-server"  # one program, by a name for each side
+
 ROUNDS = 15
 CALLS = {"roundtrip": 20000, "connect": 2000, "memory": 2048}  # messages, connections, MiB
+
+
+@contextlib.contextmanager
+def server(machine, world):
+    """An echoing server in an instance of this world; its process id."""
+    place = os.path.join(world.dir, "home", SERVER)
+    shutil.copy(os.path.join(machine.programs, CLIENT), place)
+    inner = world.start("lxctl", "launch", "--", f"/mnt/host{place}", "serve", NAME)
+    assert inner.stdout.readline() == b"ready\n"
+    try:
+        yield next(s["pid"] for s in json.loads(world.run("lxctl", "--json", "bus", "list")) if s["name"] == NAME)
+    finally:
+        inner.kill()
+        inner.wait()
 
 
 class DBus:
@@ -49,7 +67,7 @@ class DBus:
 class Messages:
     def __init__(self, bench):
         self.bench, self.machine, self.world = bench, bench.machine, bench.machine.user
-        self.tool = os.path.join(self.machine.programs, "bench-lxbus")
+        self.tool = os.path.join(self.machine.programs, CLIENT)
         self.buses = []
 
     def ask(self, *words):
@@ -61,9 +79,6 @@ class Messages:
 
     @contextlib.contextmanager
     def set_up(self):
-        shutil.copy(self.tool, os.path.join(self.world.dir, "home", "bench-lxbus"))
-        inner = self.world.start("lxctl", "launch", "--", f"/mnt/host{self.world.dir}/home/bench-lxbus", "serve", "bench")
-        assert inner.stdout.readline() == b"ready\n"
         try:
             for name in ("dbus-daemon", "dbus-broker"):
                 bus = DBus(self.machine, name)
@@ -73,11 +88,11 @@ class Messages:
                         print(f"    without {name}: it does not start here", flush=True)
                         self.buses.remove(bus)
                         bus.stop()
-            yield
+            with server(self.machine, self.world):
+                yield
         finally:
             for bus in self.buses:
                 bus.stop()
-            inner.kill()
 
     def take_turns(self, measures):
         found = {name: [] for name in measures}
@@ -94,10 +109,10 @@ class Messages:
         n, connections = self.calls("roundtrip"), str(self.calls("connect"))
         with self.bench.one_processor(), self.set_up():
             return self.take_turns({
-                "LxBus, host and instance": lambda: self.ask("roundtrip", "bench", str(n)),
+                "LxBus, host and instance": lambda: self.ask("roundtrip", NAME, str(n)),
                 "socketpair": lambda: self.ask("socketpair", str(n)),
                 **{b.name: lambda b=b: self.ask_dbus(b, n // 10) for b in self.buses},
-                "LxBus connect": lambda: self.ask("connect", "bench", connections),
+                "LxBus connect": lambda: self.ask("connect", NAME, connections),
                 "unix connect": lambda: self.ask("unix", connections),
             })  # fmt: skip
 
