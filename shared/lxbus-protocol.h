@@ -98,8 +98,10 @@ typedef struct LxbusHeader {
 
 enum {
         LXBUS_MESSAGE_MEMFD = 1 << 0,
-        /* No message, and nothing else of one is there: the next packet brings descriptors. Readers
-         * look for them only then, since recvmsg(2) costs an eighth more than recv(2), which drops them. */
+        /* No message, and nothing else of one is there: the next packet brings descriptors. The readers of a
+         * port between programs look for them only then, since recvmsg(2) costs an eighth more than recv(2),
+         * which drops them. What announces is thus a matter of the reader: one that looks in every packet
+         * (shared/lxbus-packet.h) is told of none, and takes an announcement for a broken message. */
         LXBUS_MESSAGE_ANNOUNCE = 1 << 1,
 };
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "shared/lxbus-packet.h"
 #include "tests/port-fixture.h"
 
 #ifndef SO_PASSPIDFD
@@ -419,6 +420,42 @@ START_TEST(a_message_with_objects_that_had_to_wait_is_announced_once) {
 }
 END_TEST
 
+/* As an end of /init's channel does it, which is a port without this library. */
+START_TEST(a_port_and_a_reader_that_always_looks_have_one_framing) {
+        static const size_t sizes[] = { 0, 1, LXBUS_INLINE_MAX, LXBUS_INLINE_MAX + 1 };
+        _cleanup_free_ char *data = pattern(LXBUS_PACKET_MAX), *room = malloc(LXBUS_PACKET_MAX);
+        LxBusObject object = { .kind = LXBUS_FD, .fd = 0 };
+        const LxbusWireObject wire = { .kind = LXBUS_KIND_FD };
+
+        open_ports();
+        for (size_t i = 0; i < ELEMENTSOF(sizes); i++) {
+                const LxBusMessage out = { data, sizes[i], &object, 1 };
+                LxBusMessage in = { room, LXBUS_PACKET_MAX, &object, 1 };
+                LxbusIncoming incoming = { .memory = -EBADF };
+                const void *payload;
+
+                ck_assert_int_eq(lxbus_port_write(near, &out, -1), 0);
+                ck_assert_int_eq(lxbus_packet_receive(far->fd, room, LXBUS_PACKET_MAX, &incoming), -EBADMSG);
+                ck_assert_int_eq(lxbus_packet_receive(far->fd, room, LXBUS_PACKET_MAX, &incoming), 0);
+                ck_assert_int_eq(lxbus_incoming_payload(&incoming, &payload), 0);
+                ck_assert_uint_eq(incoming.frame.header.size, sizes[i]);
+                ck_assert_int_eq(memcmp(payload, data, sizes[i]), 0);
+                send_announcement(far);
+                ck_assert_int_eq(lxbus_packet_send(far->fd, &(LxbusOutgoing){ payload, sizes[i], incoming.memory,
+                                                                              &wire, incoming.fds, 1 }),
+                                 0);
+                lxbus_incoming_clear(&incoming);
+                ck_assert_int_eq(lxbus_port_read(near, &in, -1), 0);
+                ck_assert_uint_eq(in.size, sizes[i]);
+                ck_assert_int_eq(memcmp(in.data, data, sizes[i]), 0);
+                ck_assert_uint_eq(in.n_objects, 1);
+                closep(&object.fd);
+                object.fd = 0;
+        }
+        close_ports();
+}
+END_TEST
+
 START_TEST(a_packet_shorter_than_a_header_is_refused) {
         size_t size;
         char data[8];
@@ -490,6 +527,7 @@ int main(void) {
                          packets_that_do_not_add_up_are_refused, descriptors_that_nobody_announced_are_closed,
                          an_announcement_is_about_the_next_packet_and_comes_once,
                          a_message_with_objects_that_had_to_wait_is_announced_once,
+                         a_port_and_a_reader_that_always_looks_have_one_framing,
                          a_packet_shorter_than_a_header_is_refused, an_empty_packet_is_an_end_and_keeps_no_descriptor,
                          what_a_peer_asked_of_our_socket_keeps_no_descriptor);
 }

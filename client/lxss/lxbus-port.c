@@ -6,20 +6,18 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <termios.h>
 
 #include "client/lxss/lxbus-private.h"
-#include "shared/fd-socket.h"
+#include "shared/lxbus-packet.h"
 #include "shared/util.h"
 
 _Static_assert(LXBUS_MESSAGE_MAX == LXBUS_PAYLOAD_MAX && LXBUS_MESSAGE_OBJECTS_MAX == LXBUS_OBJECTS_MAX &&
                                (int)LXBUS_FD == LXBUS_KIND_FD && (int)LXBUS_MEMORY == LXBUS_KIND_MEMORY &&
-                               (int)LXBUS_TERMINATE == LXBUS_OBJECT_TERMINATE &&
-                               LXBUS_OBJECTS_MAX + 1 == FD_SOCKET_MAX,
+                               (int)LXBUS_TERMINATE == LXBUS_OBJECT_TERMINATE,
                "the interface and what goes over the wire agree");
 
 int port_new(int fd, const LxbusIdentity *peer, int pidfd, LxBusPort **ret) {
@@ -201,11 +199,10 @@ void port_spare(LxBusPort *port, int doomed) {
 
 /* What goes into a packet beside the payload. */
 typedef struct Outgoing {
-        LxbusHeader header;
         LxbusWireObject objects[LXBUS_OBJECTS_MAX];
-        int fds[LXBUS_OBJECTS_MAX + 1]; /* borrowed, but for those opened here */
-        size_t n_fds;
-        int opened[LXBUS_OBJECTS_MAX + 1]; /* owned */
+        int fds[LXBUS_OBJECTS_MAX]; /* borrowed, but for those opened here */
+        size_t n_objects;
+        int opened[LXBUS_OBJECTS_MAX]; /* owned */
         size_t n_opened;
         int doomed[LXBUS_OBJECTS_MAX]; /* the port's */
         size_t n_doomed;
@@ -217,7 +214,7 @@ static void outgoing_clear(Outgoing *out) {
 }
 
 static int add_object(Outgoing *out, const LxBusObject *object) {
-        LxbusWireObject *wire = &out->objects[out->header.n_objects];
+        LxbusWireObject *wire = &out->objects[out->n_objects];
         int fd = object->fd, r;
 
         if (object->flags & ~(object->kind == LXBUS_PROCESS ? LXBUS_TERMINATE : 0))
@@ -232,25 +229,7 @@ static int add_object(Outgoing *out, const LxBusObject *object) {
         r = object_check(object->kind, fd, &wire->size);
         if (r < 0)
                 return r;
-        out->fds[out->n_fds++] = fd;
-        out->header.n_objects++;
-        return 0;
-}
-
-/* What is too large for a packet goes into memory that nobody can change any more. */
-static int add_payload_memory(Outgoing *out, const LxBusMessage *message) {
-        int fd = syscall(SYS_memfd_create, "lxbus-message", MFD_CLOEXEC | MFD_ALLOW_SEALING), r;
-
-        if (fd < 0)
-                return -errno;
-        out->opened[out->n_opened++] = fd;
-        r = write_all(fd, message->data, message->size);
-        if (r < 0)
-                return r;
-        if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
-                return -errno;
-        out->fds[out->n_fds++] = fd;
-        out->header.flags = LXBUS_MESSAGE_MEMFD;
+        out->fds[out->n_objects++] = fd;
         return 0;
 }
 
@@ -266,14 +245,13 @@ static int after_sending(LxBusPort *port, int r, int64_t deadline) {
         return r < 0 ? r : 1;
 }
 
-static int send_parts(LxBusPort *port, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds,
-                      int timeout) {
+static int send_message(LxBusPort *port, LxbusOutgoing *message, int timeout) {
         int64_t deadline = timeout > 0 ? deadline_after(timeout) : timeout;
         int r;
 
+        message->now = timeout >= 0;
         do {
-                r = timeout < 0 ? fd_socket_send(port->fd, parts, n_parts, fds, n_fds)
-                                : fd_socket_send_now(port->fd, parts, n_parts, fds, n_fds);
+                r = lxbus_packet_send(port->fd, message);
                 if (r < 0)
                         r = after_sending(port, r, deadline);
         } while (r > 0);
@@ -304,14 +282,12 @@ static int announce(LxBusPort *port, int timeout) {
 
 /* Before it is sent: what could not be done afterwards would be told of a message that went. */
 static int doom_processes(LxBusPort *port, Outgoing *out) {
-        const int *fds = out->fds + (out->n_fds - out->header.n_objects);
-
-        for (size_t i = 0; i < out->header.n_objects; i++) {
+        for (size_t i = 0; i < out->n_objects; i++) {
                 int r;
 
                 if (!(out->objects[i].flags & LXBUS_TERMINATE))
                         continue;
-                r = port_doom(port, fds[i], &out->doomed[out->n_doomed]);
+                r = port_doom(port, out->fds[i], &out->doomed[out->n_doomed]);
                 if (r < 0)
                         return r;
                 out->n_doomed++;
@@ -320,24 +296,30 @@ static int doom_processes(LxBusPort *port, Outgoing *out) {
 }
 
 static int write_with_objects(LxBusPort *port, const LxBusMessage *message, int timeout) {
-        _cleanup_(outgoing_clear) Outgoing out = { .header.size = message->size };
-        struct iovec parts[3];
+        _cleanup_(outgoing_clear) Outgoing out = { 0 };
+        _cleanup_close_ int memory = -EBADF;
+        LxbusOutgoing whole;
         int r = 0;
 
         if (message->size > LXBUS_INLINE_MAX)
-                r = add_payload_memory(&out, message);
+                r = lxbus_payload_to_memory(message->data, message->size, &memory);
         for (size_t i = 0; r == 0 && i < message->n_objects; i++)
                 r = add_object(&out, &message->objects[i]);
         if (r < 0)
                 return r;
-        parts[0] = (struct iovec){ &out.header, sizeof(out.header) };
-        parts[1] = (struct iovec){ out.objects, out.header.n_objects * sizeof(out.objects[0]) };
-        parts[2] = (struct iovec){ message->data, out.header.flags & LXBUS_MESSAGE_MEMFD ? 0 : message->size };
+        whole = (LxbusOutgoing){
+                .payload = message->data,
+                .size = message->size,
+                .memory = memory,
+                .objects = out.objects,
+                .fds = out.fds,
+                .n_objects = out.n_objects,
+        };
         r = doom_processes(port, &out);
         if (r == 0)
                 r = announce(port, timeout);
         if (r == 0)
-                r = send_parts(port, parts, ELEMENTSOF(parts), out.fds, out.n_fds, timeout);
+                r = send_message(port, &whole, timeout);
         if (r < 0)
                 while (out.n_doomed > 0)
                         port_spare(port, out.doomed[--out.n_doomed]);
@@ -360,9 +342,8 @@ static int write_small(LxBusPort *port, const LxBusMessage *message, int timeout
 }
 
 static int write_large(LxBusPort *port, const LxBusMessage *message, int timeout) {
-        LxbusHeader header = { .size = message->size };
-        const struct iovec parts[2] = { { &header, sizeof(header) }, { message->data, message->size } };
-        int r = send_parts(port, parts, ELEMENTSOF(parts), NULL, 0, timeout);
+        LxbusOutgoing whole = { .payload = message->data, .size = message->size };
+        int r = send_message(port, &whole, timeout);
 
         port->announced &= r < 0;
         return r;

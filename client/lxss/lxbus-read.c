@@ -5,10 +5,10 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "client/lxss/lxbus-private.h"
 #include "shared/fd-socket.h"
+#include "shared/lxbus-packet.h"
 #include "shared/util.h"
 
 void packet_free(Packet *packet) {
@@ -35,23 +35,9 @@ void port_buffer_free(void *buffer) {
                 free(atomic_exchange(&spare_buffer, buffer));
 }
 
-/* Where the descriptors of a message's objects begin: behind the memory with its payload. */
-static size_t first_object_fd(const LxbusFrame *frame) {
-        return frame->header.flags & LXBUS_MESSAGE_MEMFD ? 1 : 0;
-}
-
-/* A mapping of it would end this process with SIGBUS if its writer truncated it meanwhile; it is sealed, or refused.
- */
-static int check_payload_memory(const Packet *packet, const LxbusFrame *frame) {
-        struct stat st;
-        int seals;
-
-        if (first_object_fd(frame) == 0)
-                return 0;
-        seals = fcntl(packet->fds[0], F_GET_SEALS);
-        if (seals < 0 || !(seals & F_SEAL_SHRINK) || !(seals & F_SEAL_WRITE) || fstat(packet->fds[0], &st) < 0)
-                return -EPROTO;
-        return (uint64_t)st.st_size == frame->header.size ? 0 : -EPROTO;
+/* With the payload of a message that is too large for a packet; else none. */
+static int payload_memory(const Packet *packet, const LxbusFrame *frame) {
+        return frame->payload ? -EBADF : packet->fds[0];
 }
 
 /* Whoever kills does it with his own rights. An instance may name its own processes, not those of the host, for one
@@ -76,19 +62,6 @@ static int look_at_object(const LxBusPort *port, const LxbusWireObject *wire, in
         return 0;
 }
 
-static int copy_payload(const Packet *packet, const LxbusFrame *frame, void *data) {
-        ssize_t n;
-
-        if (frame->header.size == 0) /* data may be NULL */
-                return 0;
-        if (frame->payload) {
-                memcpy(data, frame->payload, frame->header.size);
-                return 0;
-        }
-        n = pread(packet->fds[0], data, frame->header.size, 0);
-        return n == (ssize_t)frame->header.size ? 0 : -EPROTO;
-}
-
 /* Of processes that end with the port: those of a message that is refused are not concerned. */
 static int doom_processes(LxBusPort *port, const LxBusObject *objects, size_t n, const int *fds) {
         int doomed[LXBUS_OBJECTS_MAX], r = 0;
@@ -104,10 +77,10 @@ static int doom_processes(LxBusPort *port, const LxBusObject *objects, size_t n,
 }
 
 static int hand_over(LxBusPort *port, Packet *packet, const LxbusFrame *frame, LxBusMessage *message) {
-        int *fds = packet->fds + first_object_fd(frame), r;
+        int *fds = packet->fds + (frame->payload ? 0 : 1), r;
         size_t n = frame->header.n_objects;
 
-        r = copy_payload(packet, frame, message->data);
+        r = lxbus_payload_copy(frame, payload_memory(packet, frame), message->data);
         for (size_t i = 0; r == 0 && i < n; i++) {
                 const LxbusWireObject object = lxbus_frame_object(frame, i);
 
@@ -132,7 +105,7 @@ static int deliver(LxBusPort *port, LxBusMessage *message) {
 
         r = lxbus_frame_decode(packet->data, packet->size, packet->n_fds, &frame);
         if (r == 0)
-                r = check_payload_memory(packet, &frame);
+                r = lxbus_payload_check(&frame, payload_memory(packet, &frame));
         if (r == 0 && (frame.header.size > message->size || frame.header.n_objects > message->n_objects)) {
                 message->size = frame.header.size;
                 message->n_objects = frame.header.n_objects;
