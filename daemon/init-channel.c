@@ -1,203 +1,196 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Frames to and from /init. It cannot tell who runs or what a frame means for
+/* Messages to and from /init. It cannot tell who runs or what a message means for
  * them: instance.c does. */
 
 #include "daemon/init-channel.h"
 
-#include <sys/mman.h>
 #include <sys/socket.h>
 
-#include "shared/fd-socket.h"
+#include "shared/lxbus-packet.h"
 #include "shared/text.h"
+
+/* The largest that /init may send: an object and a text. What would need memory is refused. */
+#define PACKET_MAX (sizeof(LxbusHeader) + sizeof(LxbusWireObject) + sizeof(InitMessage) + INIT_TEXT_MAX)
 
 struct InitChannel {
         int fd;
         InitChannelEvents events;
         void *userdata;
         sd_event_source *source;
-        GQueue frames; /* Frame, waiting for room in the socket */
+        GQueue waiting; /* Outgoing, for room in the socket */
 };
 
-typedef struct Frame {
-        InitHeader header;
-        void *payload;          /* NULL where there is none, or it is in the memfd */
-        int memfd;
+typedef struct Outgoing {
+        void *payload;
+        size_t size;
+        int memory;             /* with the payload, where a packet is too small for it */
         LaunchRequest *request; /* owns the descriptors that go along */
-} Frame;
+} Outgoing;
 
-static void frame_free(void *p) {
-        Frame *frame = p;
+static void outgoing_free(void *p) {
+        Outgoing *out = p;
 
-        free(frame->payload);
-        closep(&frame->memfd);
-        launch_request_free(frame->request);
-        g_free(frame);
+        free(out->payload);
+        closep(&out->memory);
+        launch_request_free(out->request);
+        g_free(out);
 }
 
-/* A copy that nobody can change or shorten any more, /init's mapping of it least of all. */
-static int payload_to_memfd(const void *payload, size_t size, int *ret) {
-        _cleanup_close_ int fd = memfd_create("lxss-launch", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        int r;
-
-        if (fd < 0)
-                return -errno;
-        r = write_all(fd, payload, size);
-        if (r < 0)
-                return r;
-        if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
-                return -errno;
-        *ret = steal_fd(&fd);
-        return 0;
-}
-
-static size_t collect_fds(const Frame *frame, int *ret) {
-        const LaunchRequest *request = frame->request;
-        size_t n = 0;
-
-        if (frame->memfd >= 0)
-                ret[n++] = frame->memfd;
-        for (size_t i = 0; request && i < request->n_fds; i++)
-                ret[n++] = request->fds[i].fd;
-        if (request && request->terminal_mask)
-                ret[n++] = request->terminal_socket;
-        return n;
-}
-
-static int send_frame(InitChannel *channel, const Frame *frame) {
-        struct iovec parts[2] = {
-                { .iov_base = (void *)&frame->header, .iov_len = sizeof(frame->header) },
-                { .iov_base = frame->payload, .iov_len = frame->payload ? frame->header.size : 0 },
+static int send_now(InitChannel *channel, const Outgoing *out) {
+        const LaunchRequest *request = out->request;
+        LxbusWireObject objects[LXBUS_OBJECTS_MAX];
+        int fds[LXBUS_OBJECTS_MAX];
+        LxbusOutgoing message = {
+                .payload = out->payload,
+                .size = out->size,
+                .memory = out->memory,
+                .objects = objects,
+                .fds = fds,
+                .now = true,
         };
-        int fds[FD_SOCKET_MAX];
-        size_t n_fds = collect_fds(frame, fds);
 
-        return fd_socket_send(channel->fd, parts, ELEMENTSOF(parts), fds, n_fds);
+        for (size_t i = 0; request && i < request->n_fds; i++)
+                fds[message.n_objects++] = request->fds[i].fd;
+        if (request && request->terminal_mask)
+                fds[message.n_objects++] = request->terminal_socket;
+        for (size_t i = 0; i < message.n_objects; i++)
+                objects[i] = (LxbusWireObject){ .kind = init_object_kind(INIT_LAUNCH) };
+        return lxbus_packet_send(channel->fd, &message);
 }
 
 /* Sends what fits. Sources may go away under us with a lost peer; then nothing is left to be sent. */
 static void flush(InitChannel *channel) {
         int r = 0;
 
-        for (Frame *frame; (frame = g_queue_peek_head(&channel->frames));) {
-                r = send_frame(channel, frame);
+        for (Outgoing *out; (out = g_queue_peek_head(&channel->waiting));) {
+                r = send_now(channel, out);
                 if (r == -EAGAIN || r == -ETOOMANYREFS)
                         break;
-                frame_free(g_queue_pop_head(&channel->frames));
+                outgoing_free(g_queue_pop_head(&channel->waiting));
         }
         (void)sd_event_source_set_io_events(channel->source, r == -EAGAIN || r == -ETOOMANYREFS ? EPOLLIN | EPOLLOUT :
                                                                                                    EPOLLIN);
 }
 
-static void submit(InitChannel *channel, Frame *frame) {
-        g_queue_push_tail(&channel->frames, frame);
+/* Takes all of it over. */
+static void submit(InitChannel *channel, void *payload, size_t size, int memory, LaunchRequest *request) {
+        Outgoing *out = g_new(Outgoing, 1);
+
+        *out = (Outgoing){ .payload = payload, .size = size, .memory = memory, .request = request };
+        g_queue_push_tail(&channel->waiting, out);
         flush(channel);
 }
 
 int init_channel_launch(InitChannel *channel, uint64_t id, LaunchRequest *request) {
         _cleanup_launch_request_ LaunchRequest *owned = request;
         _cleanup_free_ void *payload = NULL;
-        _cleanup_close_ int memfd = -EBADF;
-        Frame *frame;
+        int memory = -EBADF, r;
         size_t size;
-        int r;
 
-        if (request->n_fds > INIT_FDS_MAX)
-                return -E2BIG;
-        r = init_launch_encode(request, &payload, &size);
+        r = init_launch_encode(id, request, &payload, &size);
         if (r < 0)
                 return r;
-        if (size > INIT_INLINE_MAX) {
-                r = payload_to_memfd(payload, size, &memfd);
+        if (size > LXBUS_INLINE_MAX) {
+                r = lxbus_payload_to_memory(payload, size, &memory);
                 if (r < 0)
                         return r;
+                free(steal_pointer(&payload)); /* which may be megabytes */
         }
-        frame = g_new(Frame, 1);
-        *frame = (Frame){
-                .header = { .type = INIT_LAUNCH, .id = id, .size = size, .flags = memfd >= 0 ? INIT_FLAG_MEMFD : 0 },
-                .payload = memfd >= 0 ? NULL : steal_pointer(&payload),
-                .request = steal_pointer(&owned),
-        };
-        frame->memfd = steal_fd(&memfd);
-        submit(channel, frame);
+        submit(channel, steal_pointer(&payload), size, memory, steal_pointer(&owned));
         return 0;
 }
 
 int init_channel_send(InitChannel *channel, InitType type, uint64_t id, int first, int second) {
-        Frame *frame = g_new(Frame, 1);
+        const InitMessage message = { .type = type, .id = id, .first = first, .second = second };
 
-        *frame = (Frame){ .header = { .type = type, .id = id, .first = first, .second = second }, .memfd = -EBADF };
-        submit(channel, frame);
+        submit(channel, g_memdup2(&message, sizeof(message)), sizeof(message), -EBADF, NULL);
         return 0;
 }
 
-/* Says no more: whatever comes after a broken frame means nothing. */
+/* Says no more: whatever comes after a broken message means nothing. */
 static int close_channel(InitChannel *channel) {
         channel->source = sd_event_source_disable_unref(channel->source);
         channel->events.closed(channel->userdata);
         return 0;
 }
 
-static int dispatch_text(InitChannel *channel, const InitHeader *h, const void *payload, int *fd) {
+static int dispatch_text(InitChannel *channel, const InitMessage *m, const void *body, size_t size, int *fd) {
         char text[INIT_TEXT_MAX + 1];
 
-        if (h->flags != 0 || init_text_decode(payload, h->size, text) < 0)
+        if (init_text_decode(body, size, text) < 0)
                 return -EBADMSG;
-        if (h->type == INIT_WARNING) {
-                if (h->size == 0)
+        if (m->type == INIT_WARNING) {
+                if (size == 0)
                         return -EBADMSG;
                 channel->events.warning(text, channel->userdata);
                 return 0;
         }
-        if (h->first < 0 || h->first > 1 || !text_is_printable(text, h->size))
+        if (m->first < 0 || m->first > 1 || !text_is_printable(text, size))
                 return -EBADMSG;
-        channel->events.ready(h->first, h->size > 0 ? text : NULL, steal_fd(fd), channel->userdata);
+        channel->events.ready(m->first, size > 0 ? text : NULL, steal_fd(fd), channel->userdata);
         return 0;
 }
 
-static int dispatch(InitChannel *channel, const InitHeader *h, const void *payload, pid_t pid, int *fd) {
-        if (h->type == INIT_READY || h->type == INIT_WARNING)
-                return dispatch_text(channel, h, payload, fd);
-        if (h->size != 0 || h->flags != 0)
-                return -EBADMSG;
-        switch (h->type) {
+static int dispatch(InitChannel *channel, const InitMessage *m, pid_t pid, int *fd) {
+        switch (m->type) {
         case INIT_STARTED:
-                channel->events.started(h->id, pid, steal_fd(fd), channel->userdata);
+                channel->events.started(m->id, pid, steal_fd(fd), channel->userdata);
                 return 0;
         case INIT_FAILED:
-                if (h->first < 0 || h->first >= INIT_STEP_MAX || h->second <= 0 || h->second > 4095)
+                if (m->first < 0 || m->first >= INIT_STEP_MAX || m->second <= 0 || m->second > 4095)
                         return -EBADMSG;
-                channel->events.failed(h->id, h->first, h->second, steal_fd(fd), channel->userdata);
+                channel->events.failed(m->id, m->first, m->second, steal_fd(fd), channel->userdata);
                 return 0;
         case INIT_STOPPED:
-                channel->events.stopped(h->id, h->first, channel->userdata);
+                channel->events.stopped(m->id, m->first, channel->userdata);
                 return 0;
         case INIT_EXITED:
-                channel->events.exited(h->id, h->first, h->second, channel->userdata);
+                channel->events.exited(m->id, m->first, m->second, channel->userdata);
                 return 0;
         default:
                 return -EBADMSG;
         }
 }
 
+/* At most one object, of the kind that this event may bring. What a descriptor really is, is for those to find
+ * out who use it. */
+static bool objects_are_valid(const LxbusFrame *frame, InitType type) {
+        LxbusWireObject object;
+
+        if (frame->header.n_objects == 0)
+                return true;
+        object = lxbus_frame_object(frame, 0);
+        return frame->header.n_objects == 1 && object.kind == init_object_kind(type) && object.flags == 0;
+}
+
+static int take(InitChannel *channel, LxbusIncoming *in) {
+        int none = -EBADF, *fd = in->n_fds > 0 ? &in->fds[0] : &none;
+        const void *body;
+        InitMessage m;
+        size_t size;
+
+        if (!in->frame.payload ||
+            init_message_decode(in->frame.payload, in->frame.header.size, &m, &body, &size) < 0 ||
+            !objects_are_valid(&in->frame, m.type))
+                return -EBADMSG;
+        if (m.type == INIT_READY || m.type == INIT_WARNING)
+                return dispatch_text(channel, &m, body, size, fd);
+        return size == 0 ? dispatch(channel, &m, in->process, fd) : -EBADMSG;
+}
+
 /* One packet. 1: it was read, 0: there is none now, negative: there will be no more. */
 static int receive(InitChannel *channel) {
-        _cleanup_close_ int received = -EBADF;
-        const void *payload;
-        InitHeader header;
-        char packet[sizeof(InitHeader) + INIT_TEXT_MAX];
-        size_t n_fds = 0;
-        pid_t pid = 0;
-        ssize_t n;
+        _cleanup_lxbus_incoming_ LxbusIncoming in = { .memory = -EBADF };
+        char packet[PACKET_MAX];
+        int r;
 
-        n = fd_socket_receive_process(channel->fd, packet, sizeof(packet), &received, 1, &n_fds, &pid);
-        if (n == -EAGAIN)
+        r = lxbus_packet_receive(channel->fd, packet, sizeof(packet), &in);
+        if (r == -EAGAIN)
                 return 0;
-        if (n <= 0)
-                return n < 0 ? (int)n : -EPIPE;
-        if (init_frame_decode(packet, n, &header, &payload) < 0 || dispatch(channel, &header, payload, pid, &received) < 0)
-                return -EBADMSG;
-        return 1;
+        if (r == 0)
+                r = take(channel, &in);
+        return r < 0 ? r : 1;
 }
 
 static int on_io(sd_event_source *source _unused_, int fd _unused_, uint32_t revents, void *userdata) {
@@ -220,7 +213,7 @@ int init_channel_new(sd_event *event, int fd, const InitChannelEvents *events, v
         channel->fd = fd;
         channel->events = *events;
         channel->userdata = userdata;
-        g_queue_init(&channel->frames);
+        g_queue_init(&channel->waiting);
         if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
                 r = -errno;
         else
@@ -237,7 +230,7 @@ InitChannel *init_channel_free(InitChannel *channel) {
         if (!channel)
                 return NULL;
         channel->source = sd_event_source_disable_unref(channel->source);
-        g_queue_clear_full(&channel->frames, frame_free);
+        g_queue_clear_full(&channel->waiting, outgoing_free);
         closep(&channel->fd);
         g_free(channel);
         return NULL;

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -29,6 +28,7 @@
 #include "shared/boot-options.h"
 #include "shared/fd-socket.h"
 #include "shared/init-protocol.h"
+#include "shared/lxbus-packet.h"
 #include "shared/syscalls.h"
 
 /* The descriptor that lxssd leaves to us. */
@@ -65,37 +65,39 @@ static void on_child(int signal _unused_, siginfo_t *info, void *context _unused
         errno = saved;
 }
 
-/* lxssd reads all that we write; were it stuck, waiting for it is right. */
-static void send_event_about(InitHeader event, int fd, pid_t pid) {
-        struct iovec part = { .iov_base = &event, .iov_len = sizeof(event) };
+/* Says something, with a text (what is beyond INIT_TEXT_MAX is cut off), a descriptor unless that is negative,
+ * and a process unless that is 0. lxssd reads all that we write; were it stuck, waiting for it is right. */
+static void say_about(InitMessage event, const char *text, int fd, pid_t pid) {
+        const LxbusWireObject object = { .kind = init_object_kind(event.type) };
+        size_t n = strnlen(text, INIT_TEXT_MAX);
+        char payload[sizeof(event) + INIT_TEXT_MAX];
+        LxbusOutgoing message = {
+                .payload = payload,
+                .size = sizeof(event) + n,
+                .objects = &object,
+                .fds = &fd,
+                .n_objects = fd >= 0,
+                .process = pid,
+        };
         int r;
 
-        r = fd_socket_send_process(CHANNEL_FD, &part, 1, &fd, fd >= 0, pid);
-        if (r == -ESRCH) /* its session leader was quicker to reap it */
-                r = fd_socket_send(CHANNEL_FD, &part, 1, &fd, fd >= 0);
+        memcpy(payload, &event, sizeof(event));
+        memcpy(payload + sizeof(event), text, n);
+        r = lxbus_packet_send(CHANNEL_FD, &message);
+        if (r == -ESRCH) { /* its session leader was quicker to reap it */
+                message.process = 0;
+                r = lxbus_packet_send(CHANNEL_FD, &message);
+        }
         if (r < 0)
                 _exit(EXIT_FAILURE);
 }
 
-static void send_event(InitHeader event, int fd) {
-        send_event_about(event, fd, 0);
+static void say(InitMessage event, int fd) {
+        say_about(event, "", fd, 0);
 }
 
-/* An event whose payload is a text; what is beyond INIT_TEXT_MAX is cut off. With fd, unless that is negative. */
-static void send_text(InitHeader event, const char *text, int fd) {
-        size_t size = strnlen(text, INIT_TEXT_MAX);
-        struct iovec parts[] = {
-                { .iov_base = &event, .iov_len = sizeof(event) },
-                { .iov_base = (void *)text, .iov_len = size },
-        };
-
-        event.size = size;
-        if (fd_socket_send(CHANNEL_FD, parts, ELEMENTSOF(parts), &fd, fd >= 0) < 0)
-                _exit(EXIT_FAILURE);
-}
-
-static void send_warning(const char *sentence) {
-        send_text((InitHeader){ .type = INIT_WARNING }, sentence, -EBADF);
+static void say_warning(const char *sentence) {
+        say_about((InitMessage){ .type = INIT_WARNING }, sentence, -EBADF, 0);
 }
 
 static Job *find_job(uint64_t id) {
@@ -122,18 +124,18 @@ static void report_started(Job *job) {
         job->started = true;
         job_hand_over_terminal(job);
         pidfd = sys_pidfd_open(job->program, 0);
-        send_event_about((InitHeader){ .type = INIT_STARTED, .id = job->id }, pidfd, job->program);
+        say_about((InitMessage){ .type = INIT_STARTED, .id = job->id }, "", pidfd, job->program);
 }
 
 /* Says that a launch failed. The child, if there is one, is reaped like any other. */
 static void report_failed(uint64_t id, InitStep step, int error, int program) {
-        send_event((InitHeader){ .type = INIT_FAILED, .id = id, .first = step, .second = error }, program);
+        say((InitMessage){ .type = INIT_FAILED, .id = id, .first = step, .second = error }, program);
 }
 
 static void report_ended(Job *job, int code, int status) {
         if (!job->started)
                 report_started(job);
-        send_event((InitHeader){ .type = INIT_EXITED, .id = job->id, .first = code, .second = status }, -1);
+        say((InitMessage){ .type = INIT_EXITED, .id = job->id, .first = code, .second = status }, -1);
         remove_job(job);
 }
 
@@ -167,7 +169,7 @@ static Progress read_report(Job *job) {
                 report_started(job);
                 break;
         case JOB_REPORT_STOPPED:
-                send_event((InitHeader){ .type = INIT_STOPPED, .id = job->id, .first = r.first }, -1);
+                say((InitMessage){ .type = INIT_STOPPED, .id = job->id, .first = r.first }, -1);
                 break;
         case JOB_REPORT_ENDED:
                 report_ended(job, r.first, r.second);
@@ -196,7 +198,7 @@ static void on_child_change(const siginfo_t *info) {
                 return;
         if (info->si_code == CLD_STOPPED) {
                 if (!job->terminal)
-                        send_event((InitHeader){ .type = INIT_STOPPED, .id = job->id, .first = info->si_status }, -1);
+                        say((InitMessage){ .type = INIT_STOPPED, .id = job->id, .first = info->si_status }, -1);
                 return;
         }
         /* What the child said before it ended comes first: a failed exec is no exit. */
@@ -246,53 +248,31 @@ static int sweep(void) {
         return -1;
 }
 
-/* A payload that was too large for a packet. Only lxssd, which we trust, sends it. */
-static int map_payload(int fd, size_t size, void **ret) {
-        struct stat st;
-        void *p;
-
-        if (fstat(fd, &st) < 0 || st.st_size < 0 || (size_t)st.st_size < size)
-                return -EBADMSG;
-        p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (p == MAP_FAILED)
-                return -errno;
-        *ret = p;
-        return 0;
-}
-
-static int decode_launch(const InitHeader *header, const void *payload, int *fds, size_t *n_fds, LaunchRequest **ret) {
-        void *mapped = NULL;
+/* On success the descriptors are the request's. */
+static int decode_launch(LxbusIncoming *in, const void *body, size_t size, LaunchRequest **ret) {
         int r;
 
-        if (header->flags & INIT_FLAG_MEMFD) {
-                if (*n_fds == 0)
+        for (size_t i = 0; i < in->n_fds; i++)
+                if (lxbus_frame_object(&in->frame, i).kind != init_object_kind(INIT_LAUNCH))
                         return -EBADMSG;
-                r = map_payload(fds[0], header->size, &mapped);
-                closep(&fds[0]);
-                memmove(fds, fds + 1, --*n_fds * sizeof(int));
-                if (r < 0)
-                        return r;
-        }
-        r = init_launch_decode(mapped ?: payload, header->size, fds, *n_fds, ret);
-        if (mapped)
-                (void)munmap(mapped, header->size);
+        r = init_launch_decode(body, size, in->fds, in->n_fds, ret);
         if (r == 0)
-                *n_fds = 0; /* the request's now */
+                in->n_fds = 0;
         return r;
 }
 
-static void on_launch(int epoll, const InitHeader *header, const void *payload, int *fds, size_t *n_fds) {
+static void on_launch(int epoll, uint64_t id, LxbusIncoming *in, const void *body, size_t size) {
         LaunchRequest *request = NULL;
         InitStep step = INIT_STEP_REQUEST;
         struct epoll_event event;
         Job *job = NULL;
         int r;
 
-        r = decode_launch(header, payload, fds, n_fds, &request);
+        r = decode_launch(in, body, size, &request);
         if (r == 0)
-                r = job_start(header->id, request, &step, &job);
+                r = job_start(id, request, &step, &job);
         if (r < 0) {
-                report_failed(header->id, step, -r, -1);
+                report_failed(id, step, -r, -1);
                 return;
         }
         job->next = jobs;
@@ -302,42 +282,55 @@ static void on_launch(int epoll, const InitHeader *header, const void *payload, 
         (void)epoll_ctl(epoll, EPOLL_CTL_ADD, job->report, &event);
 }
 
-static void on_frame(int epoll, const void *packet, size_t size, int *fds, size_t *n_fds) {
-        InitHeader header;
-        const void *payload;
-        Job *job;
+/* What is too large for us, or not as it should be: whoever waits for it is told. Only lxssd, which we trust,
+ * has the memory that may be read here without a look at it. */
+static void refuse(const LxbusIncoming *in, int error) {
+        InitMessage m;
 
-        if (init_frame_decode(packet, size, &header, &payload) < 0)
-                return;
-        if (header.type == INIT_LAUNCH) {
-                on_launch(epoll, &header, payload, fds, n_fds);
+        if (in->frame.header.size >= sizeof(m) && lxbus_payload_copy(&in->frame, in->memory, &m, sizeof(m)) == 0 &&
+            m.type == INIT_LAUNCH)
+                report_failed(m.id, INIT_STEP_REQUEST, error, -1);
+}
+
+static void on_message(int epoll, LxbusIncoming *in) {
+        const void *payload, *body;
+        InitMessage m;
+        size_t size;
+        Job *job;
+        int r;
+
+        r = lxbus_incoming_payload(in, &payload);
+        if (r == 0)
+                r = init_message_decode(payload, in->frame.header.size, &m, &body, &size);
+        if (r < 0) {
+                refuse(in, -r);
                 return;
         }
-        job = find_job(header.id);
-        if (job && header.type == INIT_SIGNAL)
-                (void)job_signal(job, header.first, header.second);
-        else if (job && header.type == INIT_FOREGROUND)
-                job_set_foreground(job, header.first != 0);
-        else if (job && header.type == INIT_HANGUP) {
+        if (m.type == INIT_LAUNCH) {
+                on_launch(epoll, m.id, in, body, size);
+                return;
+        }
+        job = find_job(m.id);
+        if (job && m.type == INIT_SIGNAL)
+                (void)job_signal(job, m.first, m.second);
+        else if (job && m.type == INIT_FOREGROUND)
+                job_set_foreground(job, m.first != 0);
+        else if (job && m.type == INIT_HANGUP) {
                 n_hung_up += job->kill_at == 0;
                 job_hangup(job, now_ms());
         }
 }
 
 static void on_channel(int epoll) {
-        static _Alignas(InitHeader) char packet[sizeof(InitHeader) + INIT_INLINE_MAX];
-        int fds[FD_SOCKET_MAX];
-        size_t n_fds = 0;
-        ssize_t n;
+        static char packet[LXBUS_PACKET_MAX];
+        _cleanup_lxbus_incoming_ LxbusIncoming in = { .memory = -EBADF };
+        int r;
 
-        n = fd_socket_receive(CHANNEL_FD, packet, sizeof(packet), fds, ELEMENTSOF(fds), &n_fds);
-        if (n == -EMSGSIZE || n == -EMFILE)
-                return;
-        if (n <= 0)
+        r = lxbus_packet_receive(CHANNEL_FD, packet, sizeof(packet), &in);
+        if (r == 0)
+                on_message(epoll, &in);
+        else if (r != -EBADMSG && r != -EMSGSIZE && r != -EMFILE)
                 _exit(EXIT_SUCCESS);
-        on_frame(epoll, packet, n, fds, &n_fds);
-        for (size_t i = 0; i < n_fds; i++)
-                closep(&fds[i]);
 }
 
 /* Kills what outstayed its hang-up. Returns the milliseconds until the next such moment, at most `next` unless that is
@@ -409,8 +402,8 @@ static void get_ready(const char *home_of) {
         _cleanup_close_ int bus = bus_socket_listen();
         Boot wishes;
 
-        boot(send_warning, home_of, &wishes);
-        send_text((InitHeader){ .type = INIT_READY, .first = wishes.without_host }, wishes.user ?: "", bus);
+        boot(say_warning, home_of, &wishes);
+        say_about((InitMessage){ .type = INIT_READY, .first = wishes.without_host }, wishes.user ?: "", bus, 0);
         free(wishes.user);
 }
 

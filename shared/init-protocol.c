@@ -10,22 +10,34 @@ enum {
         LAUNCH_BACKGROUND = 1 << 1,
 };
 
-int init_frame_decode(const void *packet, size_t size, InitHeader *ret, const void **ret_payload) {
-        InitHeader header;
+static bool type_is_known(uint32_t type) {
+        return (type >= INIT_LAUNCH && type <= INIT_FOREGROUND) || (type >= INIT_READY && type <= INIT_WARNING);
+}
 
-        if (size < sizeof(header))
-                return -EBADMSG;
-        memcpy(&header, packet, sizeof(header));
-        if (!(header.type >= INIT_LAUNCH && header.type <= INIT_FOREGROUND) &&
-            !(header.type >= INIT_READY && header.type <= INIT_WARNING))
-                return -EBADMSG;
-        if (header.flags & ~(uint32_t)INIT_FLAG_MEMFD || header.size > INIT_PAYLOAD_MAX)
-                return -EBADMSG;
-        if (header.flags & INIT_FLAG_MEMFD ? size != sizeof(header) : size - sizeof(header) != header.size)
-                return -EBADMSG;
+uint32_t init_object_kind(InitType type) {
+        switch (type) {
+        case INIT_LAUNCH:
+        case INIT_READY:
+        case INIT_FAILED:
+                return LXBUS_KIND_FD;
+        case INIT_STARTED:
+                return LXBUS_KIND_PROCESS;
+        default:
+                return 0;
+        }
+}
 
-        *ret = header;
-        *ret_payload = header.flags & INIT_FLAG_MEMFD ? NULL : (const uint8_t *)packet + sizeof(header);
+int init_message_decode(const void *payload, size_t size, InitMessage *ret, const void **ret_body, size_t *ret_size) {
+        InitMessage message;
+
+        if (size < sizeof(message))
+                return -EBADMSG;
+        memcpy(&message, payload, sizeof(message));
+        if (!type_is_known(message.type) || message.reserved != 0)
+                return -EBADMSG;
+        *ret = message;
+        *ret_body = (const uint8_t *)payload + sizeof(message);
+        *ret_size = size - sizeof(message);
         return 0;
 }
 
@@ -36,7 +48,7 @@ typedef struct Writer {
 } Writer;
 
 static void put_bytes(Writer *w, const void *bytes, size_t n) {
-        if (w->error == 0 && n > INIT_PAYLOAD_MAX - w->size)
+        if (w->error == 0 && n > LXBUS_PAYLOAD_MAX - w->size)
                 w->error = -E2BIG;
         if (w->error == 0 && w->size + n > w->allocated) {
                 size_t wanted = (w->size + n) * 2;
@@ -63,7 +75,7 @@ static void put_number(Writer *w, uint32_t number) {
 static void put_string(Writer *w, const char *s) {
         size_t n = s ? strlen(s) + 1 : 0;
 
-        if (n > INIT_PAYLOAD_MAX) {
+        if (n > LXBUS_PAYLOAD_MAX) {
                 w->error = w->error ?: -E2BIG;
                 return;
         }
@@ -77,9 +89,13 @@ static void put_strv(Writer *w, char *const *v) {
                 put_string(w, *v);
 }
 
-int init_launch_encode(const LaunchRequest *request, void **ret, size_t *ret_size) {
+int init_launch_encode(uint64_t id, const LaunchRequest *request, void **ret, size_t *ret_size) {
+        const InitMessage message = { .type = INIT_LAUNCH, .id = id };
         Writer w = { 0 };
 
+        if (request->n_fds > INIT_FDS_MAX)
+                return -E2BIG;
+        put_bytes(&w, &message, sizeof(message));
         put_number(&w, (request->shell ? LAUNCH_SHELL : 0) | (request->background ? LAUNCH_BACKGROUND : 0));
         put_number(&w, request->closed_mask);
         put_number(&w, request->terminal_mask);
@@ -198,9 +214,9 @@ static void get_fd_numbers(Reader *r, size_t expected, LaunchRequest *request) {
         }
 }
 
-int init_launch_decode(const void *payload, size_t size, const int *fds, size_t n_fds, LaunchRequest **ret) {
+int init_launch_decode(const void *body, size_t size, const int *fds, size_t n_fds, LaunchRequest **ret) {
         _cleanup_launch_request_ LaunchRequest *request = launch_request_new();
-        Reader r = { .bytes = payload, .left = size };
+        Reader r = { .bytes = body, .left = size };
         size_t n_terminal;
         uint32_t flags;
 
@@ -237,11 +253,11 @@ int init_launch_decode(const void *payload, size_t size, const int *fds, size_t 
         return 0;
 }
 
-int init_text_decode(const void *payload, size_t size, char *ret) {
-        if (size > INIT_TEXT_MAX || (size > 0 && memchr(payload, 0, size)))
+int init_text_decode(const void *body, size_t size, char *ret) {
+        if (size > INIT_TEXT_MAX || (size > 0 && memchr(body, 0, size)))
                 return -EBADMSG;
         if (size > 0)
-                memcpy(ret, payload, size);
+                memcpy(ret, body, size);
         ret[size] = '\0';
         return 0;
 }

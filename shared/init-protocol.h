@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What lxssd and an instance's /init say to each other, as bytes ↔ values. No
- * I/O: shared/fd-socket.h carries the frames over a SOCK_SEQPACKET socketpair,
- * a frame a packet. Both ends are from one build and on one machine, so numbers
- * are native; lxssd decodes all the same as if a stranger had written, because
- * root in an instance may do to its /init what it likes.
+/* What lxssd and an instance's /init say to each other, as bytes ↔ values. No I/O: each message
+ * is the payload of one of LxBus's (shared/lxbus-protocol.h), on a port whose ends lxssd made
+ * and which shared/lxbus-packet.h carries. Both ends look for descriptors in every packet, so none is
+ * announced. Both are from one build and on one machine, so numbers are native; lxssd decodes
+ * all the same as if a stranger had written, because root in an instance may do to its /init
+ * what it likes.
  *
  *   lxssd → /init    LAUNCH, SIGNAL, HANGUP, FOREGROUND
  *   /init → lxssd    any number of WARNING, READY, then STARTED | FAILED for
  *                    each launch, STOPPED and EXITED for each that started
  *
- * A frame is an InitHeader and `size` bytes of payload behind it. LAUNCH has a
- * payload; one larger than INIT_INLINE_MAX travels in a memfd, the first
- * descriptor of the packet, and INIT_FLAG_MEMFD is set. WARNING has one and READY
- * may have one, a text of at most INIT_TEXT_MAX bytes in the packet; no other has. */
+ * A payload is an InitMessage and its body: the request of a LAUNCH, the text of a WARNING or a READY
+ * (at most INIT_TEXT_MAX bytes, in the packet itself); the others have none. init_object_kind() says which
+ * objects come along: with a LAUNCH as many as it names, with an event of /init's one or none. */
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "shared/launch-request.h"
+#include "shared/lxbus-protocol.h"
 
 typedef enum InitType {
         INIT_LAUNCH = 1,
@@ -38,9 +39,9 @@ typedef enum InitType {
 
 /* What /init was doing when a launch failed. */
 typedef enum InitStep {
-        INIT_STEP_REQUEST,     /* the frame could not be understood */
-        INIT_STEP_USER,        /* there is no such user */
-        INIT_STEP_TERMINAL,    /* no pty */
+        INIT_STEP_REQUEST,  /* the message could not be understood */
+        INIT_STEP_USER,     /* there is no such user */
+        INIT_STEP_TERMINAL, /* no pty */
         INIT_STEP_FORK,
         INIT_STEP_DESCRIPTORS,
         INIT_STEP_CREDENTIALS, /* setgroups, setgid, setuid */
@@ -50,45 +51,36 @@ typedef enum InitStep {
         INIT_STEP_INVALID = -EINVAL,
 } InitStep;
 
-enum {
-        INIT_FLAG_MEMFD = 1 << 0,
-};
-
-/* Payload that travels in the packet itself; far below every default of SO_SNDBUF. */
-#define INIT_INLINE_MAX 32768
-/* Payload at all: Linux's own limit for argv and environment together (6 MiB), with room. */
-#define INIT_PAYLOAD_MAX (16u << 20)
 /* The text of a WARNING or READY. */
 #define INIT_TEXT_MAX 1024
-/* Descriptors of one launch: SCM_MAX_FD is 253, and the memfd and the terminal's socket need one each. */
-#define INIT_FDS_MAX 251
+/* Descriptors of one launch: the terminal's socket needs an object, too. */
+#define INIT_FDS_MAX (LXBUS_OBJECTS_MAX - 1)
 
-typedef struct InitHeader {
+typedef struct InitMessage {
         uint32_t type;
-        uint32_t flags;
-        uint64_t id; /* of the process; chosen by lxssd, never reused */
-        uint32_t size;
         int32_t first;
         int32_t second;
-        uint32_t reserved;
-} InitHeader;
+        uint32_t reserved; /* 0 */
+        uint64_t id;       /* of the process; chosen by lxssd, never reused */
+} InitMessage;
 
-/* Reads a frame's header. Returns 0, or -EBADMSG where the packet is too short,
- * of no known type, or its size does not fit what follows. *ret_payload points
- * into the packet, or is NULL where the payload is in a memfd. */
-int init_frame_decode(const void *packet, size_t size, InitHeader *ret, const void **ret_payload);
+/* Of which kind the objects of such a message are; 0: it has none. No object has flags. */
+uint32_t init_object_kind(InitType type);
 
-/* A launch request as a payload: everything but the descriptors themselves,
- * the distribution, and what only lxssd acts on (waiting, lingering). Returns 0 or
- * -ENOMEM, -E2BIG. The caller frees *ret. */
-int init_launch_encode(const LaunchRequest *request, void **ret, size_t *ret_size);
+/* Reads what a payload begins with. Returns 0, or -EBADMSG where it is too short or of no known type.
+ * *ret_body points behind it, to *ret_size bytes. */
+int init_message_decode(const void *payload, size_t size, InitMessage *ret, const void **ret_body, size_t *ret_size);
 
-/* The reverse. The n_fds descriptors are those of the packet without the
- * memfd, in the order of the request's fds, with the terminal's socket last;
- * on success the request owns them, on failure the caller still does.
- * Returns 0, -EBADMSG or -ENOMEM. */
-int init_launch_decode(const void *payload, size_t size, const int *fds, size_t n_fds, LaunchRequest **ret);
+/* The payload of a LAUNCH: of the request everything but the descriptors themselves, the distribution, and
+ * what only lxssd acts on (waiting, lingering). Returns 0, -ENOMEM, or -E2BIG where it has more descriptors
+ * or bytes than an LxBus message can carry. The caller frees *ret. */
+int init_launch_encode(uint64_t id, const LaunchRequest *request, void **ret, size_t *ret_size);
 
-/* The text that is a payload, as a string in ret (INIT_TEXT_MAX + 1 bytes). Its
+/* The reverse, of the body alone. The n_fds descriptors are those of the message's objects, in the
+ * order of the request's fds, with the terminal's socket last; on success the request owns them, on
+ * failure the caller still does. Returns 0, -EBADMSG or -ENOMEM. */
+int init_launch_decode(const void *body, size_t size, const int *fds, size_t n_fds, LaunchRequest **ret);
+
+/* The text that is a body, as a string in ret (INIT_TEXT_MAX + 1 bytes). Its
  * bytes are any but NUL. Returns 0, or -EBADMSG where it is longer or holds one. */
-int init_text_decode(const void *payload, size_t size, char *ret);
+int init_text_decode(const void *body, size_t size, char *ret);

@@ -65,17 +65,14 @@ int lxbus_payload_check(const LxbusFrame *frame, int memory) {
         return (uint64_t)st.st_size == frame->header.size ? 0 : -EBADMSG;
 }
 
-int lxbus_payload_copy(const LxbusFrame *frame, int memory, void *data) {
-        ssize_t n;
-
-        if (frame->header.size == 0) /* data may be NULL */
+int lxbus_payload_copy(const LxbusFrame *frame, int memory, void *data, size_t size) {
+        if (size == 0) /* data may be NULL */
                 return 0;
-        if (frame->payload) {
-                memcpy(data, frame->payload, frame->header.size);
-                return 0;
-        }
-        n = pread(memory, data, frame->header.size, 0);
-        return n == (ssize_t)frame->header.size ? 0 : -EBADMSG;
+        if (frame->payload)
+                memcpy(data, frame->payload, size);
+        else if (pread(memory, data, size, 0) != (ssize_t)size)
+                return -EBADMSG;
+        return 0;
 }
 
 int lxbus_packet_receive(int socket, void *buffer, size_t size, LxbusIncoming *ret) {
@@ -113,7 +110,7 @@ int lxbus_incoming_payload(LxbusIncoming *incoming, const void **ret) {
                 copy = malloc(frame->header.size + 1);
                 if (!copy)
                         return -ENOMEM;
-                r = lxbus_payload_copy(frame, incoming->memory, copy);
+                r = lxbus_payload_copy(frame, incoming->memory, copy, frame->header.size);
                 if (r < 0)
                         return r;
                 incoming->copy = steal_pointer(&copy);

@@ -34,9 +34,9 @@ int lxbus_payload_to_memory(const void *payload, size_t size, int *ret);
  * 0 where that is in the packet. Returns 0 or -EBADMSG. */
 int lxbus_payload_check(const LxbusFrame *frame, int memory);
 
-/* The payload, out of the packet or of memory that was checked, to data (frame->header.size bytes).
- * Returns 0, or -EBADMSG where it cannot be read. */
-int lxbus_payload_copy(const LxbusFrame *frame, int memory, void *data);
+/* The first `size` bytes of the payload, which has as many, out of the packet or of memory that was checked.
+ * Returns 0, or -EBADMSG where they cannot be read. */
+int lxbus_payload_copy(const LxbusFrame *frame, int memory, void *data, size_t size);
 
 /* A message that came. */
 typedef struct LxbusIncoming {

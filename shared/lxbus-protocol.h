@@ -13,7 +13,8 @@
  * The end of REGISTER gets a REPLY, then a CONNECTION with each client's port.
  * The end of CONNECT  gets a REPLY that says who the server is, and is the client's
  *                     port from then on: the other end is with the server, lxssd is out.
- * A port              carries messages of both sides, LxbusHeader first. */
+ * A port              carries messages of both sides, LxbusHeader first. /init's channel to lxssd is
+ *                     one, whose ends lxssd makes itself (shared/init-protocol.h). */
 
 #include <stdbool.h>
 #include <stddef.h>

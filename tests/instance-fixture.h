@@ -7,8 +7,8 @@
 #include <signal.h>
 
 #include "daemon/instance.h"
-#include "shared/fd-socket.h"
 #include "shared/init-protocol.h"
+#include "shared/lxbus-packet.h"
 #include "tests/fake-container.h"
 
 static InstanceHost host;
@@ -154,31 +154,35 @@ static inline _unused_ Process *launch_lingering(uint64_t id, Client *client, ui
         return launch_request(id, client, request);
 }
 
-static void say(InitHeader header, int fd) {
-        struct iovec part = { .iov_base = &header, .iov_len = sizeof(header) };
+/* As /init, with a text, and with an object of the kind that this message may have. */
+static void say_all(InitMessage m, const char *text, int fd) {
+        const LxbusWireObject object = { .kind = init_object_kind(m.type) };
+        char payload[sizeof(m) + INIT_TEXT_MAX];
+        LxbusOutgoing out = { payload, sizeof(m) + strlen(text), -EBADF, &object, &fd, fd >= 0 };
 
-        ck_assert_int_eq(fd_socket_send(fake.init, &part, 1, &fd, fd >= 0), 0);
+        memcpy(payload, &m, sizeof(m));
+        memcpy(payload + sizeof(m), text, strlen(text));
+        ck_assert_int_eq(lxbus_packet_send(fake.init, &out), 0);
         settle();
 }
 
-static inline _unused_ void say_text(InitHeader header, const char *text) {
-        struct iovec parts[] = { { .iov_base = &header, .iov_len = sizeof(header) },
-                                 { .iov_base = (void *)text, .iov_len = strlen(text) } };
+static void say(InitMessage m, int fd) {
+        say_all(m, "", fd);
+}
 
-        header.size = strlen(text);
-        ck_assert_int_eq(fd_socket_send(fake.init, parts, ELEMENTSOF(parts), NULL, 0), 0);
-        settle();
+static inline _unused_ void say_text(InitMessage m, const char *text) {
+        say_all(m, text, -1);
 }
 
 static void say_started(uint64_t id) {
-        say((InitHeader){ .type = INIT_STARTED, .id = id }, -1);
+        say((InitMessage){ .type = INIT_STARTED, .id = id }, -1);
 }
 
 static void say_ready(void) {
         settle();
         ck_assert_ptr_nonnull(fake.container);
         fake.container->events.started(fake.container, fake.container->userdata);
-        say((InitHeader){ .type = INIT_READY }, -1);
+        say((InitMessage){ .type = INIT_READY }, -1);
 }
 
 /* The container has ended, as it does after a kill, or on its own. */
@@ -190,24 +194,24 @@ static inline _unused_ void container_ends(void) {
         settle();
 }
 
-/* The next frame that /init gets, as "launch:1", "signal:1:15:0", "hangup:1"; "" where there is none. */
+/* The next message that /init gets, as "launch:1", "signal:1:15:0", "hangup:1"; "" where there is none. */
 static inline _unused_ const char *hear(void) {
-        static char packet[sizeof(InitHeader) + INIT_INLINE_MAX], text[64];
-        int fds[FD_SOCKET_MAX];
-        const void *payload;
-        InitHeader h;
-        size_t n_fds = 0;
-        ssize_t n = fd_socket_receive(fake.init, packet, sizeof(packet), fds, FD_SOCKET_MAX, &n_fds);
+        _cleanup_lxbus_incoming_ LxbusIncoming in = { .memory = -EBADF };
+        static char packet[LXBUS_PACKET_MAX], text[64];
+        const void *body;
+        InitMessage m;
+        size_t size;
+        int r;
 
-        if (n <= 0)
+        r = lxbus_packet_receive(fake.init, packet, sizeof(packet), &in);
+        ck_assert_int_ne(r, -EBADMSG);
+        if (r < 0)
                 return "";
-        while (n_fds > 0)
-                closep(&fds[--n_fds]);
-        ck_assert_int_eq(init_frame_decode(packet, n, &h, &payload), 0);
-        if (h.type == INIT_SIGNAL)
-                snprintf(text, sizeof(text), "signal:%d:%d:%d", (int)h.id, h.first, h.second);
+        ck_assert_int_eq(init_message_decode(in.frame.payload, in.frame.header.size, &m, &body, &size), 0);
+        if (m.type == INIT_SIGNAL)
+                snprintf(text, sizeof(text), "signal:%d:%d:%d", (int)m.id, m.first, m.second);
         else
-                snprintf(text, sizeof(text), "%s:%d", h.type == INIT_LAUNCH ? "launch" : "hangup", (int)h.id);
+                snprintf(text, sizeof(text), "%s:%d", m.type == INIT_LAUNCH ? "launch" : "hangup", (int)m.id);
         return text;
 }
 

@@ -5,7 +5,7 @@ and what lxctl makes of its own words before the program's begin."""
 
 import resource
 
-from lxss_test import contains, equal, everywhere, expect, main, sentence  # fmt: skip
+from lxss_test import contains, equal, everywhere, expect, main, modes, sentence  # fmt: skip
 
 STRING_MAX = 131072 - 1  # MAX_ARG_STRLEN without its null byte
 EVERY_BYTE = bytes(range(1, 256))
@@ -100,6 +100,20 @@ def test_more_than_execve_takes_is_said_and_ends_with_126(debian):
     result = debian.launch("true", env={**grows, "LXENV": names}, preexec_fn=small_stack)
     sentence(result, "true", "too long", code=126)
     debian.launch("true").good()
+
+
+@modes("root")  # who may take memory from /init
+def test_arguments_for_which_init_has_no_memory_are_an_error(debian):
+    debian.hold()
+    leader = debian.leader()
+    with open(f"/proc/{leader}/statm") as file:
+        pages = int(file.read().split()[0])
+    before = resource.prlimit(leader, resource.RLIMIT_AS)
+    resource.prlimit(leader, resource.RLIMIT_AS, (pages * resource.getpagesize() + (256 << 10), before[1]))
+    words = ["x" * 100000] * 10
+    sentence(debian.launch("true", *words, preexec_fn=small_stack), "Cannot allocate memory", code=125)
+    resource.prlimit(leader, resource.RLIMIT_AS, before)
+    debian.launch("true", *words, preexec_fn=small_stack).good()
 
 
 def test_a_caller_on_the_bus_learns_what_is_too_long_too(debian):

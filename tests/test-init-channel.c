@@ -4,12 +4,12 @@
  * badly, or not at all. */
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "daemon/init-channel.h"
 #include "shared/fd-socket.h"
+#include "shared/lxbus-packet.h"
 #include "tests/test.h"
 
 static sd_event *event;
@@ -84,12 +84,28 @@ static void settle(void) {
                 ;
 }
 
-static void say(InitHeader header, int fd) {
-        struct iovec part = { .iov_base = &header, .iov_len = sizeof(header) };
+/* A message as /init sends it, but for what it says; each descriptor is an object like this one. */
+static void say_whole(const void *payload, size_t size, LxbusWireObject object, const int *fds, size_t n_fds) {
+        LxbusWireObject objects[] = { object, object, object };
+        const LxbusOutgoing message = { payload, size, -EBADF, objects, fds, n_fds };
 
-        ck_assert_int_eq(fd_socket_send(init, &part, 1, &fd, fd >= 0), 0);
+        ck_assert_uint_le(n_fds, ELEMENTSOF(objects));
+        ck_assert_int_eq(lxbus_packet_send(init, &message), 0);
 }
 
+static void say_text(InitMessage m, const char *text, size_t size) {
+        g_autofree char *payload = g_malloc(sizeof(m) + size);
+
+        memcpy(payload, &m, sizeof(m));
+        memcpy(payload + sizeof(m), text, size);
+        say_whole(payload, sizeof(m) + size, (LxbusWireObject){ 0 }, NULL, 0);
+}
+
+static void say(InitMessage m, int fd) {
+        say_whole(&m, sizeof(m), (LxbusWireObject){ .kind = init_object_kind(m.type) }, &fd, fd >= 0);
+}
+
+/* A packet that need not be a message. */
 static void say_bytes(const void *bytes, size_t size, const int *fds, size_t n_fds) {
         struct iovec part = { .iov_base = (void *)bytes, .iov_len = size };
 
@@ -102,14 +118,6 @@ static void assert_story(const char *expected) {
         g_string_truncate(story, 0);
 }
 
-static void say_text(InitHeader header, const char *text, size_t size) {
-        struct iovec parts[] = { { .iov_base = &header, .iov_len = sizeof(header) },
-                                 { .iov_base = (void *)text, .iov_len = size } };
-
-        header.size = size;
-        ck_assert_int_eq(fd_socket_send(init, parts, ELEMENTSOF(parts), NULL, 0), 0);
-}
-
 START_TEST(warnings_and_the_wishes_of_the_distribution_are_told) {
         char longest[INIT_TEXT_MAX + 1];
         g_autofree char *expected = NULL;
@@ -118,18 +126,18 @@ START_TEST(warnings_and_the_wishes_of_the_distribution_are_told) {
         longest[INIT_TEXT_MAX] = '\0';
         expected = g_strdup_printf("warning:a\xff\n warning:%s ready-host:anna ", longest);
         set_up();
-        say_text((InitHeader){ .type = INIT_WARNING }, "a\xff\n", 3);
-        say_text((InitHeader){ .type = INIT_WARNING }, longest, INIT_TEXT_MAX);
-        say_text((InitHeader){ .type = INIT_READY, .first = 1 }, "anna", 4);
+        say_text((InitMessage){ .type = INIT_WARNING }, "a\xff\n", 3);
+        say_text((InitMessage){ .type = INIT_WARNING }, longest, INIT_TEXT_MAX);
+        say_text((InitMessage){ .type = INIT_READY, .first = 1 }, "anna", 4);
         assert_story(expected);
         tear_down();
 }
 END_TEST
 
-static void assert_text_closes(InitHeader header, const char *text, size_t size) {
+static void assert_text_closes(InitMessage header, const char *text, size_t size) {
         set_up();
         say_text(header, text, size);
-        say((InitHeader){ .type = INIT_READY }, -1);
+        say((InitMessage){ .type = INIT_READY }, -1);
         assert_story("closed ");
         tear_down();
 }
@@ -139,51 +147,37 @@ START_TEST(a_text_that_may_not_be_closes_the_channel) {
         char huge[INIT_TEXT_MAX + 1];
 
         memset(huge, 'x', sizeof(huge));
-        assert_text_closes((InitHeader){ .type = INIT_WARNING }, huge, sizeof(huge));
-        assert_text_closes((InitHeader){ .type = INIT_WARNING }, zeros, 1);
-        assert_text_closes((InitHeader){ .type = INIT_WARNING }, zeros, sizeof(zeros));
-        assert_text_closes((InitHeader){ .type = INIT_WARNING }, "a\0b", 3);
-        assert_text_closes((InitHeader){ .type = INIT_WARNING }, "", 0);
-        assert_text_closes((InitHeader){ .type = INIT_WARNING, .flags = INIT_FLAG_MEMFD }, "", 0);
-        assert_text_closes((InitHeader){ .type = INIT_READY }, huge, sizeof(huge));
-        assert_text_closes((InitHeader){ .type = INIT_READY }, "an\nna", 5);
-        assert_text_closes((InitHeader){ .type = INIT_READY }, "anna\xff", 5);
-        assert_text_closes((InitHeader){ .type = INIT_READY, .first = 2 }, "anna", 4);
-        assert_text_closes((InitHeader){ .type = INIT_READY, .first = -1 }, "", 0);
-        assert_text_closes((InitHeader){ .type = INIT_STARTED, .id = 1 }, "a", 1);
-        assert_text_closes((InitHeader){ .type = INIT_EXITED, .id = 1 }, "a", 1);
+        assert_text_closes((InitMessage){ .type = INIT_WARNING }, huge, sizeof(huge));
+        assert_text_closes((InitMessage){ .type = INIT_WARNING }, zeros, 1);
+        assert_text_closes((InitMessage){ .type = INIT_WARNING }, zeros, sizeof(zeros));
+        assert_text_closes((InitMessage){ .type = INIT_WARNING }, "a\0b", 3);
+        assert_text_closes((InitMessage){ .type = INIT_WARNING }, "", 0);
+        assert_text_closes((InitMessage){ .type = INIT_READY }, huge, sizeof(huge));
+        assert_text_closes((InitMessage){ .type = INIT_READY }, "an\nna", 5);
+        assert_text_closes((InitMessage){ .type = INIT_READY }, "anna\xff", 5);
+        assert_text_closes((InitMessage){ .type = INIT_READY, .first = 2 }, "anna", 4);
+        assert_text_closes((InitMessage){ .type = INIT_READY, .first = -1 }, "", 0);
+        assert_text_closes((InitMessage){ .type = INIT_STARTED, .id = 1 }, "a", 1);
+        assert_text_closes((InitMessage){ .type = INIT_EXITED, .id = 1 }, "a", 1);
 }
 END_TEST
 
 START_TEST(every_event_of_init_is_told_in_order) {
         set_up();
-        say((InitHeader){ .type = INIT_READY }, init);
-        say((InitHeader){ .type = INIT_STARTED, .id = 1 }, init);
-        say((InitHeader){ .type = INIT_STARTED, .id = UINT64_MAX }, -1);
-        say((InitHeader){ .type = INIT_STOPPED, .id = 1, .first = 19 }, -1);
-        say((InitHeader){ .type = INIT_EXITED, .id = 1, .first = 1, .second = 255 }, -1);
-        say((InitHeader){ .type = INIT_FAILED, .id = 3, .first = INIT_STEP_EXEC, .second = ENOEXEC }, init);
+        say((InitMessage){ .type = INIT_READY }, init);
+        say((InitMessage){ .type = INIT_STARTED, .id = 1 }, init);
+        say((InitMessage){ .type = INIT_STARTED, .id = UINT64_MAX }, -1);
+        say((InitMessage){ .type = INIT_STOPPED, .id = 1, .first = 19 }, -1);
+        say((InitMessage){ .type = INIT_EXITED, .id = 1, .first = 1, .second = 255 }, -1);
+        say((InitMessage){ .type = INIT_FAILED, .id = 3, .first = INIT_STEP_EXEC, .second = ENOEXEC }, init);
         assert_story("ready+fd started:1+fd started:18446744073709551615 stopped:1:19 exited:1:1:255 failed:3:7:8+fd ");
-        tear_down();
-}
-END_TEST
-
-START_TEST(descriptors_that_come_uninvited_are_closed) {
-        size_t before;
-
-        set_up();
-        before = count_fds();
-        say((InitHeader){ .type = INIT_STOPPED, .id = 1, .first = 20 }, init);
-        say((InitHeader){ .type = INIT_EXITED, .id = 1, .first = 1 }, init);
-        assert_story("stopped:1:20 exited:1:1:0 ");
-        ck_assert_uint_eq(count_fds(), before);
         tear_down();
 }
 END_TEST
 
 START_TEST(the_end_of_init_closes_the_channel_once) {
         set_up();
-        say((InitHeader){ .type = INIT_EXITED, .id = 5, .first = 1, .second = 3 }, -1);
+        say((InitMessage){ .type = INIT_EXITED, .id = 5, .first = 1, .second = 3 }, -1);
         closep(&init);
         assert_story("exited:5:1:3 closed ");
         assert_story("");
@@ -191,70 +185,121 @@ START_TEST(the_end_of_init_closes_the_channel_once) {
 }
 END_TEST
 
-static void assert_closes(const void *bytes, size_t size, const int *fds, size_t n_fds) {
-        set_up();
-        say_bytes(bytes, size, fds, n_fds);
-        if (size > 0) {
-                say((InitHeader){ .type = INIT_READY }, -1); /* means nothing any more */
-                assert_story("closed ");
-        } else
-                assert_story("closed ");
+/* Whoever broke the channel is heard no more, and nothing of what he sent stays open. */
+static void assert_closed(void) {
+        if (init >= 0)
+                say((InitMessage){ .type = INIT_READY }, -1);
+        assert_story("closed ");
         tear_down();
 }
 
-START_TEST(a_broken_frame_closes_the_channel) {
-        static const char zeros[sizeof(InitHeader) + 1], noise[] = "GET / HTTP/1.0\r\nHost: localhost\r\n\r\n", huge[100000];
-        static const InitHeader wrong[] = {
-                { .type = INIT_LAUNCH, .id = 1 }, /* it is we who say these */
-                { .type = INIT_SIGNAL, .id = 1 },
-                { .type = INIT_HANGUP, .id = 1 },
-                { .type = INIT_FOREGROUND, .id = 1 },
-                { .type = INIT_WARNING + 1 },
-                { .type = INIT_READY, .size = 1 },
-                { .type = INIT_READY, .flags = 2 },
-                { .type = INIT_READY, .flags = UINT32_MAX },
-        };
+static void assert_closes(const void *bytes, size_t size, const int *fds, size_t n_fds) {
+        set_up();
+        say_bytes(bytes, size, fds, n_fds);
+        if (size == 0)
+                closep(&init);
+        assert_closed();
+}
+
+START_TEST(what_is_no_message_closes_the_channel) {
+        static const char zeros[sizeof(LxbusHeader) + sizeof(InitMessage) + 1], huge[100000],
+                        noise[] = "GET / HTTP/1.0\r\nHost: localhost\r\n\r\n";
+        const LxbusHeader announcement = { .flags = LXBUS_MESSAGE_ANNOUNCE };
 
         assert_closes(zeros, sizeof(zeros), NULL, 0);
-        assert_closes(zeros, sizeof(InitHeader), NULL, 0);
+        assert_closes(zeros, sizeof(LxbusHeader), NULL, 0); /* one without a payload */
         assert_closes(zeros, 1, NULL, 0);
         assert_closes(zeros, 0, NULL, 0);
         assert_closes(noise, sizeof(noise), NULL, 0);
         assert_closes(huge, sizeof(huge), NULL, 0);
-        for (size_t i = 0; i < ELEMENTSOF(wrong); i++)
-                assert_closes(&wrong[i], sizeof(wrong[i]), NULL, 0);
+        assert_closes(&announcement, sizeof(announcement), NULL, 0); /* we look for descriptors without it */
 }
 END_TEST
 
-START_TEST(a_frame_cut_anywhere_closes_the_channel) {
-        static const InitHeader header = { .type = INIT_READY };
+START_TEST(a_message_that_init_may_not_say_closes_the_channel) {
+        static const InitMessage wrong[] = {
+                { .type = INIT_LAUNCH, .id = 1 }, /* it is we who say these */
+                { .type = INIT_SIGNAL, .id = 1 },      { .type = INIT_HANGUP, .id = 1 },
+                { .type = INIT_FOREGROUND, .id = 1 },  { .type = 0 },
+                { .type = INIT_WARNING + 1 },          { .type = UINT32_MAX },
+                { .type = INIT_READY, .reserved = 1 }, { .type = INIT_EXITED, .reserved = UINT32_MAX },
+        };
 
-        for (size_t n = 0; n < sizeof(header); n++)
-                assert_closes(&header, n, NULL, 0);
+        for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
+                set_up();
+                say(wrong[i], -1);
+                assert_closed();
+        }
 }
 END_TEST
 
-START_TEST(a_payload_from_init_closes_the_channel) {
-        char packet[sizeof(InitHeader) + 1] = { 0 };
-        const InitHeader header = { .type = INIT_READY, .size = 1 },
-                         memfd = { .type = INIT_STARTED, .flags = INIT_FLAG_MEMFD, .size = 1 };
+START_TEST(a_message_cut_anywhere_closes_the_channel) {
+        const struct {
+                LxbusHeader header;
+                InitMessage message;
+        } packet = { { .size = sizeof(InitMessage) }, { .type = INIT_READY } };
 
-        memcpy(packet, &header, sizeof(header));
-        assert_closes(packet, sizeof(packet), NULL, 0);
-        assert_closes(&memfd, sizeof(memfd), NULL, 0);
+        for (size_t n = 1; n < sizeof(packet); n++)
+                assert_closes(&packet, n, NULL, 0);
+        for (size_t n = 0; n < sizeof(packet.message); n++) {
+                set_up();
+                say_whole(&packet.message, n, (LxbusWireObject){ 0 }, NULL, 0);
+                assert_closed();
+        }
+        set_up();
+        say_bytes(&packet, sizeof(packet), NULL, 0);
+        assert_story("ready ");
+        tear_down();
 }
 END_TEST
 
-START_TEST(more_than_one_descriptor_closes_the_channel) {
-        static const InitHeader header = { .type = INIT_STARTED, .id = 1 };
-        int fds[] = { 0, 1, 2 };
+/* However good it is: what /init has to say fits into a packet, and its memory is nothing that we read. */
+START_TEST(a_payload_in_memory_closes_the_channel) {
+        const InitMessage m = { .type = INIT_READY };
+        const LxbusHeader header = { .size = sizeof(m), .flags = LXBUS_MESSAGE_MEMFD };
+        _cleanup_close_ int memory = -EBADF;
 
-        for (int i = 0; i < 3; i++)
-                fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
-        assert_closes(&header, sizeof(header), fds, 2);
-        assert_closes(&header, sizeof(header), fds, 3);
-        for (int i = 0; i < 3; i++)
-                closep(&fds[i]);
+        ck_assert_int_eq(lxbus_payload_to_memory(&m, sizeof(m), &memory), 0);
+        assert_closes(&header, sizeof(header), &memory, 1);
+        assert_closes(&header, sizeof(header), &(int){ STDERR_FILENO }, 1);
+}
+END_TEST
+
+static void assert_object_closes(InitType type, uint32_t kind, uint32_t flags, size_t n) {
+        const InitMessage m = { .type = type, .id = 1, .first = type == INIT_FAILED, .second = type == INIT_FAILED };
+
+        set_up();
+        say_whole(&m, sizeof(m), (LxbusWireObject){ .kind = kind, .flags = flags }, (int[]){ init, init, init }, n);
+        assert_closed();
+}
+
+START_TEST(objects_that_an_event_may_not_bring_close_the_channel) {
+        static const InitType events[] = { INIT_READY,   INIT_STARTED, INIT_FAILED,
+                                           INIT_STOPPED, INIT_EXITED,  INIT_WARNING };
+
+        for (size_t i = 0; i < ELEMENTSOF(events); i++)
+                for (uint32_t kind = 0; kind <= LXBUS_KIND_MAX; kind++) {
+                        if (kind != init_object_kind(events[i]) || kind == 0)
+                                assert_object_closes(events[i], kind, 0, 1);
+                        assert_object_closes(events[i], kind, 0, 2);
+                        assert_object_closes(events[i], kind, 0, 3);
+                        assert_object_closes(events[i], kind, LXBUS_OBJECT_TERMINATE, 1);
+                }
+}
+END_TEST
+
+START_TEST(descriptors_without_objects_close_the_channel) {
+        const struct {
+                LxbusHeader header;
+                InitMessage message;
+        } packet = { { .size = sizeof(InitMessage) }, { .type = INIT_STARTED, .id = 1 } };
+        int fds[FD_SOCKET_MAX];
+
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++)
+                fds[i] = STDERR_FILENO;
+        assert_closes(&packet, sizeof(packet), fds, 1);
+        assert_closes(&packet, sizeof(packet), fds, 2);
+        assert_closes(&packet, sizeof(packet), fds, FD_SOCKET_MAX);
 }
 END_TEST
 
@@ -265,45 +310,41 @@ START_TEST(a_failure_without_a_known_step_or_errno_closes_the_channel) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
-                const InitHeader header = { .type = INIT_FAILED, .id = 1, .first = wrong[i][0], .second = wrong[i][1] };
-
-                assert_closes(&header, sizeof(header), &(int){ STDERR_FILENO }, 1);
+                set_up();
+                say((InitMessage){ .type = INIT_FAILED, .id = 1, .first = wrong[i][0], .second = wrong[i][1] }, init);
+                assert_closed();
         }
         set_up();
         for (int step = 0; step < INIT_STEP_MAX; step++) {
                 g_autofree char *expected = g_strdup_printf("failed:1:%d:4095 ", step);
 
-                say((InitHeader){ .type = INIT_FAILED, .id = 1, .first = step, .second = 4095 }, -1);
+                say((InitMessage){ .type = INIT_FAILED, .id = 1, .first = step, .second = 4095 }, -1);
                 assert_story(expected);
         }
         tear_down();
 }
 END_TEST
 
-/* What /init would read: a frame, its request decoded with the descriptors that came along. */
+/* What /init would read: a message, its request decoded with the descriptors that came along. */
 static LaunchRequest *hear_launch(uint64_t id) {
-        static char packet[sizeof(InitHeader) + INIT_INLINE_MAX];
-        int fds[FD_SOCKET_MAX], first = 0;
+        LxbusIncoming in = { .memory = -EBADF };
+        static char packet[LXBUS_PACKET_MAX];
+        const void *payload, *body;
         LaunchRequest *request = NULL;
-        const void *payload;
-        InitHeader header;
-        size_t n_fds;
-        ssize_t n;
+        InitMessage m;
+        size_t size;
 
-        n = fd_socket_receive(init, packet, sizeof(packet), fds, FD_SOCKET_MAX, &n_fds);
-        ck_assert_int_gt(n, 0);
-        ck_assert_int_eq(init_frame_decode(packet, n, &header, &payload), 0);
-        ck_assert_uint_eq(header.type, INIT_LAUNCH);
-        ck_assert_uint_eq(header.id, id);
-        if (header.flags & INIT_FLAG_MEMFD) {
-                ck_assert_int_eq(fcntl(fds[0], F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
-                payload = mmap(NULL, header.size, PROT_READ, MAP_PRIVATE, fds[0], 0);
-                ck_assert_ptr_ne(payload, MAP_FAILED);
-                closep(&fds[first++]);
-        }
-        ck_assert_int_eq(init_launch_decode(payload, header.size, fds + first, n_fds - first, &request), 0);
-        if (first)
-                (void)munmap((void *)payload, header.size);
+        ck_assert_int_eq(lxbus_packet_receive(init, packet, sizeof(packet), &in), 0);
+        ck_assert_int_eq(lxbus_incoming_payload(&in, &payload), 0);
+        ck_assert_int_eq(in.memory >= 0, in.frame.header.size > LXBUS_INLINE_MAX);
+        ck_assert_int_eq(init_message_decode(payload, in.frame.header.size, &m, &body, &size), 0);
+        ck_assert_uint_eq(m.type, INIT_LAUNCH);
+        ck_assert_uint_eq(m.id, id);
+        for (size_t i = 0; i < in.n_fds; i++)
+                ck_assert_uint_eq(lxbus_frame_object(&in.frame, i).kind, LXBUS_KIND_FD);
+        ck_assert_int_eq(init_launch_decode(body, size, in.fds, in.n_fds, &request), 0);
+        in.n_fds = 0; /* the request's */
+        lxbus_incoming_clear(&in);
         return request;
 }
 
@@ -365,9 +406,9 @@ START_TEST(as_many_descriptors_as_a_launch_may_have_go_along_and_no_more) {
         LaunchRequest *request = make_request("x"), *too_many = make_request("x");
 
         set_up();
-        for (int i = 0; i < INIT_FDS_MAX; i++)
+        for (unsigned i = 0; i < INIT_FDS_MAX; i++)
                 launch_request_add_fd(request, i + 3, open("/dev/null", O_RDONLY | O_CLOEXEC));
-        for (int i = 0; i < INIT_FDS_MAX + 1; i++)
+        for (unsigned i = 0; i < INIT_FDS_MAX + 1; i++)
                 launch_request_add_fd(too_many, i + 3, open("/dev/null", O_RDONLY | O_CLOEXEC));
         for (int i = 0; i < 3000; i++)
                 ck_assert_int_eq(strv_push_copy(&request->argv, "so that the memfd needs one more"), 0);
@@ -385,17 +426,31 @@ END_TEST
 
 START_TEST(a_request_that_is_too_large_is_refused_and_freed) {
         LaunchRequest *request = make_request("x");
-        char *huge = malloc(INIT_PAYLOAD_MAX + 1);
+        char *huge = malloc(LXBUS_PAYLOAD_MAX + 1);
 
         set_up();
-        memset(huge, 'y', INIT_PAYLOAD_MAX);
-        huge[INIT_PAYLOAD_MAX] = '\0';
+        memset(huge, 'y', LXBUS_PAYLOAD_MAX);
+        huge[LXBUS_PAYLOAD_MAX] = '\0';
         ck_assert_int_eq(strv_consume(&request->argv, huge), 0);
         launch_request_add_fd(request, 1, open("/dev/null", O_WRONLY | O_CLOEXEC));
         ck_assert_int_eq(init_channel_launch(channel, 1, request), -E2BIG);
         tear_down();
 }
 END_TEST
+
+static void hear_signal(uint64_t id) {
+        struct {
+                LxbusHeader header;
+                InitMessage message;
+        } packet;
+
+        ck_assert_int_eq(recv(init, &packet, sizeof(packet), 0), sizeof(packet));
+        ck_assert_uint_eq(packet.header.size, sizeof(packet.message));
+        ck_assert_uint_eq(packet.message.type, INIT_SIGNAL);
+        ck_assert_uint_eq(packet.message.id, id);
+        ck_assert_int_eq(packet.message.first, 15);
+        ck_assert_int_eq(packet.message.second, 1);
+}
 
 /* Far more than a socket's buffer holds, to a /init that does not read; nothing blocks, nothing is lost. */
 START_TEST(what_does_not_fit_waits_and_arrives_in_order) {
@@ -417,15 +472,8 @@ START_TEST(what_does_not_fit_waits_and_arrives_in_order) {
         for (uint64_t id = 1; id <= N; id++) {
                 if (id % 100 == 0)
                         launch_request_free(hear_launch(id));
-                else {
-                        InitHeader header;
-
-                        ck_assert_int_eq(recv(init, &header, sizeof(header), 0), sizeof(header));
-                        ck_assert_uint_eq(header.type, INIT_SIGNAL);
-                        ck_assert_uint_eq(header.id, id);
-                        ck_assert_int_eq(header.first, 15);
-                        ck_assert_int_eq(header.second, 1);
-                }
+                else
+                        hear_signal(id);
                 settle();
         }
         assert_story("");
@@ -453,10 +501,11 @@ END_TEST
 
 int main(void) {
         return RUN_TESTS("init-channel", warnings_and_the_wishes_of_the_distribution_are_told,
-                         a_text_that_may_not_be_closes_the_channel, every_event_of_init_is_told_in_order, descriptors_that_come_uninvited_are_closed,
-                         the_end_of_init_closes_the_channel_once, a_broken_frame_closes_the_channel,
-                         a_frame_cut_anywhere_closes_the_channel, a_payload_from_init_closes_the_channel,
-                         more_than_one_descriptor_closes_the_channel,
+                         a_text_that_may_not_be_closes_the_channel, every_event_of_init_is_told_in_order,
+                         the_end_of_init_closes_the_channel_once, what_is_no_message_closes_the_channel,
+                         a_message_that_init_may_not_say_closes_the_channel, a_message_cut_anywhere_closes_the_channel,
+                         a_payload_in_memory_closes_the_channel, objects_that_an_event_may_not_bring_close_the_channel,
+                         descriptors_without_objects_close_the_channel,
                          a_failure_without_a_known_step_or_errno_closes_the_channel,
                          a_launch_arrives_with_its_descriptors, a_large_request_goes_by_sealed_memory,
                          as_many_descriptors_as_a_launch_may_have_go_along_and_no_more,

@@ -8,77 +8,99 @@
 #include "shared/init-protocol.h"
 #include "tests/test.h"
 
-static int decode_frame(InitHeader header, size_t packet_size, InitHeader *ret, const void **ret_payload) {
-        static char packet[sizeof(InitHeader) + 64];
+static int decode_message(InitMessage message, InitMessage *ret) {
+        const void *body = NULL;
+        size_t size = 9;
+        int r = init_message_decode(&message, sizeof(message), ret, &body, &size);
 
-        memcpy(packet, &header, sizeof(header));
-        return init_frame_decode(packet, packet_size, ret, ret_payload);
+        ck_assert_uint_eq(size, r == 0 ? 0 : 9);
+        return r;
 }
 
-START_TEST(headers_of_every_known_type_are_accepted_and_no_others) {
+START_TEST(messages_of_every_known_type_are_accepted_and_no_others) {
         for (uint32_t type = 0; type < 64; type++) {
                 bool known = (type >= INIT_LAUNCH && type <= INIT_FOREGROUND) || (type >= INIT_READY && type <= INIT_WARNING);
-                InitHeader header = { .type = type, .id = 77, .first = -1, .second = 5 }, back;
-                const void *payload;
+                InitMessage message = { .type = type, .id = 77, .first = -1, .second = 5 }, back;
 
-                ck_assert_int_eq(decode_frame(header, sizeof(header), &back, &payload), known ? 0 : -EBADMSG);
+                ck_assert_int_eq(decode_message(message, &back), known ? 0 : -EBADMSG);
                 if (known)
-                        ck_assert_mem_eq(&back, &header, sizeof(header));
+                        ck_assert_mem_eq(&back, &message, sizeof(message));
         }
 }
 END_TEST
 
-START_TEST(a_truncated_header_is_refused_at_every_byte) {
-        for (size_t n = 0; n < sizeof(InitHeader); n++) {
-                _cleanup_free_ char *packet = malloc(n + 1);
-                InitHeader header = { .type = INIT_READY }, back = { .id = 9 };
-                const void *payload = packet;
+START_TEST(a_truncated_message_is_refused_at_every_byte) {
+        for (size_t n = 0; n < sizeof(InitMessage); n++) {
+                _cleanup_free_ char *payload = malloc(n + 1);
+                InitMessage message = { .type = INIT_READY }, back = { .id = 9 };
+                const void *body = payload;
+                size_t size = 5;
 
-                memcpy(packet, &header, n);
-                ck_assert_int_eq(init_frame_decode(packet, n, &back, &payload), -EBADMSG);
+                memcpy(payload, &message, n);
+                ck_assert_int_eq(init_message_decode(payload, n, &back, &body, &size), -EBADMSG);
                 ck_assert_uint_eq(back.id, 9);
-                ck_assert_ptr_eq(payload, packet);
+                ck_assert_ptr_eq(body, payload);
+                ck_assert_uint_eq(size, 5);
         }
 }
 END_TEST
 
-START_TEST(the_size_in_the_header_is_exactly_what_follows) {
-        InitHeader back;
-        const void *payload = NULL;
+START_TEST(the_body_is_all_that_follows) {
+        const struct {
+                InitMessage message;
+                char text[5];
+        } payload = { { .type = INIT_WARNING }, "abcd" };
+        InitMessage back;
+        const void *body;
+        size_t size;
 
-        ck_assert_int_eq(decode_frame((InitHeader){ .type = INIT_LAUNCH, .size = 8 }, sizeof(back) + 8, &back, &payload), 0);
-        ck_assert_ptr_nonnull(payload);
-        ck_assert_int_eq(decode_frame((InitHeader){ .type = INIT_LAUNCH, .size = 8 }, sizeof(back) + 7, &back, &payload),
-                         -EBADMSG);
-        ck_assert_int_eq(decode_frame((InitHeader){ .type = INIT_LAUNCH, .size = 8 }, sizeof(back) + 9, &back, &payload),
-                         -EBADMSG);
-        ck_assert_int_eq(decode_frame((InitHeader){ .type = INIT_LAUNCH, .size = UINT32_MAX }, sizeof(back), &back, &payload),
-                         -EBADMSG);
+        for (size_t n = 0; n <= sizeof(payload.text); n++) {
+                ck_assert_int_eq(init_message_decode(&payload, sizeof(payload.message) + n, &back, &body, &size), 0);
+                ck_assert_ptr_eq(body, payload.text);
+                ck_assert_uint_eq(size, n);
+        }
 }
 END_TEST
 
-START_TEST(a_payload_in_a_memfd_has_no_bytes_behind_the_header) {
-        InitHeader header = { .type = INIT_LAUNCH, .flags = INIT_FLAG_MEMFD, .size = INIT_PAYLOAD_MAX }, back;
-        const void *payload = &back;
+START_TEST(what_is_reserved_is_zero) {
+        InitMessage back;
 
-        ck_assert_int_eq(decode_frame(header, sizeof(header), &back, &payload), 0);
-        ck_assert_ptr_null(payload);
-        ck_assert_int_eq(decode_frame(header, sizeof(header) + 1, &back, &payload), -EBADMSG);
-        header.size++;
-        ck_assert_int_eq(decode_frame(header, sizeof(header), &back, &payload), -EBADMSG);
-}
-END_TEST
-
-START_TEST(unknown_flags_are_refused) {
-        InitHeader back;
-        const void *payload;
-
-        for (int bit = 1; bit < 32; bit++)
-                ck_assert_int_eq(decode_frame((InitHeader){ .type = INIT_READY, .flags = 1u << bit }, sizeof(back), &back,
-                                              &payload),
+        for (int bit = 0; bit < 32; bit++)
+                ck_assert_int_eq(decode_message((InitMessage){ .type = INIT_READY, .reserved = 1u << bit }, &back),
                                  -EBADMSG);
 }
 END_TEST
+
+START_TEST(only_a_program_that_started_is_a_process_among_the_objects) {
+        for (uint32_t type = 0; type < 64; type++) {
+                bool fd = type == INIT_LAUNCH || type == INIT_READY || type == INIT_FAILED;
+
+                ck_assert_uint_eq(init_object_kind(type), type == INIT_STARTED ? LXBUS_KIND_PROCESS
+                                                          : fd                 ? LXBUS_KIND_FD
+                                                                               : 0);
+        }
+}
+END_TEST
+
+/* A LAUNCH as its body, which the caller frees. */
+static int encode(const LaunchRequest *request, void **ret, size_t *ret_size) {
+        _cleanup_free_ void *payload = NULL;
+        const void *body;
+        InitMessage m;
+        size_t size;
+        int r;
+
+        r = init_launch_encode(77, request, &payload, &size);
+        if (r < 0)
+                return r;
+        ck_assert_int_eq(init_message_decode(payload, size, &m, &body, &size), 0);
+        ck_assert_uint_eq(m.type, INIT_LAUNCH);
+        ck_assert_uint_eq(m.id, 77);
+        *ret = malloc(size);
+        memcpy(*ret, body, size);
+        *ret_size = size;
+        return 0;
+}
 
 static LaunchRequest *make_request(void) {
         LaunchRequest *request = launch_request_new();
@@ -145,7 +167,7 @@ START_TEST(everything_of_a_request_survives_the_way) {
         launch_request_add_fd(request, 7, -EBADF);
         launch_request_add_fd(request, 3, -EBADF);
         launch_request_add_fd(request, INT32_MAX, -EBADF);
-        ck_assert_int_eq(init_launch_encode(request, &payload, &size), 0);
+        ck_assert_int_eq(encode(request, &payload, &size), 0);
         ck_assert_int_eq(init_launch_decode(payload, size, fds, 4, &back), 0);
         assert_same(back, request);
         ck_assert_uint_eq(back->n_fds, 3);
@@ -165,7 +187,7 @@ START_TEST(an_empty_request_survives_the_way) {
         _cleanup_free_ void *payload = NULL;
         size_t size;
 
-        ck_assert_int_eq(init_launch_encode(request, &payload, &size), 0);
+        ck_assert_int_eq(encode(request, &payload, &size), 0);
         ck_assert_int_eq(init_launch_decode(payload, size, NULL, 0, &back), 0);
         assert_same(back, request);
         ck_assert_ptr_null(back->user);
@@ -181,8 +203,8 @@ START_TEST(ten_thousand_arguments_survive_the_way) {
         request->argv = calloc(10001, sizeof(char *));
         for (int i = 0; i < 10000; i++)
                 ck_assert_int_ge(asprintf(&request->argv[i], "argument %d", i), 0);
-        ck_assert_int_eq(init_launch_encode(request, &payload, &size), 0);
-        ck_assert_uint_gt(size, INIT_INLINE_MAX);
+        ck_assert_int_eq(encode(request, &payload, &size), 0);
+        ck_assert_uint_gt(size, LXBUS_INLINE_MAX);
         ck_assert_int_eq(init_launch_decode(payload, size, NULL, 0, &back), 0);
         assert_strv_eq(back->argv, request->argv);
 }
@@ -190,22 +212,62 @@ END_TEST
 
 START_TEST(a_request_beyond_the_limit_is_not_encoded) {
         _cleanup_launch_request_ LaunchRequest *request = launch_request_new();
-        char *huge = malloc(INIT_PAYLOAD_MAX + 2);
+        char *huge = malloc(LXBUS_PAYLOAD_MAX + 2);
         void *payload = NULL;
         size_t size = 5;
 
-        memset(huge, 'x', INIT_PAYLOAD_MAX + 1);
-        huge[INIT_PAYLOAD_MAX + 1] = '\0';
+        memset(huge, 'x', LXBUS_PAYLOAD_MAX + 1);
+        huge[LXBUS_PAYLOAD_MAX + 1] = '\0';
         ck_assert_int_eq(strv_consume(&request->argv, huge), 0);
-        ck_assert_int_eq(init_launch_encode(request, &payload, &size), -E2BIG);
-        huge[INIT_PAYLOAD_MAX / 2] = '\0';
+        ck_assert_int_eq(encode(request, &payload, &size), -E2BIG);
+        huge[LXBUS_PAYLOAD_MAX / 2] = '\0';
         ck_assert_int_eq(strv_push_copy(&request->argv, huge), 0);
-        ck_assert_int_eq(init_launch_encode(request, &payload, &size), -E2BIG);
+        ck_assert_int_eq(encode(request, &payload, &size), -E2BIG);
         ck_assert_ptr_null(payload);
         ck_assert_uint_eq(size, 5);
         huge[64] = '\0';
-        ck_assert_int_eq(init_launch_encode(request, &payload, &size), 0);
+        ck_assert_int_eq(encode(request, &payload, &size), 0);
         free(payload);
+}
+END_TEST
+
+/* The longest string with which it is exactly as large as a message may be. */
+START_TEST(a_request_may_fill_a_message_to_the_last_byte) {
+        _cleanup_launch_request_ LaunchRequest *request = launch_request_new();
+        char *huge = malloc(LXBUS_PAYLOAD_MAX);
+        void *payload = NULL;
+        size_t size, rest;
+
+        ck_assert_int_eq(strv_push_copy(&request->argv, ""), 0);
+        ck_assert_int_eq(init_launch_encode(1, request, &payload, &size), 0);
+        free(steal_pointer(&payload));
+        rest = LXBUS_PAYLOAD_MAX - size;
+        memset(huge, 'x', rest);
+        huge[rest] = '\0';
+        free(request->argv[0]);
+        request->argv[0] = huge;
+        ck_assert_int_eq(init_launch_encode(1, request, &payload, &size), 0);
+        ck_assert_uint_eq(size, LXBUS_PAYLOAD_MAX);
+        free(steal_pointer(&payload));
+        huge[rest] = 'x';
+        huge[rest + 1] = '\0';
+        ck_assert_int_eq(init_launch_encode(1, request, &payload, &size), -E2BIG);
+        ck_assert_ptr_null(payload);
+}
+END_TEST
+
+START_TEST(a_request_has_no_more_descriptors_than_a_message) {
+        _cleanup_launch_request_ LaunchRequest *request = launch_request_new();
+        void *payload = NULL;
+        size_t size;
+
+        for (unsigned i = 0; i < INIT_FDS_MAX; i++)
+                ck_assert_int_eq(launch_request_add_fd(request, i, -EBADF), 0);
+        ck_assert_int_eq(init_launch_encode(1, request, &payload, &size), 0);
+        free(steal_pointer(&payload));
+        ck_assert_int_eq(launch_request_add_fd(request, INIT_FDS_MAX, -EBADF), 0);
+        ck_assert_int_eq(init_launch_encode(1, request, &payload, &size), -E2BIG);
+        ck_assert_ptr_null(payload);
 }
 END_TEST
 
@@ -216,7 +278,7 @@ START_TEST(a_truncated_request_is_refused_at_every_byte) {
         size_t size;
 
         launch_request_add_fd(request, 9, -EBADF);
-        ck_assert_int_eq(init_launch_encode(request, &payload, &size), 0);
+        ck_assert_int_eq(encode(request, &payload, &size), 0);
         for (size_t n = 0; n < size; n++) {
                 _cleanup_free_ char *copy = malloc(n + 1); /* its own, so that reading too far is noticed */
                 LaunchRequest *back = (LaunchRequest *)1;
@@ -235,7 +297,7 @@ START_TEST(trailing_bytes_are_refused) {
         _cleanup_free_ char *longer = NULL;
         size_t size;
 
-        ck_assert_int_eq(init_launch_encode(request, &payload, &size), 0);
+        ck_assert_int_eq(encode(request, &payload, &size), 0);
         longer = calloc(1, size + 4);
         memcpy(longer, payload, size);
         for (size_t extra = 1; extra <= 4; extra++)
@@ -334,7 +396,7 @@ START_TEST(refused_descriptors_stay_the_callers) {
 }
 END_TEST
 
-START_TEST(a_text_is_the_whole_payload_and_is_bounded) {
+START_TEST(a_text_is_the_whole_body_and_is_bounded) {
         char long_text[INIT_TEXT_MAX + 1], back[INIT_TEXT_MAX + 1] = "before";
 
         memset(long_text, 'x', sizeof(long_text));
@@ -362,16 +424,17 @@ START_TEST(a_text_holds_no_nul_anywhere) {
 END_TEST
 
 int main(void) {
-        return RUN_TESTS("init-protocol", a_text_is_the_whole_payload_and_is_bounded, a_text_holds_no_nul_anywhere,
-                         headers_of_every_known_type_are_accepted_and_no_others,
-                         a_truncated_header_is_refused_at_every_byte, the_size_in_the_header_is_exactly_what_follows,
-                         a_payload_in_a_memfd_has_no_bytes_behind_the_header, unknown_flags_are_refused,
+        return RUN_TESTS("init-protocol", a_text_is_the_whole_body_and_is_bounded, a_text_holds_no_nul_anywhere,
+                         messages_of_every_known_type_are_accepted_and_no_others,
+                         a_truncated_message_is_refused_at_every_byte, the_body_is_all_that_follows,
+                         what_is_reserved_is_zero, only_a_program_that_started_is_a_process_among_the_objects,
                          everything_of_a_request_survives_the_way, an_empty_request_survives_the_way,
                          ten_thousand_arguments_survive_the_way, a_request_beyond_the_limit_is_not_encoded,
+                         a_request_may_fill_a_message_to_the_last_byte,
+                         a_request_has_no_more_descriptors_than_a_message,
                          a_truncated_request_is_refused_at_every_byte, trailing_bytes_are_refused,
                          the_descriptors_are_those_that_the_request_names,
                          lying_counts_are_refused_before_anything_is_allocated_for_them,
                          unknown_flags_of_a_request_are_refused, rows_and_columns_have_sixteen_bits,
-                         strings_end_with_their_only_nul,
-                         refused_descriptors_stay_the_callers);
+                         strings_end_with_their_only_nul, refused_descriptors_stay_the_callers);
 }

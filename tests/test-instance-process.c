@@ -10,18 +10,16 @@
 
 /* The request as /init would decode it. */
 static LaunchRequest *hear_request(void) {
-        static char packet[sizeof(InitHeader) + INIT_INLINE_MAX];
+        LxbusIncoming in = { .memory = -EBADF };
+        static char packet[LXBUS_PACKET_MAX];
         LaunchRequest *request = NULL;
-        int fds[FD_SOCKET_MAX];
-        const void *payload;
-        InitHeader header;
-        size_t n_fds;
-        ssize_t n;
+        const void *body;
+        InitMessage m;
+        size_t size;
 
-        n = fd_socket_receive(fake.init, packet, sizeof(packet), fds, FD_SOCKET_MAX, &n_fds);
-        ck_assert_int_gt(n, 0);
-        ck_assert_int_eq(init_frame_decode(packet, n, &header, &payload), 0);
-        ck_assert_int_eq(init_launch_decode(payload, header.size, fds, n_fds, &request), 0);
+        ck_assert_int_eq(lxbus_packet_receive(fake.init, packet, sizeof(packet), &in), 0);
+        ck_assert_int_eq(init_message_decode(in.frame.payload, in.frame.header.size, &m, &body, &size), 0);
+        ck_assert_int_eq(init_launch_decode(body, size, in.fds, in.n_fds, &request), 0);
         return request;
 }
 
@@ -104,7 +102,7 @@ START_TEST(the_distributions_own_default_user_is_that_of_launches_that_waited_an
         request->user = strdup("bert");
         launch_request(2, &anna, request);
         settle();
-        say_text((InitHeader){ .type = INIT_READY }, "carla");
+        say_text((InitMessage){ .type = INIT_READY }, "carla");
         heard = hear_request();
         ck_assert_str_eq(heard->user, "carla");
         ck_assert_str_eq(process->user, "carla");
@@ -123,7 +121,7 @@ START_TEST(a_distribution_that_wants_no_host_is_not_told_of_it) {
         set_up();
         launch(1, &anna);
         settle();
-        say((InitHeader){ .type = INIT_READY, .first = 1 }, -1);
+        say((InitMessage){ .type = INIT_READY, .first = 1 }, -1);
         ck_assert(fake.host);
         hear();
         assert_heard_cwd("/home/anna", NULL);
@@ -137,15 +135,15 @@ START_TEST(warnings_are_kept_printable_and_the_first_in_the_instance_is_told) {
         launch(1, &anna);
         launch(2, &bert);
         settle();
-        say_text((InitHeader){ .type = INIT_WARNING }, "one\n\x1b[31m\xff");
-        say_text((InitHeader){ .type = INIT_WARNING }, "two");
+        say_text((InitMessage){ .type = INIT_WARNING }, "one\n\x1b[31m\xff");
+        say_text((InitMessage){ .type = INIT_WARNING }, "two");
         assert_story("starting ");
-        say((InitHeader){ .type = INIT_READY }, -1);
+        say((InitMessage){ .type = INIT_READY }, -1);
         assert_story("running warned:1 ");
         ck_assert_uint_eq(strv_length(instance_warnings(instance)), 2);
         ck_assert_str_eq(instance_warnings(instance)[0], "one\\x0a\\x1b[31m\\xff");
         ck_assert_str_eq(instance_warnings(instance)[1], "two");
-        say_text((InitHeader){ .type = INIT_WARNING }, "too late");
+        say_text((InitMessage){ .type = INIT_WARNING }, "too late");
         assert_story("");
         ck_assert_uint_eq(strv_length(instance_warnings(instance)), 2);
         tear_down();
@@ -160,8 +158,8 @@ START_TEST(warnings_wait_for_the_first_launch_where_nobody_launched_at_the_start
         set_up();
         instance_hold(instance, &anna, on_held, NULL);
         settle();
-        say_text((InitHeader){ .type = INIT_WARNING }, "one");
-        say((InitHeader){ .type = INIT_READY }, -1);
+        say_text((InitMessage){ .type = INIT_WARNING }, "one");
+        say((InitMessage){ .type = INIT_READY }, -1);
         assert_story("starting running held ");
         launch(1, &bert);
         assert_story("warned:1 ");
@@ -176,7 +174,7 @@ START_TEST(a_flood_of_warnings_is_cut) {
         launch(1, &anna);
         settle();
         for (int i = 0; i < 500; i++)
-                say_text((InitHeader){ .type = INIT_WARNING }, "again");
+                say_text((InitMessage){ .type = INIT_WARNING }, "again");
         ck_assert_uint_eq(strv_length(instance_warnings(instance)), 32);
         tear_down();
 }
@@ -188,14 +186,14 @@ START_TEST(the_next_instance_begins_without_the_wishes_and_warnings_of_the_last)
         set_up();
         launch(1, &anna);
         settle();
-        say_text((InitHeader){ .type = INIT_WARNING }, "old");
-        say_text((InitHeader){ .type = INIT_READY, .first = 1 }, "carla");
+        say_text((InitMessage){ .type = INIT_WARNING }, "old");
+        say_text((InitMessage){ .type = INIT_READY, .first = 1 }, "carla");
         hear();
         instance_stop(instance);
         launch(2, &bert);
         container_ends();
         skip();
-        say((InitHeader){ .type = INIT_READY }, -1);
+        say((InitMessage){ .type = INIT_READY }, -1);
         assert_story("running ");
         ck_assert_ptr_null(instance_warnings(instance));
         heard = hear_request();
@@ -209,7 +207,7 @@ START_TEST(too_many_descriptors_fail_the_launch_alone) {
         LaunchRequest *request = new_request();
 
         set_up_running();
-        for (int i = 0; i <= INIT_FDS_MAX; i++)
+        for (unsigned i = 0; i <= INIT_FDS_MAX; i++)
                 launch_request_add_fd(request, i, open("/dev/null", O_RDONLY | O_CLOEXEC));
         launch_request(2, &anna, request);
         launch(3, &anna);
@@ -223,8 +221,8 @@ START_TEST(a_program_is_started_stops_and_ends) {
         Process *process = set_up_running();
 
         ck_assert_int_eq(process->state, PROCESS_RUNNING);
-        say((InitHeader){ .type = INIT_STOPPED, .id = 1, .first = SIGTSTP }, -1);
-        say((InitHeader){ .type = INIT_EXITED, .id = 1, .first = CLD_DUMPED, .second = SIGSEGV }, -1);
+        say((InitMessage){ .type = INIT_STOPPED, .id = 1, .first = SIGTSTP }, -1);
+        say((InitMessage){ .type = INIT_EXITED, .id = 1, .first = CLD_DUMPED, .second = SIGSEGV }, -1);
         assert_story("stopped:1:20 ended:1:3:11 ");
         ck_assert_uint_eq(instance_n_processes(instance), 0);
         tear_down();
@@ -233,7 +231,7 @@ END_TEST
 
 START_TEST(exits_arrive_even_when_init_ends_behind_them) {
         set_up_running();
-        say((InitHeader){ .type = INIT_EXITED, .id = 1, .first = CLD_EXITED, .second = 7 }, -1);
+        say((InitMessage){ .type = INIT_EXITED, .id = 1, .first = CLD_EXITED, .second = 7 }, -1);
         closep(&fake.init);
         assert_story("ended:1:1:7 stopping ");
         container_ends();
@@ -261,7 +259,8 @@ START_TEST(each_step_that_fails_has_its_named_error) {
         set_up_running();
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 launch(2, &anna);
-                say((InitHeader){ .type = INIT_FAILED, .id = 2, .first = cases[i].step, .second = cases[i].number }, -1);
+                say((InitMessage){ .type = INIT_FAILED, .id = 2, .first = cases[i].step, .second = cases[i].number },
+                    -1);
                 assert_story(cases[i].expected);
                 ck_assert_uint_eq(instance_n_processes(instance), 1);
         }
@@ -276,7 +275,7 @@ START_TEST(what_could_not_be_executed_comes_along_and_is_closed) {
         launch(2, &anna);
         ck_assert_str_eq(hear(), "launch:2");
         before = count_fds();
-        say((InitHeader){ .type = INIT_FAILED, .id = 2, .first = INIT_STEP_EXEC, .second = ENOEXEC }, fake.init);
+        say((InitMessage){ .type = INIT_FAILED, .id = 2, .first = INIT_STEP_EXEC, .second = ENOEXEC }, fake.init);
         assert_story("unexecutable:2:8+fd ");
         ck_assert_uint_eq(count_fds(), before);
         tear_down();
@@ -288,11 +287,11 @@ START_TEST(events_of_unknown_programs_mean_nothing_and_leak_nothing) {
 
         set_up_running();
         before = count_fds();
-        say((InitHeader){ .type = INIT_STARTED, .id = 99 }, fake.init);
-        say((InitHeader){ .type = INIT_FAILED, .id = 99, .first = INIT_STEP_EXEC, .second = EIO }, fake.init);
-        say((InitHeader){ .type = INIT_STOPPED, .id = 99, .first = SIGSTOP }, -1);
-        say((InitHeader){ .type = INIT_EXITED, .id = 99, .first = CLD_EXITED }, -1);
-        say((InitHeader){ .type = INIT_READY }, -1);
+        say((InitMessage){ .type = INIT_STARTED, .id = 99 }, fake.init);
+        say((InitMessage){ .type = INIT_FAILED, .id = 99, .first = INIT_STEP_EXEC, .second = EIO }, fake.init);
+        say((InitMessage){ .type = INIT_STOPPED, .id = 99, .first = SIGSTOP }, -1);
+        say((InitMessage){ .type = INIT_EXITED, .id = 99, .first = CLD_EXITED }, -1);
+        say((InitMessage){ .type = INIT_READY }, -1);
         assert_story("");
         ck_assert_uint_eq(count_fds(), before);
         tear_down();
@@ -306,10 +305,10 @@ START_TEST(events_out_of_order_mean_nothing) {
         launch(2, &bert);
         ck_assert_str_eq(hear(), "launch:2");
         before = count_fds();
-        say((InitHeader){ .type = INIT_STOPPED, .id = 2, .first = SIGSTOP }, -1);
-        say((InitHeader){ .type = INIT_EXITED, .id = 2, .first = CLD_EXITED }, -1);
-        say((InitHeader){ .type = INIT_STARTED, .id = 1 }, fake.init);
-        say((InitHeader){ .type = INIT_FAILED, .id = 1, .first = INIT_STEP_EXEC, .second = EIO }, fake.init);
+        say((InitMessage){ .type = INIT_STOPPED, .id = 2, .first = SIGSTOP }, -1);
+        say((InitMessage){ .type = INIT_EXITED, .id = 2, .first = CLD_EXITED }, -1);
+        say((InitMessage){ .type = INIT_STARTED, .id = 1 }, fake.init);
+        say((InitMessage){ .type = INIT_FAILED, .id = 1, .first = INIT_STEP_EXEC, .second = EIO }, fake.init);
         assert_story("");
         ck_assert_uint_eq(count_fds(), before);
         say_started(2);
@@ -323,7 +322,7 @@ START_TEST(nothing_of_a_launch_is_taken_back_by_an_early_event) {
         launch(1, &anna);
         settle();
         say_started(1); /* before it was even sent */
-        say((InitHeader){ .type = INIT_EXITED, .id = 1, .first = CLD_EXITED }, -1);
+        say((InitMessage){ .type = INIT_EXITED, .id = 1, .first = CLD_EXITED }, -1);
         assert_story("starting ");
         say_ready();
         ck_assert_str_eq(hear(), "launch:1");
@@ -342,7 +341,7 @@ START_TEST(a_descriptor_that_is_no_pidfd_is_not_kept) {
         process = launch(2, &anna);
         ck_assert_str_eq(hear(), "launch:2");
         before = count_fds();
-        say((InitHeader){ .type = INIT_STARTED, .id = 2 }, null);
+        say((InitMessage){ .type = INIT_STARTED, .id = 2 }, null);
         assert_story("started:2 ");
         ck_assert_int_lt(process->pidfd, 0);
         ck_assert_uint_eq(count_fds(), before);
@@ -353,7 +352,7 @@ END_TEST
 START_TEST(an_init_that_breaks_the_protocol_ends_the_instance) {
         set_up_running();
         launch(2, &bert);
-        say((InitHeader){ .type = INIT_LAUNCH, .id = 1 }, -1);
+        say((InitMessage){ .type = INIT_LAUNCH, .id = 1 }, -1);
         ck_assert(fake.container->killed);
         assert_story("stopping ");
         container_ends();

@@ -137,7 +137,7 @@ END_TEST
 
 START_TEST(a_program_that_ends_leaves_the_instance_to_its_client) {
         set_up_running();
-        say((InitHeader){ .type = INIT_EXITED, .id = 1, .first = CLD_EXITED, .second = 3 }, -1);
+        say((InitMessage){ .type = INIT_EXITED, .id = 1, .first = CLD_EXITED, .second = 3 }, -1);
         assert_story("ended:1:1:3 ");
         ck_assert_int_eq(instance_state(instance), INSTANCE_RUNNING);
         instance_remove_client(instance, &anna);
@@ -167,7 +167,7 @@ START_TEST(a_client_that_goes_hangs_up_its_own_programs_only) {
         ck_assert_str_eq(hear(), "hangup:1");
         ck_assert_str_eq(hear(), "");
         ck_assert_ptr_null(process->client);
-        say((InitHeader){ .type = INIT_EXITED, .id = 1, .first = CLD_KILLED, .second = SIGHUP }, -1);
+        say((InitMessage){ .type = INIT_EXITED, .id = 1, .first = CLD_KILLED, .second = SIGHUP }, -1);
         assert_story("ended:1:2:1 ");
         tear_down();
 }
@@ -206,7 +206,7 @@ START_TEST(the_only_client_going_ends_an_instance_that_starts) {
         settle();
         instance_remove_client(instance, &anna);
         ck_assert(fake.container->killed);
-        say((InitHeader){ .type = INIT_READY }, -1); /* too late */
+        say((InitMessage){ .type = INIT_READY }, -1); /* too late */
         container_ends();
         assert_story("starting failed:1:Canceled stopping stopped gone ");
         tear_down();
@@ -309,7 +309,7 @@ START_TEST(a_hold_keeps_it_up_without_any_program) {
         instance_hold(instance, &bert, on_held, (void *)"h");
         assert_story("held:h ");
         instance_remove_client(instance, &anna);
-        say((InitHeader){ .type = INIT_EXITED, .id = 1, .first = CLD_EXITED }, -1);
+        say((InitMessage){ .type = INIT_EXITED, .id = 1, .first = CLD_EXITED }, -1);
         ck_assert(!fake.container->killed);
         instance_remove_client(instance, &bert);
         ck_assert(fake.container->killed);

@@ -212,12 +212,28 @@ START_TEST(memory_that_shrinks_under_its_reader_is_an_error_and_no_signal) {
         const LxbusFrame frame = { .header = { .size = 9000, .flags = LXBUS_MESSAGE_MEMFD } };
         char data[9000];
 
-        ck_assert_int_eq(lxbus_payload_copy(&frame, memory, data), 0);
+        ck_assert_int_eq(lxbus_payload_copy(&frame, memory, data, 9000), 0);
         ck_assert_int_eq(ftruncate(memory, 100), 0);
-        ck_assert_int_eq(lxbus_payload_copy(&frame, memory, data), -EBADMSG);
+        ck_assert_int_eq(lxbus_payload_copy(&frame, memory, data, 9000), -EBADMSG);
+        ck_assert_int_eq(lxbus_payload_copy(&frame, memory, data, 100), 0); /* what there is of it */
         ck_assert_int_eq(ftruncate(memory, 0), 0);
-        ck_assert_int_eq(lxbus_payload_copy(&frame, memory, data), -EBADMSG);
-        ck_assert_int_eq(lxbus_payload_copy(&frame, -EBADF, data), -EBADMSG);
+        ck_assert_int_eq(lxbus_payload_copy(&frame, memory, data, 1), -EBADMSG);
+        ck_assert_int_eq(lxbus_payload_copy(&frame, -EBADF, data, 1), -EBADMSG);
+}
+END_TEST
+
+START_TEST(the_beginning_of_a_payload_can_be_had_alone) {
+        const LxbusFrame packet = { .header = { .size = 9000 }, .payload = "abcdef" },
+                         memory = { .header = { .size = 9000, .flags = LXBUS_MESSAGE_MEMFD } };
+        _cleanup_close_ int fd = -EBADF;
+        char data[5] = "12345";
+
+        ck_assert_int_eq(lxbus_payload_copy(&packet, -EBADF, data, 3), 0);
+        ck_assert_mem_eq(data, "abc45", 5);
+        ck_assert_int_eq(lxbus_payload_to_memory("ghijkl", 6, &fd), 0);
+        ck_assert_int_eq(lxbus_payload_copy(&memory, fd, data, 2), 0);
+        ck_assert_mem_eq(data, "ghc45", 5);
+        ck_assert_int_eq(lxbus_payload_copy(&memory, fd, NULL, 0), 0);
 }
 END_TEST
 
@@ -345,6 +361,7 @@ int main(void) {
                          what_was_taken_of_a_message_stays_its_takers,
                          memory_that_is_not_sealed_or_of_another_size_is_no_payload,
                          memory_that_shrinks_under_its_reader_is_an_error_and_no_signal,
+                         the_beginning_of_a_payload_can_be_had_alone,
                          packets_that_do_not_add_up_are_refused_and_leave_nothing,
                          a_message_larger_than_the_buffer_is_gone, the_end_is_epipe_and_an_empty_socket_is_eagain,
                          what_a_peer_sent_that_went_without_reading_all_is_read,

@@ -80,7 +80,7 @@ static int hand_over(LxBusPort *port, Packet *packet, const LxbusFrame *frame, L
         int *fds = packet->fds + (frame->payload ? 0 : 1), r;
         size_t n = frame->header.n_objects;
 
-        r = lxbus_payload_copy(frame, payload_memory(packet, frame), message->data);
+        r = lxbus_payload_copy(frame, payload_memory(packet, frame), message->data, frame->header.size);
         for (size_t i = 0; r == 0 && i < n; i++) {
                 const LxbusWireObject object = lxbus_frame_object(frame, i);
 
