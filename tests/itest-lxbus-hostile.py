@@ -1,156 +1,24 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """LxBus among strangers: programs that speak its protocol by hand, instances that flood it,
-and everybody being killed at every moment. Neighbours go on, and nothing stays."""
+and everybody being killed. Neighbours go on, and nothing stays."""
 
-import json
 import os
-import re
 import signal
 import socket
 import statistics
 import subprocess
-import tarfile
 
+from lxss_lxbus import (
+    BY_HAND, CONNECT, LIST, REGISTER, WAIT, accept, answer, ask, connect, count_of, entries, inner, install, message, open_bus,
+    request, serve, tell,
+)  # fmt: skip
 from lxss_test import (
-    I_OBJECTS, MANAGER, SOURCE, Bus, Command, Failure, Skip, contains, descendants, equal, everywhere, expect, listens, main, modes, program,
-    read, run, tiny_files, tiny_tar, wait_for,
+    I_OBJECTS, MANAGER, Bus, Command, Failure, Skip, contains, descendants, equal, everywhere, expect, listens, main, modes, program,
+    read, run, tiny_tar, wait_for,
 )  # fmt: skip
 
 NAME = "org.lxss.Manager1"
-SWEEP = bool(os.environ.get("LXSS_TEST_SWEEP"))
-POINTS = 10  # at which lxssd dies, where not all are wanted
-REGISTER, CONNECT, LIST = 1, 2, 3
-WAIT = 2
-
-# What a program of anybody's does who knows the protocol and nothing else; for instances, too.
-BY_HAND = '''
-import array, os, socket, struct, sys, time
-
-def request(kind, name=b"", flags=0, scope=0, where=b""):
-    return struct.pack("=4I129s65s2x", kind, flags, scope, 0, name, where)
-
-def ask(bus, packet):
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        bus.sendmsg([packet], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs.fileno()]))])
-    return ours
-
-def answer(end):
-    data, fds, _, _ = socket.recv_fds(end, 88, 4)
-    if not data:
-        raise ConnectionResetError
-    fields = struct.unpack("=IiIIi65s3x", data)
-    return fields[1], fields, fds
-
-def connect(bus, name, flags=0, where=b""):
-    end = ask(bus, request(2, name, flags, where=where))
-    error, _, fds = answer(end)
-    for fd in fds:
-        os.close(fd)
-    if error:
-        end.close()
-        raise OSError(error, os.strerror(error))
-    return end
-
-def serve(bus, name, scope=2):
-    end = ask(bus, request(1, name, scope=scope))
-    error, _, _ = answer(end)
-    if error:
-        end.close()
-        raise OSError(error, os.strerror(error))
-    return end
-
-def accept(server):
-    _, fields, fds = answer(server)
-    for fd in fds[1:]:
-        os.close(fd)
-    return socket.socket(fileno=fds[0]), fields
-
-def message(data):
-    return struct.pack("=IHH", len(data), 0, 0) + data
-
-def inside():
-    bus = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    bus.connect("/run/lxss/bus")
-    return bus
-'''
-exec(BY_HAND)
-
-
-def open_bus(world):
-    """The host's way in, as python3-dbus has it."""
-    connection = world.awake()
-    fd = connection.manager("OpenBus", "a{sv}", connection.dbus.Dictionary({}, "sv")).take()
-    connection.close()
-    return socket.socket(fileno=fd)
-
-
-def entries(world):
-    return world.lxctl("--json", "bus", "list").json()
-
-
-def count_of(pid):
-    """Descriptors and memory of a process; of lxssd, which is not dumpable, the kernel tells no more."""
-    size = os.stat(f"/proc/{pid}/fd").st_size  # Linux 6.2
-    if size == 0:
-        raise Skip("this kernel does not tell how many descriptors a process has")
-    memory = int(re.search(r"VmRSS:\s*(\d+)", read(f"/proc/{pid}/status", "r")).group(1))
-    return size, memory
-
-
-# ------------------------------------------------------- instances with Python
-
-
-def python_tar(path):
-    """The small distribution, with as much of the host's Python as BY_HAND wants."""
-    binary = os.path.realpath("/usr/bin/python3")
-    library = f"/usr/lib/{os.path.basename(binary)}"
-    there = set(tiny_files())
-
-    def change(add, _):
-        files = {binary.lstrip("/"): binary}
-        listing = subprocess.run(["ldd", binary], stdout=subprocess.PIPE, check=True).stdout.decode()
-        files.update({found.lstrip("/"): os.path.realpath(found) for found in re.findall(r"(/\S+) \(0x", listing)})
-        for folder in ("", "encodings", "collections", "re", "importlib"):
-            for name in os.listdir(os.path.join(library, folder)):
-                if name.endswith(".py"):
-                    place = os.path.join(library, folder, name)
-                    files[place.lstrip("/")] = place
-        made = set()
-        for name, source in sorted(files.items()):
-            parts = name.split("/")[:-1]
-            for i in range(1, len(parts) + 1):
-                if "/".join(parts[:i]) not in made:
-                    made.add("/".join(parts[:i]))
-                    add("/".join(parts[:i]), type=tarfile.DIRTYPE)
-            if name not in there:
-                add(name, read(source))
-
-    tiny_tar(path, change=change)
-    return binary
-
-
-def install(world, *names):
-    tar = os.path.join(world.work, "python.tar")
-    binary = python_tar(tar)
-    for name in names:
-        world.install(tar, name).good()
-    world.distribution = names[0]
-    return binary
-
-
-def inner(world, name, script, *options):
-    """A Python program in an instance, that says "ready" first."""
-    words = ["launch", "-d", name, *options, "--", os.path.realpath("/usr/bin/python3"), "-I", "-S", "-c", BY_HAND + script]
-    command = world.start(*words, stdin=subprocess.PIPE)
-    command.reads("ready\n")
-    return command
-
-
-def tell(command, word):
-    command.stdin.write(word.encode() + b"\n")
-    command.stdin.flush()
 
 
 # --------------------------------------------------------------- foreign programs
@@ -507,79 +375,6 @@ def test_ports_outlive_a_killed_lxssd_and_all_else_ends(fresh):
         pass
     for s in (bus, server, client, port, waiting):
         s.close()
-    equal(entries(fresh), [], "the servers of the next lxssd")
-
-
-def use_everything(world):
-    """All that one lxssd is asked for; how far it came, and what ended it."""
-    held, steps = [], 0
-    try:
-        connection = world.bus()
-        held.append(socket.socket(fileno=connection.manager("OpenBus", "a{sv}", connection.dbus.Dictionary({}, "sv")).take()))
-        for s in held:
-            s.settimeout(20)  # nobody may wait for ever
-        bus = held[0]
-        steps = 1
-        for name in (b"one", b"two"):
-            end = ask(bus, request(REGISTER, name, scope=2))
-            end.settimeout(20)
-            held.append(end)
-            equal(answer(end)[0], 0, "the answer to REGISTER")
-            steps += 1
-            client = ask(bus, request(CONNECT, name))
-            client.settimeout(20)
-            held.append(client)
-            equal(answer(client)[0], 0, "the answer to CONNECT")
-            _, _, fds = answer(end)
-            port = socket.socket(fileno=fds[0])
-            held.append(port)
-            os.close(fds[1])
-            client.send(message(b"x"))
-            equal(port.recv(100), message(b"x"))
-            steps += 1
-        connection.close()
-    except TimeoutError:
-        raise Failure(f"after {steps} steps somebody waits for a dead lxssd")
-    except (OSError, RuntimeError) as error:
-        return steps, error
-    except Exception as error:
-        if type(error).__name__ != "DBusException":
-            raise
-        return steps, error
-    finally:
-        for s in held:
-            s.close()
-    return steps, None
-
-
-def traced(world, number):
-    report = os.path.join(world.work, "report")
-    if os.path.exists(report):
-        os.unlink(report)
-    words = ["/usr/bin/python3", os.path.join(SOURCE, "tests", "fault_at.py"), report, "lxssd", "SIGKILL", str(number), program("lxssd")]
-    tracer = Command(words, env=world.environment())
-    wait_for("lxssd listens or is dead", lambda: listens(world.socket) or tracer.poll() is not None)
-    result = use_everything(world)
-    tracer.finish().good()
-    with open(report) as file:
-        return result, json.load(file)
-
-
-@everywhere
-def test_lxssd_dies_at_any_system_call_of_a_connection(fresh):
-    (steps, error), report = traced(fresh, 0)
-    expect(error is None, f"without a fault: {error}")
-    total = report["calls"]["lxssd"]
-    first = total // 3  # before it lies the start
-    points = range(first, total + 1) if SWEEP else sorted({first + (total - first) * i // POINTS for i in range(POINTS + 1)})
-    reached = set()
-    for number in points:
-        (came_to, error), report = traced(fresh, number)
-        expect(error is not None or report["hit"] is None or came_to == steps, f"killed at call {number}, but nobody noticed")
-        reached.add(came_to)
-        wait_for("nothing runs", lambda: not descendants())
-    print(f"# lxssd killed at {len(points)} of {total} system calls; clients came to {sorted(reached)} of {steps} steps")
-    expect(len(reached) >= 3, f"all ended at the same step: {reached}")
     equal(entries(fresh), [], "the servers of the next lxssd")
 
 

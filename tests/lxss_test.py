@@ -23,7 +23,7 @@ Environment (run-itests sets it; all of it is optional):
                    the distributions already installed
   LXSS_TEST_TAR    the Debian root file system; made and cached where unset
   LXSS_TEST_TAR_PROGRAMS  the one with more programs in it; likewise
-  LXSS_TEST_SWEEP  set: itest-faults.py tries every point instead of a spread of them
+  LXSS_TEST_SWEEP  set: itest-faults.py and itest-lxbus-faults.py try every point instead of a spread of them
   LXSS_TEST_BRIEF  set: without the tests that are marked as lengthy
   LXSS_TEST_SUITES  which of Python's own tests itest-programs.py compares
 """
@@ -523,18 +523,22 @@ def pkg_config(*packages):
     return subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout.decode().split()
 
 
-def example(world, name, *packages):
-    """Compiles one as its comment says, or against the build. Returns the program."""
-    target = os.path.join(world.work, name)
+def compiled(world, source, *packages):
+    """A C source of this tree on liblxss, as its users compile theirs, or against the build. Returns the program."""
+    target = os.path.join(world.work, os.path.basename(source)[: -len(".c")])
     path = library()
     if os.environ.get("LXSS_TEST_BUILD") == "installed":
         flags = pkg_config("lxss", *packages)
     else:
         flags = [f"-I{SOURCE}/client/lxss", path, f"-Wl,-rpath,{os.path.dirname(path)}"]
         flags += pkg_config(*packages) if packages else []
-    source = os.path.join(SOURCE, "examples", f"{name}.c")
-    subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", source, "-o", target, *flags], check=True)
+    words = ["cc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", os.path.join(SOURCE, source), "-o", target]
+    subprocess.run([*words, *flags], check=True)
     return target
+
+
+def example(world, name, *packages):
+    return compiled(world, f"examples/{name}.c", *packages)
 
 
 class World:
