@@ -9,6 +9,7 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "daemon/broker-private.h"
 #include "shared/fd-socket.h"
@@ -181,15 +182,27 @@ static bool has_option(int fd, int option, int wanted) {
 }
 
 /* What listens has no peer. */
-bool broker_is_socket(int fd, bool listening) {
-        struct sockaddr_storage address;
-        socklen_t size = sizeof(address);
+bool broker_is_listener(int fd) {
+        return has_option(fd, SO_TYPE, SOCK_SEQPACKET) && has_option(fd, SO_DOMAIN, AF_UNIX) &&
+               has_option(fd, SO_ACCEPTCONN, true);
+}
 
-        if (!has_option(fd, SO_TYPE, SOCK_SEQPACKET))
-                return false;
-        if (listening)
-                return has_option(fd, SO_DOMAIN, AF_UNIX) && has_option(fd, SO_ACCEPTCONN, true);
-        return getpeername(fd, (struct sockaddr *)&address, &size) == 0 && address.ss_family == AF_UNIX;
+/* Were both ends of a pair ours, then neither would ever hang up, whatever becomes of whom it was. What we keep has a
+ * name, so that its other end is recognised, whichever way it comes; the ends that a listener made have that one's. */
+bool broker_is_end(int fd) {
+        struct sockaddr_un peer;
+        socklen_t size = sizeof(peer);
+
+        return has_option(fd, SO_TYPE, SOCK_SEQPACKET) && getpeername(fd, (struct sockaddr *)&peer, &size) == 0 &&
+               peer.sun_family == AF_UNIX && size == sizeof(peer.sun_family);
+}
+
+/* The name is of the kernel's choice (unix(7), "Autobind"), and connects nobody, since it does not listen. One that its
+ * owner gave it before stays, and does as well. */
+int broker_mark(int fd) {
+        static const struct sockaddr_un any = { .sun_family = AF_UNIX };
+
+        return bind(fd, (const struct sockaddr *)&any, sizeof(any.sun_family)) < 0 ? -errno : 0;
 }
 
 static int send_reply(int fd, const LxbusReply *reply, const int *fds, size_t n_fds) {

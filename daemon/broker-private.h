@@ -136,8 +136,12 @@ int broker_party_of_socket(const BrokerSide *side, int fd, Party *ret);
 /* Of a process that the kernel named, wherever it is; party->side says where. -ESRCH where that cannot be told. */
 int broker_party_of_process(Broker *broker, pid_t pid, Party *ret);
 int broker_load_uids(pid_t leader, IdMap *ret);
-/* Whether a descriptor from a stranger is a connected SOCK_SEQPACKET Unix socket, or a listening one. */
-bool broker_is_socket(int fd, bool listening);
+/* Whether a descriptor from a stranger is a SOCK_SEQPACKET Unix socket that listens. */
+bool broker_is_listener(int fd);
+/* Or one whose other end is a stranger's, too: not one of those that broker_mark() has marked. */
+bool broker_is_end(int fd);
+/* For every end that is kept. 0 or negative errno. */
+int broker_mark(int fd);
 /* Sends a REPLY or CONNECTION about this party as the other side may know it, with this descriptor, unless negative,
  * before the party's pidfd. Never blocks. 0 or negative errno. */
 int broker_tell(int fd, LxbusType type, const BrokerSide *viewer, const Party *party, int first);

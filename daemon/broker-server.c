@@ -173,6 +173,7 @@ void broker_on_waiter(Watch *watch) {
 
 static int wait_for(Server *server, BrokerSide *side, const Party *client, const LxbusRequest *request, int *end) {
         g_autofree Waiter *waiter = g_new0(Waiter, 1);
+        int r;
 
         if (!broker_has_quota(side, client, BROKER_WAITERS))
                 return -EDQUOT;
@@ -182,6 +183,9 @@ static int wait_for(Server *server, BrokerSide *side, const Party *client, const
         waiter->by_name = *request->name != 0;
         g_strlcpy(waiter->name, request->name, sizeof(waiter->name));
         g_strlcpy(waiter->where, request->where, sizeof(waiter->where));
+        r = broker_mark(*end);
+        if (r < 0)
+                return r;
         if (broker_watch(side, &waiter->watch, WAITER_EVENTS) < 0)
                 return -ENOSPC;
         *end = -EBADF;
@@ -342,7 +346,7 @@ static int make_right(Server *server, int *ret) {
         else {
                 ours = pair[0];
                 theirs = pair[1];
-                if (fcntl(ours, F_SETFL, O_NONBLOCK) < 0 ||
+                if (fcntl(ours, F_SETFL, O_NONBLOCK) < 0 || broker_mark(ours) < 0 ||
                     setsockopt(ours, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
                         r = -errno;
                 else if (!(server->right = broker_add_channel(server->side, &ours, &party, server)))
@@ -373,7 +377,8 @@ static int server_new(const Channel *channel, const LxbusRequest *request, int *
         server->ports = epoll_create1(EPOLL_CLOEXEC);
         server->party.pidfd = -EBADF;
         g_queue_init(&server->waiters);
-        if (server->ports < 0 || broker_watch(server->side, &server->watch, SERVER_EVENTS) < 0) {
+        if (server->ports < 0 || broker_mark(*end) < 0 ||
+            broker_watch(server->side, &server->watch, SERVER_EVENTS) < 0) {
                 server->watch.fd = -EBADF; /* the answer still goes there */
                 server_free(server);
                 return -EMFILE;

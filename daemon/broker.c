@@ -161,7 +161,7 @@ static void on_channel(Watch *watch) {
         if (n == -EAGAIN || n == -EMSGSIZE || n == -EMFILE)
                 return;
         r = n <= 0 ? -EPIPE : lxbus_request_decode(packet, n, &request);
-        if (r == -EPIPE || r == -EBADMSG || !broker_is_socket(end, false)) {
+        if (r == -EPIPE || r == -EBADMSG || !broker_is_end(end)) {
                 fd_socket_discard(&end);
                 broker_drop_channel(channel);
                 return;
@@ -257,7 +257,7 @@ int broker_add_instance(Broker *broker, const char *name, pid_t leader, int list
                         BrokerSide **ret) {
         _cleanup_close_ int owned = listener;
 
-        if (!broker_is_socket(listener, true))
+        if (!broker_is_listener(listener))
                 return -ENOTSOCK;
         if (fcntl(listener, F_SETFL, O_NONBLOCK) < 0)
                 return -errno;
@@ -363,6 +363,9 @@ int broker_open(Broker *broker, uid_t uid, pid_t pid) {
         theirs = pair[1];
         if (fcntl(ours, F_SETFL, O_NONBLOCK) < 0)
                 return -errno;
+        r = broker_mark(ours);
+        if (r < 0)
+                return r;
         return broker_add_channel(side, &ours, &party, NULL) ? steal_fd(&theirs) : -ENOSPC;
 }
 

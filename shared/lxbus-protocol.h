@@ -10,6 +10,8 @@
  *                     answers: a request brings one end of a socketpair along, and the
  *                     answer comes out of the other. So threads share a bus socket
  *                     without a lock, and a right to connect can be handed on as one.
+ *                     A new pair for each: an end whose other end has a name (unix(7)),
+ *                     as those have that lxssd keeps, ends the bus.
  * The end of REGISTER gets a REPLY, then a CONNECTION with each client's port.
  * The end of CONNECT  gets a REPLY that says who the server is, and is the client's
  *                     port from then on: the other end is with the server, lxssd is out.

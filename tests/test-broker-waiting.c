@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Who waits; ends that would never hang up, and ends that are half closed. */
+
+#include "tests/broker-fixture.h"
+
+static void pass(int bus, const LxbusRequest *r, int end_of) {
+        struct iovec part = { (void *)r, sizeof(*r) };
+
+        ck_assert_int_eq(fd_socket_send_now(bus, &part, 1, &end_of, 1), 0);
+}
+
+static void make_pair(int pair[2]) {
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+        keep(pair[0]);
+        keep(pair[1]);
+}
+
+static unsigned n_waiters(void) {
+        unsigned n = broker->host ? g_hash_table_size(broker->host->waiters) : 0;
+
+        for (int i = A; i < PLACES; i++)
+                n += sides[i] ? g_hash_table_size(sides[i]->waiters) : 0;
+        return n;
+}
+
+/* ---- ends of which lxssd would have the other one, too ---- */
+
+START_TEST(both_ends_do_not_wait_whatever_bus_they_come_through) {
+        const LxbusRequest r = request(LXBUS_TYPE_CONNECT, "nobody", LXBUS_REQUEST_WAIT);
+
+        for (int second = HOST; second < PLACES; second++) {
+                int pair[2];
+
+                begin_with_instances();
+                make_pair(pair);
+                pass(open_bus(A), &r, pair[0]);
+                settle();
+                ck_assert_uint_eq(n_waiters(), 1);
+                pass(open_bus(second), &r, pair[1]);
+                settle();
+                ck_assert_uint_eq(n_waiters(), 1); /* the first one, whose other end is here yet */
+                end();                             /* and then none */
+        }
+}
+END_TEST
+
+START_TEST(the_other_end_of_a_server_does_not_wait) {
+        const LxbusRequest r = request(LXBUS_TYPE_CONNECT, "nobody", LXBUS_REQUEST_WAIT);
+        int server;
+
+        begin_with_instances();
+        ck_assert_int_eq(serve(open_bus(A), "n", LXBUS_SCOPE_ALL, &server), 0); /* the answer to it was read */
+        pass(open_bus(B), &r, server);
+        settle();
+        ck_assert_uint_eq(n_waiters(), 0);
+        ck_assert_int_eq(ports_of("n"), 0);
+        end();
+}
+END_TEST
+
+START_TEST(the_other_end_of_one_who_waits_does_not_serve) {
+        const LxbusRequest r = request(LXBUS_TYPE_CONNECT, "nobody", LXBUS_REQUEST_WAIT);
+        const LxbusRequest registration = request(LXBUS_TYPE_REGISTER, "n", 0);
+        int pair[2];
+
+        begin_with_instances();
+        make_pair(pair);
+        pass(open_bus(A), &r, pair[0]);
+        settle();
+        pass(open_bus(A), &registration, pair[1]);
+        settle();
+        ck_assert_int_eq(ports_of("n"), -ENOENT);
+        end();
+}
+END_TEST
+
+START_TEST(a_bus_does_not_wait_in_itself_or_another) {
+        const LxbusRequest r = request(LXBUS_TYPE_CONNECT, "nobody", LXBUS_REQUEST_WAIT);
+
+        for (int one = HOST; one < PLACES; one++)
+                for (int other = HOST; other < PLACES; other++) {
+                        int first, second;
+
+                        begin_with_instances();
+                        first = open_bus(one);
+                        second = open_bus(other);
+                        pass(first, &r, second);
+                        pass(second, &r, first);
+                        settle();
+                        ck_assert_uint_eq(n_waiters(), 0);
+                        pass(open_bus(one), &r, open_bus(one));
+                        first = open_bus(other);
+                        pass(first, &r, first);
+                        settle();
+                        ck_assert_uint_eq(n_waiters(), 0);
+                        end();
+                }
+}
+END_TEST
+
+START_TEST(a_ticket_does_not_wait) {
+        const LxbusRequest r = request(LXBUS_TYPE_CONNECT, "nobody", LXBUS_REQUEST_WAIT);
+        int server, ticket;
+
+        begin_with_instances();
+        ck_assert_int_eq(serve_unnamed(open_bus(A), &server, &ticket), 0);
+        pass(open_bus(A), &r, ticket);
+        settle();
+        ck_assert_uint_eq(n_waiters(), 0);
+        end();
+}
+END_TEST
+
+START_TEST(an_end_that_waits_twice_is_gone_with_its_other_end) {
+        const LxbusRequest r = request(LXBUS_TYPE_CONNECT, "nobody", LXBUS_REQUEST_WAIT);
+        int pair[2], bus;
+
+        begin_with_instances();
+        bus = open_bus(A);
+        make_pair(pair);
+        pass(bus, &r, pair[0]);
+        pass(bus, &r, pair[0]);
+        settle();
+        ck_assert_uint_eq(n_waiters(), 2);
+        drop(pair[0]);
+        drop(pair[1]);
+        settle();
+        ck_assert_uint_eq(n_waiters(), 0);
+        end();
+}
+END_TEST
+
+/* ---- half closed ---- */
+
+/* Those who wait are connected in the order in which they are given. */
+static void assert_order(int server, const int *waiting, size_t n) {
+        Answer answer;
+
+        for (size_t i = 0; i < n; i++) {
+                int port = take(server);
+
+                ck_assert_int_ge(port, 0);
+                ck_assert_int_eq(hear(waiting[i], LXBUS_TYPE_REPLY, &answer), 0);
+                assert_connected(waiting[i], port);
+        }
+}
+
+START_TEST(a_server_that_reads_no_more_keeps_no_client_and_leaves_its_name) {
+        int server, port;
+
+        begin_with_instances();
+        ck_assert_int_eq(serve(open_bus(A), "n", LXBUS_SCOPE_ALL, &server), 0);
+        ck_assert_int_eq(shutdown(server, SHUT_RD), 0);
+        for (int i = 0; i < 3; i++) { /* it could have gone a moment later */
+                ck_assert_int_eq(reach(open_bus(B), "n", "", 0, &port), 0);
+                ck_assert_int_eq(recv(port, &(char){ 0 }, 1, MSG_DONTWAIT), 0);
+        }
+        ck_assert_int_eq(ports_of("n"), 0);
+        ck_assert_int_eq(shutdown(server, SHUT_WR), 0);
+        settle();
+        ck_assert_int_eq(ports_of("n"), -ENOENT);
+        end();
+}
+END_TEST
+
+START_TEST(one_who_waits_and_reads_no_more_gives_way_to_the_next) {
+        int server, waiting[3], bus;
+
+        begin_with_instances();
+        bus = open_bus(A);
+        for (int i = 0; i < 3; i++)
+                ck_assert_int_eq(reach(bus, "later", "", LXBUS_REQUEST_WAIT, &waiting[i]), -EAGAIN);
+        ck_assert_int_eq(shutdown(waiting[0], SHUT_RD), 0);
+        ck_assert_int_eq(shutdown(waiting[1], SHUT_WR), 0);
+        settle();
+        ck_assert_int_eq(serve(open_bus(B), "later", LXBUS_SCOPE_ALL, &server), 0);
+        assert_order(server, &waiting[2], 1);
+        ck_assert_uint_eq(n_waiters(), 0);
+        ck_assert_int_eq(take(server), -EAGAIN);
+        end();
+}
+END_TEST
+
+START_TEST(a_bus_that_writes_no_more_is_closed_and_what_it_asked_for_stays) {
+        int bus, server, port, waiting;
+        Answer answer;
+
+        begin_with_instances();
+        bus = open_bus(A);
+        ck_assert_int_eq(serve(bus, "n", LXBUS_SCOPE_ALL, &server), 0);
+        ck_assert_int_eq(reach(bus, "later", "", LXBUS_REQUEST_WAIT, &waiting), -EAGAIN);
+        ck_assert_int_eq(shutdown(bus, SHUT_WR), 0);
+        settle();
+        ck_assert_uint_eq(g_hash_table_size(sides[A]->channels), 0);
+        ck_assert_int_eq(reach(open_bus(B), "n", "", 0, &port), 0);
+        assert_connected(port, take(server));
+        ck_assert_int_eq(serve(open_bus(B), "later", LXBUS_SCOPE_ALL, &port), 0);
+        ck_assert_int_eq(hear(waiting, LXBUS_TYPE_REPLY, &answer), 0);
+        assert_connected(waiting, take(port));
+        end();
+}
+END_TEST
+
+int main(void) {
+        return RUN_TESTS("broker-waiting", both_ends_do_not_wait_whatever_bus_they_come_through,
+                         the_other_end_of_a_server_does_not_wait, the_other_end_of_one_who_waits_does_not_serve,
+                         a_bus_does_not_wait_in_itself_or_another, a_ticket_does_not_wait,
+                         an_end_that_waits_twice_is_gone_with_its_other_end,
+                         a_server_that_reads_no_more_keeps_no_client_and_leaves_its_name,
+                         one_who_waits_and_reads_no_more_gives_way_to_the_next,
+                         a_bus_that_writes_no_more_is_closed_and_what_it_asked_for_stays);
+}
