@@ -78,6 +78,8 @@ struct Broker {
         int spare;        /* a descriptor to be closed where there are no more */
         unsigned n_fds;   /* of all sides */
         unsigned max_fds; /* of this process */
+        GHashTable *awaited;   /* name → GQueue of Waiter for whom there is no server of that name */
+        uint64_t n_waiters;    /* that there ever were */
 };
 
 /* A bus socket: of a process, or a right to connect to an unnamed server. */
@@ -99,7 +101,7 @@ struct Server {
         int ports;          /* an epoll that has each open port: broker-server.c */
         unsigned n_counted; /* ports at most, as long as nobody looks */
         gint64 full_until;  /* nobody looks before, on the clock of g_get_monotonic_time() */
-        GQueue waiters;     /* Waiter, borrowed, for room */
+        GQueue waiters;     /* Waiter, borrowed, for room; who came first is first */
 };
 
 /* broker.c. The host's side is made when it is wanted first: a launch does not pay for what it does not use. */

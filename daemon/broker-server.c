@@ -20,8 +20,11 @@ typedef struct Waiter {
         Watch watch; /* its end, which hangs up where it gives up */
         BrokerSide *side;
         Party party;
-        Server *server; /* that has no room; NULL: it is not there yet */
-        bool by_name;   /* when that server goes, another may come */
+        Server *server;  /* that has no room; NULL: it is not there yet */
+        uint64_t number; /* in which order they came */
+        GQueue *queue;   /* the server's, or that of those who await its name */
+        GList link;      /* in it */
+        bool by_name;    /* when that server goes, another may come */
         char name[LXBUS_NAME_LENGTH_MAX + 1];
         char where[DISTRIBUTION_NAME_MAX + 1];
 } Waiter;
@@ -154,11 +157,47 @@ static void watch_room(Server *server) {
                            SERVER_EVENTS | (g_queue_is_empty(&server->waiters) ? 0u : EPOLLOUT));
 }
 
+/* ---- waiting ---- */
+
+/* Who came first is first; mostly that is who is there already. */
+static void enqueue(Waiter *waiter, GQueue *queue) {
+        GList *before = queue->tail;
+
+        while (before && ((Waiter *)before->data)->number > waiter->number)
+                before = before->prev;
+        g_queue_insert_after_link(queue, before, &waiter->link);
+        waiter->queue = queue;
+}
+
+static void dequeue(Waiter *waiter) {
+        GQueue *queue = steal_pointer(&waiter->queue);
+
+        g_queue_unlink(queue, &waiter->link);
+        if (!waiter->server && g_queue_is_empty(queue))
+                g_hash_table_remove(waiter->side->broker->awaited, waiter->name);
+        waiter->server = NULL;
+}
+
+/* NULL: nobody has that name yet. */
+static void wait_at(Waiter *waiter, Server *server) {
+        GHashTable *awaited = waiter->side->broker->awaited;
+        GQueue *queue = server ? &server->waiters : g_hash_table_lookup(awaited, waiter->name);
+        bool is_first = !queue || g_queue_is_empty(queue);
+
+        if (!queue) {
+                queue = g_queue_new();
+                g_hash_table_insert(awaited, g_strdup(waiter->name), queue);
+        }
+        waiter->server = server;
+        enqueue(waiter, queue);
+        if (server && is_first)
+                watch_room(server);
+}
+
 static void waiter_free(Waiter *waiter) {
         BrokerSide *side = waiter->side;
 
-        if (waiter->server)
-                (void)g_queue_remove(&waiter->server->waiters, waiter);
+        dequeue(waiter);
         broker_unwatch(side, &waiter->watch);
         closep(&waiter->watch.fd);
         g_hash_table_remove(side->waiters, waiter);
@@ -179,7 +218,8 @@ static int wait_for(Server *server, BrokerSide *side, const Party *client, const
                 return -EDQUOT;
         waiter->watch = (Watch){ .kind = WATCH_WAITER, .fd = *end };
         waiter->side = side;
-        waiter->server = server;
+        waiter->number = side->broker->n_waiters++;
+        waiter->link.data = waiter;
         waiter->by_name = *request->name != 0;
         g_strlcpy(waiter->name, request->name, sizeof(waiter->name));
         g_strlcpy(waiter->where, request->where, sizeof(waiter->where));
@@ -192,11 +232,7 @@ static int wait_for(Server *server, BrokerSide *side, const Party *client, const
         waiter->party = broker_party_copy(client);
         g_hash_table_add(side->waiters, waiter);
         broker_charge(side, client, BROKER_WAITERS, 1);
-        if (server) {
-                g_queue_push_tail(&server->waiters, waiter);
-                watch_room(server);
-        }
-        (void)g_steal_pointer(&waiter);
+        wait_at(g_steal_pointer(&waiter), server);
         return 0;
 }
 
@@ -225,22 +261,19 @@ static void settle(Waiter *waiter, int error) {
         waiter_free(waiter);
 }
 
-/* A server has come: who waited for it is let in, or waits for room in it. */
-static void serve_waiters(Broker *broker) {
-        for (guint i = 0; i < broker->sides->len; i++) {
-                BrokerSide *side = broker->sides->pdata[i];
-                g_autoptr(GList) waiters = g_hash_table_get_keys(side->waiters);
+/* There may be one now: who waited for it is let in, or waits for room in it. */
+static void serve_waiters(Broker *broker, const char *name) {
+        GQueue *queue = g_hash_table_lookup(broker->awaited, name);
+        g_autoptr(GList) waiters = queue ? g_list_copy(queue->head) : NULL;
 
-                for (GList *l = waiters; l; l = l->next) {
-                        Waiter *waiter = l->data;
-                        Server *server = NULL;
+        for (GList *l = waiters; l; l = l->next) {
+                Waiter *waiter = l->data;
+                Server *server = NULL;
 
-                        if (waiter->server || find(side, waiter->name, waiter->where, &server) < 0)
-                                continue;
-                        waiter->server = server;
-                        g_queue_push_tail(&server->waiters, waiter);
-                        watch_room(server);
-                }
+                if (find(waiter->side, waiter->name, waiter->where, &server) < 0)
+                        continue;
+                dequeue(waiter);
+                wait_at(waiter, server);
         }
 }
 
@@ -292,27 +325,29 @@ static void withdraw(Server *server) {
                 broker->events.server_removed(server->id, broker->userdata);
 }
 
+/* For who waits for its name there may be one further away, or where there were several, one now. */
 void broker_drop_server(Server *server) {
         BrokerSide *side = server->side;
-        bool others_wait = false;
+        g_autofree char *name = g_strdup(server->name);
 
         withdraw(server);
-
-        for (Waiter *waiter; (waiter = g_queue_pop_head(&server->waiters));) {
-                waiter->server = NULL;
-                others_wait |= waiter->by_name;
-                if (!waiter->by_name)
+        if (name)
+                g_hash_table_remove(side->names, name);
+        for (Waiter *waiter; (waiter = g_queue_peek_head(&server->waiters));) {
+                if (!waiter->by_name) {
                         settle(waiter, -ECONNREFUSED);
+                        continue;
+                }
+                dequeue(waiter);
+                wait_at(waiter, NULL);
         }
         if (server->right)
                 broker_drop_channel(server->right);
-        if (server->name)
-                g_hash_table_remove(side->names, server->name);
         g_hash_table_remove(side->servers, server);
         broker_charge(side, &server->party, BROKER_SERVERS, -1);
         server_free(server);
-        if (others_wait) /* there may be one of that name further away */
-                serve_waiters(side->broker);
+        if (name)
+                serve_waiters(side->broker, name);
 }
 
 void broker_drop_servers(BrokerSide *side) {
@@ -413,7 +448,7 @@ int broker_register(Channel *channel, const LxbusRequest *request, int *end) {
         }
         announce(server);
         if (server->name)
-                serve_waiters(channel->side->broker);
+                serve_waiters(channel->side->broker, server->name);
         return 0;
 }
 

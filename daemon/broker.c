@@ -301,6 +301,10 @@ static gint compare_ids(gconstpointer a, gconstpointer b) {
         return x < y ? -1 : x > y;
 }
 
+static void free_queue(void *queue) {
+        g_queue_free(queue);
+}
+
 Broker *broker_new(sd_event *event, const BrokerEvents *events, void *userdata) {
         Broker *broker = g_new0(Broker, 1);
 
@@ -309,6 +313,7 @@ Broker *broker_new(sd_event *event, const BrokerEvents *events, void *userdata) 
         broker->userdata = userdata;
         broker->sides = g_ptr_array_new();
         broker->servers = g_tree_new(compare_ids);
+        broker->awaited = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_queue);
         broker->spare = -EBADF;
         return broker;
 }
@@ -319,6 +324,7 @@ Broker *broker_free(Broker *broker) {
         broker_side_free(broker->host);
         g_ptr_array_unref(broker->sides);
         g_tree_unref(broker->servers);
+        g_hash_table_unref(broker->awaited);
         closep(&broker->spare);
         g_free(broker);
         return NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Who waits; ends that would never hang up, and ends that are half closed. */
+/* Who waits, and in which turn; ends that would never hang up, and ends that are half closed. */
 
 #include "tests/broker-fixture.h"
 
@@ -131,7 +131,7 @@ START_TEST(an_end_that_waits_twice_is_gone_with_its_other_end) {
 }
 END_TEST
 
-/* ---- half closed ---- */
+/* ---- in which turn ---- */
 
 /* Those who wait are connected in the order in which they are given. */
 static void assert_order(int server, const int *waiting, size_t n) {
@@ -145,6 +145,125 @@ static void assert_order(int server, const int *waiting, size_t n) {
                 assert_connected(waiting[i], port);
         }
 }
+
+START_TEST(who_waits_for_a_registration_is_served_in_turn_whatever_the_side) {
+        int buses[PLACES], waiting[30], server;
+
+        begin_with_instances();
+        for (int i = HOST; i < PLACES; i++)
+                buses[i] = open_bus(i);
+        for (size_t i = 0; i < ELEMENTSOF(waiting); i++)
+                ck_assert_int_eq(reach(buses[i * 7 % PLACES], "later", "", LXBUS_REQUEST_WAIT, &waiting[i]), -EAGAIN);
+        ck_assert_int_eq(serve(open_bus(HOST), "later", LXBUS_SCOPE_ALL, &server), 0);
+        assert_order(server, waiting, ELEMENTSOF(waiting));
+        ck_assert_uint_eq(g_hash_table_size(broker->awaited), 0);
+        end();
+}
+END_TEST
+
+/* It asks before lxssd has come round to those who wait. */
+START_TEST(a_newcomer_overtakes_nobody) {
+        LxbusRequest registration = request(LXBUS_TYPE_REGISTER, "later", 0);
+        const LxbusRequest connection = request(LXBUS_TYPE_CONNECT, "later", 0);
+        const LxbusRequest patient = request(LXBUS_TYPE_CONNECT, "later", LXBUS_REQUEST_WAIT);
+        int waiting[4], server, hasty, newcomer;
+        Answer answer;
+
+        begin_with_instances();
+        for (int i = 0; i < 3; i++)
+                ck_assert_int_eq(reach(open_bus(A), "later", "", LXBUS_REQUEST_WAIT, &waiting[i]), -EAGAIN);
+        registration.scope = LXBUS_SCOPE_ALL;
+        newcomer = open_bus(B);
+        server = submit(open_bus(HOST), &registration);
+        hasty = submit(newcomer, &connection);
+        waiting[3] = submit(newcomer, &patient);
+        ck_assert_int_eq(hear(server, LXBUS_TYPE_REPLY, &answer), 0);
+        /* Whichever of the two sides was heard first, none of it comes before those three. */
+        assert_order(server, waiting, 4);
+        ck_assert_int_lt(hear(hasty, LXBUS_TYPE_REPLY, &answer), 0);
+        end();
+}
+END_TEST
+
+/* Connects until there is no room. */
+static unsigned fill(int bus, const char *name) {
+        unsigned n = 0;
+        int port;
+
+        while (reach(bus, name, "", 0, &port) == 0)
+                n++;
+        return n;
+}
+
+START_TEST(who_does_not_wait_gets_no_room_that_others_wait_for) {
+        int server, bus, waiting, port;
+        unsigned n;
+
+        begin_with_instances();
+        ck_assert_int_eq(serve(open_bus(HOST), "busy", LXBUS_SCOPE_ALL, &server), 0);
+        bus = open_bus(A);
+        n = fill(bus, "busy");
+        ck_assert_int_eq(reach(bus, "busy", "", LXBUS_REQUEST_WAIT, &waiting), -EAGAIN);
+        /* Room comes, and the newcomer, before lxssd has looked. */
+        for (unsigned i = 0; i < n; i++) {
+                char packet[512];
+                int fds[2];
+                size_t n_fds;
+
+                ck_assert_int_gt(fd_socket_receive(server, packet, sizeof(packet), fds, 2, &n_fds), 0);
+                for (size_t k = 0; k < n_fds; k++)
+                        ck_assert_int_eq(close(fds[k]), 0);
+        }
+        ck_assert_int_eq(reach(open_bus(B), "busy", "", LXBUS_REQUEST_WAIT, &port), 0);
+        assert_order(server, (const int[]){ waiting }, 1);
+        assert_connected(port, take(server));
+        end();
+}
+END_TEST
+
+START_TEST(who_waited_for_a_server_that_went_keeps_the_turn) {
+        int server, waiting[4], bus;
+
+        begin_with_instances();
+        bus = open_bus(A);
+        ck_assert_int_eq(serve(open_bus(B), "busy", LXBUS_SCOPE_ALL, &server), 0);
+        (void)fill(bus, "busy");
+        ck_assert_int_eq(reach(bus, "busy", "", LXBUS_REQUEST_WAIT, &waiting[0]), -EAGAIN);
+        ck_assert_int_eq(reach(bus, "busy", LXBUS_WHERE_HOST, LXBUS_REQUEST_WAIT, &waiting[1]), -EAGAIN);
+        ck_assert_int_eq(reach(bus, "busy", "", LXBUS_REQUEST_WAIT, &waiting[2]), -EAGAIN);
+        ck_assert_int_eq(reach(open_bus(B), "busy", LXBUS_WHERE_HOST, LXBUS_REQUEST_WAIT, &waiting[3]), -EAGAIN);
+        drop(server);
+        settle();
+        ck_assert_int_eq(serve(open_bus(HOST), "busy", LXBUS_SCOPE_ALL, &server), 0);
+        assert_order(server, waiting, 4);
+        end();
+}
+END_TEST
+
+/* Two of three servers of a name go; nobody who waited was of the second one's. */
+START_TEST(who_waits_is_served_when_a_name_becomes_unique) {
+        int servers[2], first, bus, waiting;
+        Answer answer;
+
+        begin();
+        add_instance(A, BUS_REACH_ALL);
+        add_instance(B, BUS_REACH_ALL);
+        bus = open_bus(HOST);
+        ck_assert_int_eq(serve(bus, "n", LXBUS_SCOPE_ALL, &first), 0);
+        (void)fill(bus, "n");
+        ck_assert_int_eq(reach(bus, "n", "", LXBUS_REQUEST_WAIT, &waiting), -EAGAIN);
+        ck_assert_int_eq(serve(open_bus(A), "n", LXBUS_SCOPE_ALL, &servers[0]), 0);
+        ck_assert_int_eq(serve(open_bus(B), "n", LXBUS_SCOPE_ALL, &servers[1]), 0);
+        drop(first);
+        ck_assert_int_eq(hear(waiting, LXBUS_TYPE_REPLY, &answer), -EAGAIN);
+        drop(servers[0]);
+        settle();
+        assert_order(servers[1], &waiting, 1);
+        end();
+}
+END_TEST
+
+/* ---- half closed ---- */
 
 START_TEST(a_server_that_reads_no_more_keeps_no_client_and_leaves_its_name) {
         int server, port;
@@ -207,6 +326,10 @@ int main(void) {
                          the_other_end_of_a_server_does_not_wait, the_other_end_of_one_who_waits_does_not_serve,
                          a_bus_does_not_wait_in_itself_or_another, a_ticket_does_not_wait,
                          an_end_that_waits_twice_is_gone_with_its_other_end,
+                         who_waits_for_a_registration_is_served_in_turn_whatever_the_side,
+                         a_newcomer_overtakes_nobody, who_does_not_wait_gets_no_room_that_others_wait_for,
+                         who_waited_for_a_server_that_went_keeps_the_turn,
+                         who_waits_is_served_when_a_name_becomes_unique,
                          a_server_that_reads_no_more_keeps_no_client_and_leaves_its_name,
                          one_who_waits_and_reads_no_more_gives_way_to_the_next,
                          a_bus_that_writes_no_more_is_closed_and_what_it_asked_for_stays);
