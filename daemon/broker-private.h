@@ -22,6 +22,8 @@ typedef enum BrokerGoods {
 #define BROKER_SIDE_PART 8
 /* Ports that are open at one server: the kernel counts epoll's watches for each user. */
 #define BROKER_PORTS_MAX 65536
+/* Ports that are counted for one LIST; each takes two microseconds, in which nobody else is heard. */
+#define BROKER_PORTS_LOOK 1024
 
 /* What is in a side's epoll. */
 typedef enum WatchKind {
@@ -80,6 +82,7 @@ struct Broker {
         unsigned max_fds; /* of this process */
         GHashTable *awaited;   /* name → GQueue of Waiter for whom there is no server of that name */
         uint64_t n_waiters;    /* that there ever were */
+        gint64 look_after;     /* at a server with more than BROKER_PORTS_LOOK ports; g_get_monotonic_time() */
 };
 
 /* A bus socket: of a process, or a right to connect to an unnamed server. */
@@ -100,6 +103,7 @@ struct Server {
         Channel *right;     /* to connect to an unnamed one; NULL: nobody has it any more */
         int ports;          /* an epoll that has each open port: broker-server.c */
         unsigned n_counted; /* ports at most, as long as nobody looks */
+        gint64 looked_at;   /* the last time, on the clock of g_get_monotonic_time() */
         gint64 full_until;  /* nobody looks before, on the clock of g_get_monotonic_time() */
         GQueue waiters;     /* Waiter, borrowed, for room; who came first is first */
 };

@@ -34,6 +34,9 @@ typedef struct Waiter {
 #define SERVER_EVENTS ((uint32_t)(EPOLLIN | EPOLLRDHUP))
 #define WAITER_EVENTS ((uint32_t)(EPOLLIN | EPOLLRDHUP))
 
+/* What it takes to look at a server's ports at all is as much as so many of them. */
+#define LOOK_COST 10
+
 /* ---- who sees whom ---- */
 
 static bool is_visible(const Server *server, const BrokerSide *viewer) {
@@ -89,7 +92,7 @@ static int find(const BrokerSide *viewer, const char *name, const char *where, S
 
 /* ---- ports that are open ---- */
 
-unsigned broker_count_ports(const Server *server) {
+static void look_at_ports(Server *server) {
         g_autofree char *line = NULL;
         size_t size = 0;
         unsigned n = 0;
@@ -102,7 +105,8 @@ unsigned broker_count_ports(const Server *server) {
                 n += strncmp(line, "tfd:", 4) == 0;
         if (file)
                 (void)fclose(file);
-        return n;
+        server->n_counted = n;
+        server->looked_at = g_get_monotonic_time();
 }
 
 /* Counting so many takes a tenth of a second, in which nobody else is heard: a server that is full
@@ -113,7 +117,7 @@ static int note_port(Server *server, int end) {
         if (server->n_counted >= BROKER_PORTS_MAX) {
                 if (g_get_monotonic_time() < server->full_until)
                         return -EDQUOT;
-                server->n_counted = broker_count_ports(server);
+                look_at_ports(server);
         }
         if (server->n_counted >= BROKER_PORTS_MAX) {
                 server->full_until = g_get_monotonic_time() + G_USEC_PER_SEC;
@@ -465,6 +469,47 @@ Server *broker_find_server(const Broker *broker, uint64_t id) {
         return g_tree_lookup(broker->servers, &id);
 }
 
+/* There is no cheaper way to count, so that is rationed: *left is what may still be looked at, and servers with more
+ * than can ever be left have a turn if since the last one's twenty times as long has gone by as it took. Where it is no
+ * turn of theirs they keep their last number, and what came since. */
+static void look_if_left(Server *server, unsigned *left) {
+        Broker *broker = server->side->broker;
+        unsigned cost = server->n_counted + LOOK_COST;
+        gint64 start = g_get_monotonic_time();
+
+        if (server->n_counted == 0)
+                return;
+        if (cost <= *left) {
+                *left -= cost;
+                look_at_ports(server);
+        } else if (cost > BROKER_PORTS_LOOK && start > broker->look_after) {
+                look_at_ports(server);
+                broker->look_after = server->looked_at + 20 * (server->looked_at - start);
+        }
+}
+
+unsigned broker_count_ports(Server *server) {
+        unsigned left = BROKER_PORTS_LOOK;
+
+        look_if_left(server, &left);
+        return server->n_counted;
+}
+
+static int compare_looks(const void *a, const void *b) {
+        const Server *x = *(Server *const *)a, *y = *(Server *const *)b;
+
+        return x->looked_at < y->looked_at ? -1 : x->looked_at > y->looked_at;
+}
+
+/* Whose number is oldest comes first. */
+static void look_at_all(GPtrArray *servers) {
+        unsigned left = BROKER_PORTS_LOOK;
+
+        g_ptr_array_sort(servers, compare_looks);
+        for (guint i = 0; i < servers->len; i++)
+                look_if_left(servers->pdata[i], &left);
+}
+
 static gboolean append_id(gpointer id, gpointer server _unused_, gpointer ids) {
         g_array_append_vals(ids, id, 1);
         return false;
@@ -487,14 +532,14 @@ LxbusEntry broker_describe(const Server *server) {
 static LxbusEntry entry_of(const Server *server, const BrokerSide *viewer) {
         LxbusEntry entry = broker_describe(server);
 
-        entry.n_ports = broker_count_ports(server);
+        entry.n_ports = server->n_counted;
         if (viewer && viewer->name)
                 entry.identity.pid = 0;
         return entry;
 }
 
-GArray *broker_entries(const Broker *broker, const BrokerSide *viewer) {
-        GArray *entries = g_array_new(false, true, sizeof(LxbusEntry));
+static GPtrArray *servers_for(const Broker *broker, const BrokerSide *viewer) {
+        GPtrArray *servers = g_ptr_array_new();
 
         for (guint i = 0; i < broker->sides->len; i++) {
                 const BrokerSide *side = broker->sides->pdata[i];
@@ -502,14 +547,22 @@ GArray *broker_entries(const Broker *broker, const BrokerSide *viewer) {
                 void *server;
 
                 g_hash_table_iter_init(&iter, side->servers);
-                while (g_hash_table_iter_next(&iter, &server, NULL)) {
-                        LxbusEntry entry;
+                while (g_hash_table_iter_next(&iter, &server, NULL))
+                        if (!viewer || !viewer->name || (is_visible(server, viewer) && ((Server *)server)->name))
+                                g_ptr_array_add(servers, server);
+        }
+        return servers;
+}
 
-                        if (viewer && viewer->name && (!is_visible(server, viewer) || !((Server *)server)->name))
-                                continue;
-                        entry = entry_of(server, viewer);
-                        g_array_append_val(entries, entry);
-                }
+GArray *broker_entries(const Broker *broker, const BrokerSide *viewer) {
+        GArray *entries = g_array_new(false, true, sizeof(LxbusEntry));
+        g_autoptr(GPtrArray) servers = servers_for(broker, viewer);
+
+        look_at_all(servers);
+        for (guint i = 0; i < servers->len; i++) {
+                const LxbusEntry entry = entry_of(servers->pdata[i], viewer);
+
+                g_array_append_val(entries, entry);
         }
         g_array_sort(entries, compare_entries);
         return entries;

@@ -57,6 +57,6 @@ GArray *broker_list(const Broker *broker);
 GArray *broker_list_ids(const Broker *broker);
 /* NULL: it is gone. */
 Server *broker_find_server(const Broker *broker, uint64_t id);
-/* All of it but n_ports, which takes longer the more there are. */
+/* All of it but n_ports, which takes longer the more there are; of very many it is how many were a while ago. */
 LxbusEntry broker_describe(const Server *server);
-unsigned broker_count_ports(const Server *server);
+unsigned broker_count_ports(Server *server);

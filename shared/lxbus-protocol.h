@@ -85,7 +85,7 @@ typedef struct LxbusReply {
 typedef struct LxbusEntry {
         LxbusIdentity identity;
         uint32_t scope;
-        uint32_t n_ports; /* that are open */
+        uint32_t n_ports; /* that are open; of very many, were a while ago */
         char name[LXBUS_NAME_LENGTH_MAX + 1]; /* empty: an unnamed one */
         char padding[3];
 } LxbusEntry;

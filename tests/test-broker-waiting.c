@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Who waits, and in which turn; ends that would never hang up, and ends that are half closed. */
+/* Who waits, and in which turn; ends that would never hang up, and ends that are half closed; and how many ports
+ * are open where there are very many. */
 
 #include "tests/broker-fixture.h"
 
@@ -321,6 +322,85 @@ START_TEST(a_bus_that_writes_no_more_is_closed_and_what_it_asked_for_stays) {
 }
 END_TEST
 
+/* ---- very many ports ---- */
+
+static void connect_many(int bus, const char *name, int server, int *ports, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                const LxbusRequest r = request(LXBUS_TYPE_CONNECT, name, 0);
+                Answer answer;
+
+                ports[i] = submit(bus, &r);
+                ck_assert_int_eq(hear(ports[i], LXBUS_TYPE_REPLY, &answer), 0);
+                for (size_t k = 0; k < answer.n_fds; k++)
+                        drop(answer.fds[k]);
+                ck_assert_int_eq(hear(server, LXBUS_TYPE_CONNECTION, &answer), 0);
+                for (size_t k = 0; k < answer.n_fds; k++)
+                        drop(answer.fds[k]); /* the end, too: this one side is as good as both */
+        }
+}
+
+static Server *server_called(const char *name) {
+        return g_hash_table_lookup(sides[A]->names, name);
+}
+
+/* Ends that nobody has open any more, of which lxssd does not know before it looks. */
+START_TEST(what_a_list_counts_is_rationed_and_everybody_has_a_turn) {
+        enum { FEW = 3 };
+        int servers[4], ports[FEW], bus;
+
+        begin_with_instances();
+        bus = open_bus(A);
+        for (int i = 0; i < 4; i++) {
+                const char name[] = { (char)('k' + i), 0 };
+
+                ck_assert_int_eq(serve(bus, name, LXBUS_SCOPE_ALL, &servers[i]), 0);
+                connect_many(bus, name, servers[i], ports, FEW);
+        }
+        server_called("k")->n_counted = BROKER_PORTS_LOOK + 1;
+        server_called("l")->n_counted = BROKER_PORTS_LOOK * 2;
+        server_called("m")->n_counted = BROKER_PORTS_LOOK - 200; /* both of these fit */
+        server_called("n")->n_counted = 100;
+        broker->look_after = INT64_MAX;
+        ck_assert_int_eq(ports_of("m"), 0);
+        ck_assert_int_eq(ports_of("k"), BROKER_PORTS_LOOK + 1); /* the last number */
+        ck_assert_int_eq(ports_of("l"), BROKER_PORTS_LOOK * 2);
+        ck_assert_int_eq(ports_of("n"), 0);
+        broker->look_after = 0;
+        ck_assert_int_eq(ports_of("k") == 0, ports_of("l") != 0); /* one */
+        ck_assert_int_gt(broker->look_after, 0);
+        broker->look_after = 0;
+        ck_assert_int_eq(ports_of("k") + ports_of("l"), 0); /* and then the other */
+        end();
+}
+END_TEST
+
+/* As many again, as if they had come at once: it has had its turn. */
+START_TEST(what_does_not_fit_into_one_list_is_counted_by_the_next) {
+        static const char *const names[] = { "k", "l", "m" };
+        int server, port, bus, looks[3] = { 0 };
+
+        begin_with_instances();
+        bus = open_bus(A);
+        for (int i = 0; i < 3; i++) {
+                ck_assert_int_eq(serve(bus, names[i], LXBUS_SCOPE_ALL, &server), 0);
+                connect_many(bus, names[i], server, &port, 1);
+                server_called(names[i])->n_counted = BROKER_PORTS_LOOK - 50;
+        }
+        for (int list = 1; list <= 6; list++) {
+                g_array_unref(broker_list(broker));
+                for (int i = 0; i < 3; i++)
+                        if (server_called(names[i])->n_counted == 0) {
+                                looks[i]++;
+                                server_called(names[i])->n_counted = BROKER_PORTS_LOOK - 50;
+                        }
+                ck_assert_int_eq(looks[0] + looks[1] + looks[2], list);
+        }
+        for (int i = 0; i < 3; i++)
+                ck_assert_int_eq(looks[i], 2);
+        end();
+}
+END_TEST
+
 int main(void) {
         return RUN_TESTS("broker-waiting", both_ends_do_not_wait_whatever_bus_they_come_through,
                          the_other_end_of_a_server_does_not_wait, the_other_end_of_one_who_waits_does_not_serve,
@@ -332,5 +412,7 @@ int main(void) {
                          who_waits_is_served_when_a_name_becomes_unique,
                          a_server_that_reads_no_more_keeps_no_client_and_leaves_its_name,
                          one_who_waits_and_reads_no_more_gives_way_to_the_next,
-                         a_bus_that_writes_no_more_is_closed_and_what_it_asked_for_stays);
+                         a_bus_that_writes_no_more_is_closed_and_what_it_asked_for_stays,
+                         what_a_list_counts_is_rationed_and_everybody_has_a_turn,
+                         what_does_not_fit_into_one_list_is_counted_by_the_next);
 }

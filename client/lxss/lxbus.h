@@ -193,7 +193,7 @@ typedef struct LxBusEntry {
         LxBusVisibility visibility;
         uid_t uid;            /* on its own side */
         pid_t pid;            /* as the host knows it */
-        unsigned n_ports;     /* that are open */
+        unsigned n_ports;     /* that are open; of very many, were a while ago */
 } LxBusEntry;
 
 /* Servers in the order of names: on the host all that there are, in an instance those to which it
