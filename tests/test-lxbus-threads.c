@@ -1,69 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* What threads may share (lxbus.h): a bus, a server, the two directions of a port, and cancelling from
- * anywhere. Beside them stands as much of lxssd as brings them together. What a data race is, ThreadSanitizer sees
- * (make check-threads). */
+ * anywhere. What a data race is, ThreadSanitizer sees (make check-threads). */
 
-#include <sys/stat.h>
-
-#include "tests/port-fixture.h"
+#include "tests/bus-fixture.h"
 
 #define THREADS 8
 #define ROUNDS 200
-
-/* ---- a service ---- */
-
-/* Of one name: whoever registers last has it. */
-typedef struct Service {
-        int fd;     /* requests come in */
-        int server; /* connections go out; negative: nobody serves */
-} Service;
-
-static void reply(int fd, LxbusType type, int error, int attached) {
-        LxbusReply packet = { .type = type, .error = error };
-        struct iovec part = { &packet, sizeof(packet) };
-
-        (void)fd_socket_send(fd, &part, 1, &attached, attached >= 0); /* who asked may have gone */
-}
-
-static void list(int end) {
-        const LxbusEntry entry = { .name = "name", .n_ports = 7 };
-        int fd = memfd_create("list", MFD_CLOEXEC);
-
-        ck_assert_int_eq(write_all(fd, &entry, sizeof(entry)), 0);
-        reply(end, LXBUS_TYPE_REPLY, 0, fd);
-        closep(&fd);
-}
-
-static void carry_out(Service *service, const LxbusRequest *request, int *end) {
-        if (request->type == LXBUS_TYPE_REGISTER) {
-                closep(&service->server);
-                service->server = steal_fd(end);
-                reply(service->server, LXBUS_TYPE_REPLY, 0, -EBADF);
-        } else if (request->type == LXBUS_TYPE_LIST)
-                list(*end);
-        else if (service->server < 0)
-                reply(*end, LXBUS_TYPE_REPLY, ENOENT, -EBADF);
-        else {
-                reply(*end, LXBUS_TYPE_REPLY, 0, -EBADF);
-                reply(service->server, LXBUS_TYPE_CONNECTION, 0, *end);
-        }
-}
-
-static void *run_service(void *p) {
-        Service *service = p;
-        LxbusRequest request;
-        int end = -EBADF;
-        size_t n;
-
-        while (fd_socket_receive(service->fd, &request, sizeof(request), &end, 1, &n) > 0) {
-                carry_out(service, &request, &end);
-                closep(&end);
-        }
-        closep(&service->server);
-        closep(&service->fd);
-        return NULL;
-}
 
 static pthread_t start(void *(*run)(void *), void *argument) {
         pthread_t thread;
@@ -77,29 +20,6 @@ static intptr_t join(pthread_t thread) {
 
         ck_assert_int_eq(pthread_join(thread, &result), 0);
         return (intptr_t)result;
-}
-
-static Service service;
-static pthread_t service_thread;
-static LxBus *bus;
-static LxBusServer *server;
-
-static void begin(void) {
-        int pair[2];
-
-        fds_before = count_fds();
-        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-        service = (Service){ .fd = pair[0], .server = -EBADF };
-        service_thread = start(run_service, &service);
-        ck_assert_int_eq(lxbus_open_fd(pair[1], &bus), 0);
-        ck_assert_int_eq(lxbus_register(bus, "name", LXBUS_VISIBLE_ALL, &server), 0);
-}
-
-static void end(void) {
-        bus = lxbus_close(bus);
-        (void)join(service_thread);
-        server = lxbus_server_free(server);
-        ck_assert_uint_eq(count_fds(), fds_before);
 }
 
 /* ---- one bus, one server ---- */
