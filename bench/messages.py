@@ -36,32 +36,31 @@ class DBus:
         self.machine, self.name, self.processes = machine, name, []
         self.path = os.path.join(machine.folder(f"{name}-socket"), "bus")
         self.address = f"unix:path={self.path}"
+        self.tool = os.path.join(machine.programs, "dbus")
 
     def command(self):
         if self.name == "dbus-daemon":
-            return ["dbus-daemon", "--session", "--nofork", "--nopidfile", f"--address={self.address}"]
-        # Its launcher wants the socket of somebody else's making.
-        launch = ["dbus-broker-launch", "--scope", "user", "--config-file", "/usr/share/dbus-1/session.conf"]
-        return ["systemd-socket-activate", "-l", self.path, *launch]
+            return ["dbus-daemon", "--session", "--nofork", "--nopidfile", f"--address={self.address}", "--print-address"]
+        # Its launcher wants systemd; it is brought up by its controller's interface instead.
+        return [self.tool, "broker", self.path]
 
     def available(self):
-        return all(shutil.which(word) for word in self.command() if word.startswith(("dbus-", "systemd-")))
+        return shutil.which(self.name) is not None
+
+    def start_one(self, *words):
+        """Whether it is ready, which it says in a line."""
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.processes.append(process)
+        return process.stdout.readline() != b""
 
     def start(self):
-        self.processes.append(subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        from lxss_test import wait_for
-
-        wait_for(f"{self.name} listens", lambda: os.path.exists(self.path))
-        service = subprocess.Popen(
-            [os.path.join(self.machine.programs, "dbus"), "serve", self.address], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        self.processes.append(service)
-        return service.stdout.readline() == b"ready\n"
+        return self.start_one(*self.command()) and self.start_one(self.tool, "serve", self.address)
 
     def stop(self):
         for process in reversed(self.processes):
             process.kill()
             process.wait()
+            process.stdout.close()
 
 
 class Messages:
@@ -74,7 +73,7 @@ class Messages:
         return float(self.world.run(self.tool, *words))
 
     def ask_dbus(self, bus, n):
-        words = [os.path.join(self.machine.programs, "dbus"), "roundtrip", bus.address, str(n)]
+        words = [bus.tool, "roundtrip", bus.address, str(n)]
         return float(subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout)
 
     @contextlib.contextmanager
