@@ -4,6 +4,8 @@
 and everybody being killed. Neighbours go on, and nothing stays."""
 
 import os
+import re
+import resource
 import signal
 import socket
 import statistics
@@ -414,6 +416,65 @@ def test_with_64_descriptors_new_ones_are_refused_and_old_ones_served(fresh):
     for s in (client, port, server, bus):
         s.close()
     daemon.ended()
+
+
+HOLDER = """
+server, ports = serve(socket.socket(fileno=int(sys.argv[1])), b"many"), []
+print("ready", flush=True)
+for _ in range(int(sys.argv[2])):
+    ports.append(accept(server)[0])
+    ports[-1].send(ports[-1].recv(100))
+while True:
+    ports[0].send(ports[0].recv(100))
+"""
+
+
+def watch_size():
+    """What the kernel keeps for a descriptor in an epoll; by epoll(7), where only root is told."""
+    sizes = [read(f"/sys/kernel/slab/eventpoll_{what}/slab_size", "r") for what in ("epi", "pwq")]
+    return sum(map(int, sizes)) if all(sizes) else 160
+
+
+def wake_ups(pid):
+    return sum(map(int, re.findall(r"ctxt_switches:\s*(\d+)", read(f"/proc/{pid}/status", "r"))))
+
+
+def there_and_back(port):
+    port.send(message(b"ping"))
+    equal(port.recv(100), message(b"ping"))
+
+
+@modes("root", "rootless")
+def test_ten_thousand_open_ports_cost_lxssd_a_watch_each_and_their_messages_nothing(fresh):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    n = min(10000, hard - 500)
+    with open_bus(fresh) as bus:
+        words = ["prlimit", f"--nofile={hard}:{hard}", "/usr/bin/python3", "-c", BY_HAND + HOLDER, str(bus.fileno()), str(n)]
+        holder = Command(words, pass_fds=[bus.fileno()], env=fresh.environment())
+        holder.reads("ready\n")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    daemon, bus, ports = fresh.daemon(), open_bus(fresh), []
+    try:
+        for i in range(n):
+            ports.append(connect(bus, b"many"))
+            there_and_back(ports[-1])
+            if i == 100:  # what the first ones need is there
+                before = count_of(daemon)
+        after, slept = count_of(daemon), wake_ups(daemon)
+        for _ in range(1000):
+            there_and_back(ports[0])
+        woken = wake_ups(daemon) - slept
+        equal([e["ports"] for e in entries(fresh)], [n], "ports that are open")
+    finally:
+        for end in (bus, *ports):
+            end.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    holder.kill()
+    each = (after[1] - before[1]) * 1024 / n + watch_size()
+    print(f"# {n} ports: lxssd {before} before, {after} with them, {each:.0f} bytes each with the kernel's; {woken} wake-ups by 1000 messages")
+    equal(after[0], before[0], "lxssd's descriptors")
+    expect(each < 1024 or b"__asan_init" in read(program("lxssd")), f"a port costs lxssd {each:.0f} bytes")
+    expect(woken < 10, f"1000 messages woke lxssd {woken} times")
 
 
 if __name__ == "__main__":
