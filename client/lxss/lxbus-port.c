@@ -55,7 +55,6 @@ LxBusPort *lxbus_port_free(LxBusPort *port) {
         }
         free(port->doomed);
         packet_free(port->kept);
-        port_buffer_free(port->buffer);
         closep(&port->peer_pidfd);
         closep(&port->fd);
         free(port);

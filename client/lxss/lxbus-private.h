@@ -26,9 +26,6 @@ typedef struct Packet {
 /* With its descriptors; NULL is legal. */
 void packet_free(Packet *packet);
 
-/* LxBusPort's buffer; NULL is legal. */
-void port_buffer_free(void *buffer);
-
 struct LxBusServer {
         int fd;
         atomic_bool canceled;
@@ -44,7 +41,6 @@ struct LxBusPort {
         bool expects;   /* the peer has said so; of the reader */
         Packet *kept;   /* what did not fit into what the last reader had */
         bool large;     /* the last packet was larger than SMALL_MAX; of the reader */
-        void *buffer;   /* LXBUS_PACKET_MAX, for what is not read straight to where it goes; NULL: not made yet */
         int *doomed;    /* pidfds of processes that end with the port: of both directions, so locked */
         size_t n_doomed;
         atomic_flag doomed_lock;

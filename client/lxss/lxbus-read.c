@@ -20,21 +20,6 @@ void packet_free(Packet *packet) {
         free(packet);
 }
 
-/* The buffer of the port that was closed last is the next one's: to have that much from the kernel and to give it back
- * costs more than a connection's first message. */
-static _Atomic(void *) spare_buffer;
-
-static void *port_buffer_new(void) {
-        void *buffer = atomic_exchange(&spare_buffer, NULL);
-
-        return buffer ?: malloc(LXBUS_PACKET_MAX);
-}
-
-void port_buffer_free(void *buffer) {
-        if (buffer)
-                free(atomic_exchange(&spare_buffer, buffer));
-}
-
 /* With the payload of a message that is too large for a packet; else none. */
 static int payload_memory(const Packet *packet, const LxbusFrame *frame) {
         return frame->payload ? -EBADF : packet->fds[0];
@@ -153,19 +138,20 @@ typedef struct Place {
         size_t n_parts;
         int fds[LXBUS_OBJECTS_MAX + 1];
         size_t n_fds;
+        char buffer[LXBUS_PACKET_MAX]; /* for what is not read straight to where it goes; on the stack, which costs nothing */
 } Place;
 
-/* Into the buffer of the port, which is copied from, or straight into the reader's, where that has room for a large
+/* Into the buffer, which is copied from, or straight into the reader's, where that has room for a large
  * packet and the last one was large. */
 static void choose_place(LxBusPort *port, const LxBusMessage *message, Place *ret) {
         bool small = !port->expects && (!port->large || message->size <= SMALL_MAX);
 
         ret->n_fds = 0;
         ret->n_parts = small ? 1 : 3;
-        ret->parts[0] = small ? (struct iovec){ port->buffer, LXBUS_PACKET_MAX } :
+        ret->parts[0] = small ? (struct iovec){ ret->buffer, LXBUS_PACKET_MAX } :
                                 (struct iovec){ &ret->header, sizeof(ret->header) };
         ret->parts[1] = (struct iovec){ message->data, message->size };
-        ret->parts[2] = (struct iovec){ port->buffer, LXBUS_PACKET_MAX };
+        ret->parts[2] = (struct iovec){ ret->buffer, LXBUS_PACKET_MAX };
 }
 
 /* What comes in one piece has no descriptors: those that came uninvited the kernel has closed. */
@@ -233,8 +219,6 @@ int lxbus_port_read(LxBusPort *port, LxBusMessage *message, int timeout) {
 
         if (port->kept)
                 return deliver(port, message);
-        if (!port->buffer && !(port->buffer = port_buffer_new()))
-                return -ENOMEM;
         for (;;) {
                 choose_place(port, message, &place);
                 n = receive(port, &place, timeout, deadline);
