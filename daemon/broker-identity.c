@@ -197,8 +197,8 @@ bool broker_is_end(int fd) {
                peer.sun_family == AF_UNIX && size == sizeof(peer.sun_family);
 }
 
-/* The name is of the kernel's choice (unix(7), "Autobind"), and connects nobody, since it does not listen. One that its
- * owner gave it before stays, and does as well. */
+/* The name is of the kernel's choice (unix(7), "Autobind"), and connects nobody, since it does not listen. One that
+ * its owner gave it before stays, and does as well. */
 int broker_mark(int fd) {
         static const struct sockaddr_un any = { .sun_family = AF_UNIX };
 

@@ -470,8 +470,8 @@ Server *broker_find_server(const Broker *broker, uint64_t id) {
 }
 
 /* There is no cheaper way to count, so that is rationed: *left is what may still be looked at, and servers with more
- * than can ever be left have a turn if since the last one's twenty times as long has gone by as it took. Where it is no
- * turn of theirs they keep their last number, and what came since. */
+ * than can ever be left have a turn if since the last one's twenty times as long has gone by as it took. Where it is
+ * no turn of theirs they keep their last number, and what came since. */
 static void look_if_left(Server *server, unsigned *left) {
         Broker *broker = server->side->broker;
         unsigned cost = server->n_counted + LOOK_COST;

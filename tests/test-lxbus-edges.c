@@ -111,7 +111,7 @@ START_TEST(a_server_without_descriptors_loses_a_connection_and_takes_the_next) {
         for (size_t i = 0; i < ROOM; i++)
                 ck_assert_int_eq(lxbus_connect(bus, "name", NULL, 0, -1, &clients[i]), 0);
         n = needs(accept_once);
-        ck_assert_uint_eq(n, 2); /* the port, and the pidfd of its peer */
+        ck_assert_uint_eq(n, 2);        /* the port, and the pidfd of its peer */
         for (size_t i = 0; i <= n; i++) /* the last one was closed by us */
                 ck_assert_int_eq(lxbus_port_receive(clients[i], &byte, 1, &size, -1), -EPIPE);
         ck_assert_int_eq(lxbus_port_receive(clients[n + 1], &byte, 1, &size, 0), -ETIMEDOUT);
