@@ -255,7 +255,7 @@ static int side_new(Broker *broker, const char *name, pid_t leader, int *listene
 
 int broker_add_instance(Broker *broker, const char *name, pid_t leader, int listener, BusReach reach,
                         BrokerSide **ret) {
-        _cleanup_close_ int owned = listener;
+        _cleanup_discard_ int owned = listener;
 
         if (!broker_is_listener(listener))
                 return -ENOTSOCK;

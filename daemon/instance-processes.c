@@ -8,6 +8,7 @@
 
 #include "daemon/instance-private.h"
 #include "daemon/log.h"
+#include "shared/fd-socket.h"
 #include "shared/util.h"
 
 /* One process less, before anybody is told: the teller may free it. */
@@ -122,7 +123,7 @@ void instance_on_started(uint64_t id, pid_t pid, int pidfd, void *userdata) {
         Process *process = find_process(instance, id, PROCESS_STARTING);
 
         if (!process) {
-                closep(&pidfd);
+                fd_socket_discard(&pidfd);
                 return;
         }
         /* A packet that names nobody names its sender: the program was gone too soon to be named. */
@@ -164,7 +165,7 @@ static void fail_by_step(Instance *instance, Process *process, InitStep step, in
 }
 
 void instance_on_failed(uint64_t id, InitStep step, int error, int program, void *userdata) {
-        _cleanup_close_ int owned = program;
+        _cleanup_discard_ int owned = program;
         Instance *instance = userdata;
         Process *process = find_process(instance, id, PROCESS_STARTING);
 

@@ -16,6 +16,7 @@
 #include "daemon/registry-layers.h"
 #include "daemon/text.h"
 #include "shared/boot-options.h"
+#include "shared/fd-socket.h"
 #include "shared/util.h"
 
 /* More seconds than a clock in microseconds can count are forever, too. */
@@ -242,7 +243,7 @@ static void join_bus(Instance *instance, int listener) {
 }
 
 static void on_ready(bool without_host, const char *user, int bus, void *userdata) {
-        _cleanup_close_ int listener = bus;
+        _cleanup_discard_ int listener = bus;
         Instance *instance = userdata;
 
         if (instance->state != INSTANCE_STARTING)

@@ -5,6 +5,7 @@
 #include "daemon/process.h"
 
 #include "daemon/text.h"
+#include "shared/fd-socket.h"
 #include "shared/util.h"
 
 #define COMMAND_LINE_MAX 512
@@ -73,5 +74,5 @@ void process_set_running(Process *process, pid_t pid, int pidfd) {
         process->pid = pid;
         process->pidfd = pidfd;
         if (pidfd >= 0 && !is_pidfd(pidfd))
-                closep(&process->pidfd);
+                fd_socket_discard(&process->pidfd);
 }

@@ -12,6 +12,7 @@
 
 /* Closes a descriptor that a stranger sent, without being kept waiting by it. Negative: there is none. */
 void fd_socket_discard(int *fd);
+#define _cleanup_discard_ _cleanup_(fd_socket_discard)
 
 /* Sends one packet. Returns 0 or negative errno: -EAGAIN where a non-blocking
  * socket is full, -EPIPE where the peer is gone (never SIGPIPE). The

@@ -154,8 +154,8 @@ static inline _unused_ Process *launch_lingering(uint64_t id, Client *client, ui
         return launch_request(id, client, request);
 }
 
-/* As /init, with a text, and with an object of the kind that this message may have. */
-static void say_all(InitMessage m, const char *text, int fd) {
+/* As /init, with a text, and with an object of the kind that this message may have; and nobody hears it yet. */
+static void send_message(InitMessage m, const char *text, int fd) {
         const LxbusWireObject object = { .kind = init_object_kind(m.type) };
         char payload[sizeof(m) + INIT_TEXT_MAX];
         LxbusOutgoing out = { payload, sizeof(m) + strlen(text), -EBADF, &object, &fd, fd >= 0 };
@@ -163,6 +163,10 @@ static void say_all(InitMessage m, const char *text, int fd) {
         memcpy(payload, &m, sizeof(m));
         memcpy(payload + sizeof(m), text, strlen(text));
         ck_assert_int_eq(lxbus_packet_send(fake.init, &out), 0);
+}
+
+static void say_all(InitMessage m, const char *text, int fd) {
+        send_message(m, text, fd);
         settle();
 }
 

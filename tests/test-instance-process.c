@@ -7,6 +7,7 @@
 
 #include "daemon/log.h"
 #include "tests/instance-fixture.h"
+#include "tests/lingering.h"
 
 /* The request as /init would decode it. */
 static LaunchRequest *hear_request(void) {
@@ -349,6 +350,54 @@ START_TEST(a_descriptor_that_is_no_pidfd_is_not_kept) {
 }
 END_TEST
 
+/* Root of the instance may send a socket of its own in the place of any descriptor. */
+START_TEST(a_socket_that_lingers_does_not_hold_lxssd) {
+        const InitMessage messages[] = {
+                { .type = INIT_STARTED, .id = 99 },
+                { .type = INIT_FAILED, .id = 99, .first = INIT_STEP_EXEC, .second = EIO },
+                { .type = INIT_READY },
+                { .type = INIT_STARTED, .id = 2 },
+                { .type = INIT_FAILED, .id = 3, .first = INIT_STEP_EXEC, .second = EIO },
+        };
+
+        set_up_running();
+        launch(2, &anna);
+        launch(3, &anna);
+        settle();
+        for (size_t i = 0; i < ELEMENTSOF(messages); i++) {
+                int reader, fd = lingering(&reader);
+                double start = seconds();
+
+                send_message(messages[i], "", fd);
+                ck_assert_int_eq(close(fd), 0);
+                settle();
+                ck_assert(seconds() - start < 10);
+                ck_assert_int_eq(close(reader), 0);
+        }
+        assert_story("started:2 unexecutable:3:5+fd ");
+        tear_down();
+}
+END_TEST
+
+/* The same of the socket of LxBus, which comes while the instance starts. */
+START_TEST(a_socket_that_lingers_is_no_bus_and_does_not_hold_lxssd) {
+        int reader, fd = lingering(&reader);
+        double start = seconds();
+
+        set_up();
+        launch(1, &anna);
+        settle();
+        fake.container->events.started(fake.container, fake.container->userdata);
+        send_message((InitMessage){ .type = INIT_READY }, "", fd);
+        ck_assert_int_eq(close(fd), 0);
+        settle();
+        ck_assert(seconds() - start < 10);
+        ck_assert_int_eq(close(reader), 0);
+        assert_story("starting running ");
+        tear_down();
+}
+END_TEST
+
 START_TEST(an_init_that_breaks_the_protocol_ends_the_instance) {
         set_up_running();
         launch(2, &bert);
@@ -454,6 +503,8 @@ int main(void) {
                          what_could_not_be_executed_comes_along_and_is_closed,
                          events_of_unknown_programs_mean_nothing_and_leak_nothing, events_out_of_order_mean_nothing,
                          nothing_of_a_launch_is_taken_back_by_an_early_event, a_descriptor_that_is_no_pidfd_is_not_kept,
+                         a_socket_that_lingers_does_not_hold_lxssd,
+                         a_socket_that_lingers_is_no_bus_and_does_not_hold_lxssd,
                          an_init_that_breaks_the_protocol_ends_the_instance, an_unexpected_end_is_no_exit_of_the_programs,
                          who_comes_after_an_unexpected_end_gets_a_fresh_one_with_expected_ends,
                          an_expected_end_kills_the_programs, signals_go_to_running_programs_only,
