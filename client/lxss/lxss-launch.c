@@ -133,7 +133,7 @@ int lxss_launch(LxssClient *client, const LxssLaunch *launch, LxssProcess **ret,
 
         r = lxss_launch_begin(client, launch, &process, failure);
         if (r == 0)
-                r = client_wait(client, &process->answered, -1);
+                r = client_wait(client, &process->answered, deadline_after(-1));
         if (r == 0 && process->error < 0)
                 r = failure_copy(failure, process->error, process->failure.name, process->failure.message);
         if (r < 0)

@@ -230,7 +230,7 @@ void operations_take_news(LxssClient *client, const Incoming *incoming) {
 int lxss_operation_wait(LxssOperation *operation, int timeout, LxssFailure *failure) {
         int r;
 
-        r = client_wait(operation->client, &operation->ended, timeout);
+        r = client_wait(operation->client, &operation->ended, deadline_after(timeout));
         if (r == 0 && operation->error < 0)
                 r = failure_copy(failure, operation->error, operation->failure.name, operation->failure.message);
         return r;

@@ -3,6 +3,7 @@
 
 /* What the parts of the library's launching side share. */
 
+#include "client/lxss/lxbus-private.h"
 #include "client/lxss/lxss.h"
 #include "client/lxss/remote.h"
 
@@ -25,8 +26,8 @@ int client_call(LxssClient *client, const char *member, const char *first, const
 void processes_take_news(LxssClient *client, const Incoming *incoming);
 void operations_take_news(LxssClient *client, const Incoming *incoming);
 
-/* Dispatches until *done, or the deadline. 0, -ETIMEDOUT, or another negative errno. */
-int client_wait(LxssClient *client, const bool *done, int timeout);
+/* Dispatches until *done, or the deadline (deadline_after()). 0, -ETIMEDOUT, or another negative errno. */
+int client_wait(LxssClient *client, const bool *done, int64_t deadline);
 
 struct LxssProcess {
         LxssClient *client;

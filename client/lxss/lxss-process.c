@@ -152,13 +152,14 @@ int lxss_process_set_foreground(LxssProcess *process, bool foreground) {
 }
 
 int lxss_process_wait(LxssProcess *process, int timeout, LxssExit *ret) {
+        int64_t deadline = deadline_after(timeout);
         int r;
 
-        r = process->answered ? 0 : client_wait(process->client, &process->answered, timeout);
+        r = client_wait(process->client, &process->answered, deadline);
         if (r == 0)
                 r = process->error;
         if (r == 0)
-                r = client_wait(process->client, &process->ended, timeout);
+                r = client_wait(process->client, &process->ended, deadline);
         if (r < 0)
                 return r;
         *ret = process->exit;

@@ -7,7 +7,6 @@
 #include <poll.h>
 
 #include "client/lxss/activate.h"
-#include "client/lxss/lxbus-private.h"
 
 int lxss_result(int r) {
         return r == -EPIPE || r == -ENOTCONN || r == -ESHUTDOWN ? -ECONNRESET : r < 0 ? r : 0;
@@ -84,8 +83,7 @@ int lxss_dispatch(LxssClient *client) {
         }
 }
 
-int client_wait(LxssClient *client, const bool *done, int timeout) {
-        int64_t deadline = deadline_after(timeout);
+int client_wait(LxssClient *client, const bool *done, int64_t deadline) {
         int r = lxss_dispatch(client);
 
         while (!*done && r == 0) {

@@ -62,8 +62,8 @@ LXSS_PUBLIC LxssClient *lxss_disconnect(LxssClient *client);
 LXSS_PUBLIC int lxss_fd(const LxssClient *client);
 
 /* Takes in what lxssd has said, without waiting, and calls the handlers that it concerns. lxss_launch() and the
- * functions that end in _wait do so, too; no other calls a handler. A handler may call every function, and free
- * the process or operation that it is for, but not disconnect. */
+ * functions that end in _wait do so, too; no other calls a handler. A handler may call every function but
+ * lxss_disconnect(), and free the process or operation that it is for, unless that is what somebody waits for. */
 LXSS_PUBLIC int lxss_dispatch(LxssClient *client);
 
 /* What an instance that the client uses could not honour of the distribution's own settings, a sentence at a time.
