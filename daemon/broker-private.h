@@ -82,6 +82,8 @@ struct Broker {
         unsigned max_fds; /* of this process */
         GHashTable *awaited;   /* name → GQueue of Waiter for whom there is no server of that name */
         uint64_t n_waiters;    /* that there ever were */
+        uint64_t look_turn;    /* of the loop, in which look_left may still be looked at */
+        unsigned look_left;
         gint64 look_after;     /* at a server with more than BROKER_PORTS_LOOK ports; g_get_monotonic_time() */
 };
 

@@ -469,9 +469,10 @@ Server *broker_find_server(const Broker *broker, uint64_t id) {
         return g_tree_lookup(broker->servers, &id);
 }
 
-/* There is no cheaper way to count, so that is rationed: *left is what may still be looked at, and servers with more
- * than can ever be left have a turn if since the last one's twenty times as long has gone by as it took. Where it is
- * no turn of theirs they keep their last number, and what came since. */
+/* There is no cheaper way to count, so that is rationed: *left is what may still be looked at, by a list or by all
+ * properties that are read in one turn of the loop (GetManagedObjects). Servers with more than can ever be left have a turn if since the last
+ * one's twenty times as long has gone by as it took. Where it is no turn of theirs they keep their last number, and what
+ * came since. */
 static void look_if_left(Server *server, unsigned *left) {
         Broker *broker = server->side->broker;
         unsigned cost = server->n_counted + LOOK_COST;
@@ -488,10 +489,18 @@ static void look_if_left(Server *server, unsigned *left) {
         }
 }
 
-unsigned broker_count_ports(Server *server) {
-        unsigned left = BROKER_PORTS_LOOK;
+static unsigned *ration(Broker *broker) {
+        uint64_t turn = 0;
 
-        look_if_left(server, &left);
+        (void)sd_event_get_iteration(broker->event, &turn);
+        if (turn != broker->look_turn)
+                broker->look_left = BROKER_PORTS_LOOK;
+        broker->look_turn = turn;
+        return &broker->look_left;
+}
+
+unsigned broker_count_ports(Server *server) {
+        look_if_left(server, ration(server->side->broker));
         return server->n_counted;
 }
 

@@ -401,8 +401,28 @@ START_TEST(what_does_not_fit_into_one_list_is_counted_by_the_next) {
 }
 END_TEST
 
+/* As GetManagedObjects reads them. */
+START_TEST(properties_of_one_turn_share_what_may_be_counted) {
+        static const char *const names[] = { "k", "l", "m" };
+        int server, port, bus, looks = 0;
+
+        begin_with_instances();
+        bus = open_bus(A);
+        for (int i = 0; i < 3; i++) {
+                ck_assert_int_eq(serve(bus, names[i], LXBUS_SCOPE_ALL, &server), 0);
+                connect_many(bus, names[i], server, &port, 1);
+                server_called(names[i])->n_counted = BROKER_PORTS_LOOK - 50;
+        }
+        broker->look_turn = 0; /* whichever turn that was */
+        for (int i = 0; i < 3; i++)
+                looks += broker_count_ports(server_called(names[i])) == 0;
+        ck_assert_int_eq(looks, 1);
+        end();
+}
+END_TEST
+
 int main(void) {
-        return RUN_TESTS("broker-waiting", both_ends_do_not_wait_whatever_bus_they_come_through,
+        return RUN_TESTS("broker-waiting", properties_of_one_turn_share_what_may_be_counted, both_ends_do_not_wait_whatever_bus_they_come_through,
                          the_other_end_of_a_server_does_not_wait, the_other_end_of_one_who_waits_does_not_serve,
                          a_bus_does_not_wait_in_itself_or_another, a_ticket_does_not_wait,
                          an_end_that_waits_twice_is_gone_with_its_other_end,
