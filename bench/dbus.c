@@ -111,10 +111,12 @@ static int listen_at(const char *path) {
 /* Returns our end, as its controller. */
 static int start_broker(void) {
         char number[16];
+        pid_t pid = -1;
         int pair[2];
-        pid_t pid;
 
-        if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 || (pid = fork()) < 0)
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0)
+                pid = fork();
+        if (pid < 0)
                 check("starting dbus-broker", -errno);
         if (pid == 0) {
                 (void)prctl(PR_SET_PDEATHSIG, SIGKILL);

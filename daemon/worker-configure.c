@@ -91,11 +91,11 @@ static void make_shortcut(const WorkerConfigure *configure, const WslDistributio
 }
 
 /* Many an /etc/profile sets PATH anew, and then a login shell finds nothing of what every instance has beside the
- * distribution's own programs. */
+ * distribution's own programs. What is there already, of an export or an image of ours, stays as it is. */
 static int extend_path(WorkerReport *reterr) {
         _cleanup_close_ int directory = open("/etc/profile.d", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-        if (directory < 0)
+        if (directory < 0 || faccessat(directory, "lxss.sh", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
                 return 0;
         return etc_file_write(directory, "lxss.sh", 0644,
                               "# Written by lxss when this distribution was installed: where it runs as an instance,\n"

@@ -306,6 +306,13 @@ def test_a_login_shell_finds_lxbus_whatever_the_profile_makes_of_path(fresh):
     fresh.install(os.path.join(fresh.work, "profile.tar"), "profile").good()
     script = b"command -v lxbus; . /etc/profile.d/lxss.sh; echo $PATH\n"
     equal(fresh.lxctl("launch", "-d", "profile", input=script).good().text.splitlines(), ["/run/lxss/bin/lxbus", "/bin:/usr/bin:/run/lxss/bin"])
+    place = os.path.join(fresh.rootfs("profile"), "etc/profile.d")
+    before = [os.stat(path).st_mtime_ns for path in (place, os.path.join(place, "lxss.sh"))]
+    fresh.lxctl("export", "--terminate", "profile", os.path.join(fresh.work, "again.tar")).good()
+    fresh.install(os.path.join(fresh.work, "again.tar"), "again").good()
+    place = os.path.join(fresh.rootfs("again"), "etc/profile.d")
+    after = [os.stat(path).st_mtime_ns for path in (place, os.path.join(place, "lxss.sh"))]
+    equal([t // 10**9 for t in after], [t // 10**9 for t in before], "when what was there already was changed")
 
 
 @everywhere
