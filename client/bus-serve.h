@@ -13,7 +13,8 @@ typedef struct BusService {
         bool take_fds;     /* the first message brings descriptors for it, from 3 on */
 } BusService;
 
-/* Whether there is such a program now, so that its absence is not seen at the first connection only: 0 or negative errno. */
+/* Whether there is such a program now, so that its absence is not seen at the first connection only: 0 or negative
+ * errno. */
 int bus_find_program(const char *program);
 /* Says that it cannot be run, and returns the exit code for that. */
 int bus_fail_program(const char *program, int error);

@@ -470,9 +470,9 @@ Server *broker_find_server(const Broker *broker, uint64_t id) {
 }
 
 /* There is no cheaper way to count, so that is rationed: *left is what may still be looked at, by a list or by all
- * properties that are read in one turn of the loop (GetManagedObjects). Servers with more than can ever be left have a turn if since the last
- * one's twenty times as long has gone by as it took. Where it is no turn of theirs they keep their last number, and what
- * came since. */
+ * properties that are read in one turn of the loop (GetManagedObjects). Servers with more than can ever be left have a
+ * turn if since the last one's twenty times as long has gone by as it took. Where it is no turn of theirs they keep their
+ * last number, and what came since. */
 static void look_if_left(Server *server, unsigned *left) {
         Broker *broker = server->side->broker;
         unsigned cost = server->n_counted + LOOK_COST;

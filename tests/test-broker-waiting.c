@@ -422,7 +422,8 @@ START_TEST(properties_of_one_turn_share_what_may_be_counted) {
 END_TEST
 
 int main(void) {
-        return RUN_TESTS("broker-waiting", properties_of_one_turn_share_what_may_be_counted, both_ends_do_not_wait_whatever_bus_they_come_through,
+        return RUN_TESTS("broker-waiting", properties_of_one_turn_share_what_may_be_counted,
+                         both_ends_do_not_wait_whatever_bus_they_come_through,
                          the_other_end_of_a_server_does_not_wait, the_other_end_of_one_who_waits_does_not_serve,
                          a_bus_does_not_wait_in_itself_or_another, a_ticket_does_not_wait,
                          an_end_that_waits_twice_is_gone_with_its_other_end,

@@ -138,7 +138,7 @@ typedef struct Place {
         size_t n_parts;
         int fds[LXBUS_OBJECTS_MAX + 1];
         size_t n_fds;
-        char buffer[LXBUS_PACKET_MAX]; /* for what is not read straight to where it goes; on the stack, which costs nothing */
+        char buffer[LXBUS_PACKET_MAX]; /* for what is not read straight to where it goes */
 } Place;
 
 /* Into the buffer, which is copied from, or straight into the reader's, where that has room for a large
@@ -180,7 +180,8 @@ static ssize_t receive(LxBusPort *port, Place *place, int timeout, int64_t deadl
                         return n;
                 if (atomic_load_explicit(&port->canceled, memory_order_relaxed))
                         return -ECANCELED;
-                if (n == -ECONNRESET) /* said once, where the peer went without reading all: what it sent is still there */
+                /* Said once, where the peer went without reading all: what it sent is still there. */
+                if (n == -ECONNRESET)
                         continue;
                 if (n != -EAGAIN)
                         return n == 0 ? -EPIPE : n == -EMSGSIZE ? -EPROTO : n;

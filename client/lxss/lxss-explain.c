@@ -38,8 +38,9 @@ static void on_oobe(LxssProcess *process, const Incoming *answer) {
         const char *state;
 
         process->oobe_call = 0;
-        if (!process->answered && answer->message.type == DBUS_METHOD_RETURN && streq(dbus_get_variant(&reader), "s") &&
-            dbus_get(&reader, "s", &state) == 0 && streq(state, "running"))
+        if (process->answered || answer->message.type != DBUS_METHOD_RETURN)
+                return;
+        if (streq(dbus_get_variant(&reader), "s") && dbus_get(&reader, "s", &state) == 0 && streq(state, "running"))
                 tell(process, "waiting for %s to be set up in another terminal", process->distribution);
 }
 

@@ -171,8 +171,8 @@ typedef struct LxssChange {
         const char *value; /* NULL: no longer set */
 } LxssChange;
 
-/* Changes all of these settings of a distribution, or none. *ret_pending (NULL: of no interest): its instance runs, and
- * has them when it starts again. */
+/* Changes all of these settings of a distribution, or none. *ret_pending (NULL: of no interest): its instance
+ * runs, and has them when it starts again. */
 LXSS_PUBLIC int lxss_configure(LxssClient *client, const char *distribution, const LxssChange *changes, size_t n,
                                bool *ret_pending, LxssFailure *failure);
 
@@ -208,7 +208,7 @@ enum {
 
 /* What to install, and how. Start with LXSS_INSTALL_NONE; what stays is left to lxssd. */
 typedef struct LxssInstall {
-        int fd;                    /* an archive (pipes, too), a directory, a file system in a file; negative: see uri */
+        int fd;                    /* an archive (a pipe, too), a directory, a file system in a file; or negative */
         int keyring;               /* OpenPGP keys, one of which must have signed it; negative: none is asked for */
         int signature;             /* detached; negative: see signature_url */
         int flags;
@@ -269,7 +269,8 @@ LXSS_PUBLIC void lxss_operation_watch(LxssOperation *operation, LxssProgressHand
 LXSS_PUBLIC const char *lxss_operation_distribution(const LxssOperation *operation);
 LXSS_PUBLIC const char *lxss_operation_snapshot(const LxssOperation *operation);
 
-/* Waits until it has ended. 0: it is done; -ETIMEDOUT: it goes on; -ECANCELED; or why it failed. May be asked again. */
+/* Waits until it has ended. 0: it is done; -ETIMEDOUT: it goes on; -ECANCELED; or why it failed. May be asked
+ * again. */
 LXSS_PUBLIC int lxss_operation_wait(LxssOperation *operation, int timeout, LxssFailure *failure);
 
 /* Asks for its end; what it has changed is undone. Does not wait for that. */
@@ -369,7 +370,8 @@ enum {
 /* Sends it a signal. -ESRCH where it has not started, or has ended. */
 LXSS_PUBLIC int lxss_process_signal(LxssProcess *process, int signo, int flags, LxssFailure *failure);
 
-/* Puts it into the foreground of its terminal, or into the background, and continues it. Waits for no answer. -ESRCH. */
+/* Puts it into the foreground of its terminal, or into the background, and continues it. Waits for no answer. -ESRCH
+ * where it has not started, or has ended. */
 LXSS_PUBLIC int lxss_process_set_foreground(LxssProcess *process, bool foreground);
 
 /* Asks what a launch that was begun is waiting for, an operation for instance. If it is anything, and the program has

@@ -157,14 +157,16 @@ int lxss_clone(LxssClient *client, const char *distribution, const char *new_nam
 
 int lxss_make_snapshot(LxssClient *client, const char *distribution, const char *snapshot, int flags,
                        LxssOperation **ret, LxssFailure *failure) {
-        const Simple simple = { "Snapshot", distribution, snapshot ? snapshot : "", distribution, flags, LXSS_TERMINATE, true };
+        const Simple simple = { "Snapshot", distribution, snapshot ? snapshot : "", distribution,
+                                flags,      LXSS_TERMINATE, true };
 
         return begin_simple(client, &simple, ret, failure);
 }
 
 int lxss_roll_back(LxssClient *client, const char *distribution, const char *snapshot, int flags, LxssOperation **ret,
                    LxssFailure *failure) {
-        const Simple simple = { "Rollback", distribution, snapshot ? snapshot : "", distribution, flags, LXSS_TERMINATE, true };
+        const Simple simple = { "Rollback", distribution, snapshot ? snapshot : "", distribution,
+                                flags,      LXSS_TERMINATE, true };
 
         return begin_simple(client, &simple, ret, failure);
 }
