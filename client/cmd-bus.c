@@ -254,8 +254,10 @@ static int run_listen(Command *command, LxBus *bus, const BusCommand *words) {
         int r;
 
         r = words->program ? bus_find_program(words->program[0]) : 0;
-        if (r < 0)
-                return command->exit_code = bus_fail_program(words->program[0], -r);
+        if (r < 0) {
+                lxbus_close(bus);
+                return bus_fail_program(words->program[0], -r);
+        }
         r = lxbus_register(bus, words->name, words->visibility, &server);
         if (r == -EACCES && !words->visibility_given) /* as far as the settings allow */
                 r = lxbus_register(bus, words->name, LXBUS_VISIBLE_HERE, &server);
