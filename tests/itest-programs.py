@@ -23,8 +23,8 @@ import termios
 import xml.etree.ElementTree as ElementTree
 
 from lxss_test import (
-    Command, Failure, Skip, command_line, contains, equal, expect, in_foreground, listens, main, modes, processes_saying, program, read,
-    sentence, wait_for,
+    Command, Failure, Skip, command_line, contains, descendants, equal, expect, in_foreground, listens, main, modes, processes_saying,
+    program, program_of, read, sentence, wait_for,
 )  # fmt: skip
 
 rootless = modes("rootless")
@@ -336,13 +336,22 @@ def test_less_ends_a_program_that_would_write_forever(screen):
     screen.shows("^141 0$")
 
 
+def sleeps(name):
+    """Whether programs of this name do nothing. A SIGWINCH that less gets between its last look and its read of
+    the terminal it sees only after the next key."""
+    lines = [read(f"/proc/{pid}/stat") for pid in descendants() if program_of(pid) == name]
+    return lines and all(line and line[line.rindex(b")") + 2 :][:1] == b"S" for line in lines)
+
+
 @played_twice
 def test_less_follows_the_window(screen):
     screen.put("numbers", NUMBERS)
     screen.enters("cat numbers | run less")
     screen.shows("^line 23$")
+    screen.waits("less waits for a key", lambda: sleeps("less"))
     screen.resizes(40, 80)
     screen.shows("^line 39$")
+    screen.waits("less waits for a key again", lambda: sleeps("less"))
     screen.resizes(ROWS, COLUMNS)
     screen.hides("^line 39$")
     screen.types("q")
