@@ -196,7 +196,8 @@ def sweep_servers(sweep, side, other):
 def swept(world, sweep_ends):
     sweep = Sweep(world)
     before = {side: sweep.quotas(side) for side in ("host", "instance")}
-    expect(min(min(counts) for counts in before.values()) > 10, f"the quotas are {before}")
+    # Where lxssd may have few descriptors, those of an instance are gone with its servers: what leaks lowers that.
+    expect(min(counts[0] for counts in before.values()) > 10, f"the quotas are {before}")
     for side, other in (("host", "instance"), ("instance", "host")):
         sweep_ends(sweep, side, other)
     for side in before:
