@@ -12,7 +12,7 @@ import os
 import socket
 
 from lxss_lxbus import (
-    BY_HAND, CONNECT, REGISTER, answer, ask, count_of, entries, inner, install, libraries_of, message, request, serve,
+    BY_HAND, CONNECT, REGISTER, all_descriptors, answer, ask, count_of, entries, inner, install, libraries_of, message, request, serve,
 )  # fmt: skip
 from lxss_test import (
     SOURCE, Command, Failure, compiled, descendants, equal, everywhere, expect, listens, main, program, wait_for,
@@ -96,7 +96,8 @@ class Sweep:
                 fd = connection.manager("OpenBus", "a{sv}", connection.dbus.Dictionary({}, "sv")).take()
                 return socket.socket(fileno=fd)
 
-            counts = fill(open_one)
+            with all_descriptors():
+                counts = fill(open_one)
             connection.close()
         else:
             script = 'print("ready", flush=True)\nprint(*fill(inside), "end", flush=True)'

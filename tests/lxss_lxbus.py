@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the tests of LxBus have in common: its protocol by hand, and Python for instances."""
 
+import contextlib
 import os
 import re
+import resource
 import socket
 import subprocess
 import tarfile
@@ -65,6 +67,17 @@ def inside():
     return bus
 '''
 exec(BY_HAND)
+
+
+@contextlib.contextmanager
+def all_descriptors():
+    """As many for this process as it may have: how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        yield hard
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def open_bus(world):
