@@ -150,7 +150,7 @@ int bus_find_program(const char *program) {
                 _cleanup_free_ char *place = NULL;
 
                 end = strchrnul(path, ':');
-                if (asprintf(&place, "%.*s/%s", (int)(end - path), path, program) < 0)
+                if (asprintf(&place, "%.*s/%s", end > path ? (int)(end - path) : 1, end > path ? path : ".", program) < 0)
                         return -ENOMEM;
                 if (access(place, X_OK) == 0)
                         r = 0;

@@ -148,7 +148,7 @@ static int run(Command *command, Program *program, const LxssLaunch *launch, Lxs
         if (r >= 0)
                 return end_as_program(program);
         if (!program->started)
-                return command_fail(command, r, &program->failure);
+                return command_fail(command, r, program->failure);
         say("lxssd ended, and the program with it");
         return EXIT_SERVICE;
 }

@@ -57,13 +57,11 @@ static int follow_operation(Follow *follow, int signal_fd, LxssFailure *failure)
         int r;
 
         lxss_operation_watch(follow->operation, on_progress, &follow->progress);
-        do {
-                r = lxss_operation_wait(follow->operation, 0, failure);
-                if (r != -ETIMEDOUT)
+        while ((r = lxss_operation_wait(follow->operation, 0, failure)) == -ETIMEDOUT && !follow->impatient) {
+                r = wait_for_news(follow, signal_fd);
+                if (r < 0)
                         break;
-                if (wait_for_news(follow, signal_fd) < 0)
-                        break;
-        } while (!follow->impatient);
+        }
         progress_clear(&follow->progress);
         return r;
 }

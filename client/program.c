@@ -72,13 +72,8 @@ static void on_launched(Program *program, const LxssEvent *event) {
         program->answered = true;
         program->hint_at = 0;
         program->started = event->type == LXSS_STARTED;
-        if (!program->started) {
-                program->error = event->error;
-                program->failure = (LxssFailure){
-                        .name = event->failure->name ? strdup(event->failure->name) : NULL,
-                        .message = event->failure->message ? strdup(event->failure->message) : NULL,
-                };
-        }
+        program->error = event->error;
+        program->failure = event->failure;
         if (program->early_signal > 0)
                 signal_program(program, program->early_signal);
         if (program->early_stop)
@@ -266,6 +261,5 @@ int program_run(Program *program) {
 void program_finish(Program *program) {
         relay_finish(&program->relay);
         closep(&program->signal_fd);
-        lxss_failure_clear(&program->failure);
         program->process = lxss_process_free(program->process);
 }

@@ -15,7 +15,7 @@ typedef struct Program {
 
         bool answered, started;
         int error;              /* of the launch: negative errno, with failure */
-        LxssFailure failure;
+        const LxssFailure *failure; /* the process's; NULL: none */
 
         uint64_t hint_at;   /* when to look what the call waits for, CLOCK_MONOTONIC µs; 0: done */
         int early_signal;   /* came before the answer: for the program, or at hint_at for us */

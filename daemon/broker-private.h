@@ -22,7 +22,7 @@ typedef enum BrokerGoods {
 #define BROKER_SIDE_PART 8
 /* Ports that are open at one server: the kernel counts epoll's watches for each user. */
 #define BROKER_PORTS_MAX 65536
-/* Ports that are counted for one LIST; each takes two microseconds, in which nobody else is heard. */
+/* Ports that are counted for one LIST, or for all properties of one turn; each takes two microseconds, in which nobody else is heard. */
 #define BROKER_PORTS_LOOK 1024
 
 /* What is in a side's epoll. */

@@ -32,6 +32,20 @@ static inline _unused_ void close_ports(void) {
         ck_assert_uint_eq(count_fds(), fds_before);
 }
 
+static inline _unused_ pthread_t start(void *(*run)(void *), void *argument) {
+        pthread_t thread;
+
+        ck_assert_int_eq(pthread_create(&thread, NULL, run, argument), 0);
+        return thread;
+}
+
+static inline _unused_ intptr_t join(pthread_t thread) {
+        void *result;
+
+        ck_assert_int_eq(pthread_join(thread, &result), 0);
+        return (intptr_t)result;
+}
+
 /* Bytes that tell where they belong. */
 static inline _unused_ char *pattern(size_t size) {
         char *data = malloc(size + 1);

@@ -70,20 +70,6 @@ static void *write_one(void *port) {
         return (void *)(intptr_t)lxbus_port_send(port, block, sizeof(block));
 }
 
-static pthread_t start(void *(*run)(void *), void *argument) {
-        pthread_t thread;
-
-        ck_assert_int_eq(pthread_create(&thread, NULL, run, argument), 0);
-        return thread;
-}
-
-static intptr_t join(pthread_t thread) {
-        void *result;
-
-        ck_assert_int_eq(pthread_join(thread, &result), 0);
-        return (intptr_t)result;
-}
-
 /* Many times, since the thread is anywhere by then. */
 START_TEST(cancelling_ends_who_reads_and_who_writes) {
         for (int i = 0; i < 200; i++) {

@@ -8,20 +8,6 @@
 #define THREADS 8
 #define ROUNDS 200
 
-static pthread_t start(void *(*run)(void *), void *argument) {
-        pthread_t thread;
-
-        ck_assert_int_eq(pthread_create(&thread, NULL, run, argument), 0);
-        return thread;
-}
-
-static intptr_t join(pthread_t thread) {
-        void *result;
-
-        ck_assert_int_eq(pthread_join(thread, &result), 0);
-        return (intptr_t)result;
-}
-
 /* ---- one bus, one server ---- */
 
 /* Returns how many it served. */

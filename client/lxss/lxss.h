@@ -346,7 +346,7 @@ typedef enum LxssEventType {
 typedef struct LxssEvent {
         LxssEventType type;
         int error;                  /* FAILED: negative errno */
-        const LxssFailure *failure; /* FAILED */
+        const LxssFailure *failure; /* FAILED; there as long as the process is */
         const char *text;           /* WAITS: "waiting for …" */
         int signo;                  /* STOPPED */
         LxssExit exit;              /* EXITED */

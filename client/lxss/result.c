@@ -4,7 +4,6 @@
 
 #include "client/lxss/result.h"
 
-
 typedef struct Piece {
         struct Piece *next;
         max_align_t data[];
