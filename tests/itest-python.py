@@ -372,12 +372,14 @@ with client.launch(["sleep", "1000"], fds={}) as process:
 
 
 @everywhere
-def test_a_script_repairs_what_is_broken(tiny):
-    path = os.path.join(tiny.data, "distributions", "tiny", "distribution.conf")
+def test_a_script_repairs_what_is_broken(fresh):
+    tiny_tar(os.path.join(fresh.work, "tiny.tar"))
+    fresh.install(os.path.join(fresh.work, "tiny.tar"), "tiny").good()
+    path = os.path.join(fresh.data, "distributions", "tiny", "distribution.conf")
     whole = read(path)
     with open(path, "wb") as conf:
         conf.write(b"\xff[[[\n" + whole)
-    equal(said(tiny, """
+    equal(said(fresh, """
 client = lxss.Client()
 print([d.state for d in client.list()])
 kept = client.repair("tiny")
