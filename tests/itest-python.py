@@ -375,6 +375,7 @@ with client.launch(["sleep", "1000"], fds={}) as process:
 def test_a_script_repairs_what_is_broken(fresh):
     tiny_tar(os.path.join(fresh.work, "tiny.tar"))
     fresh.install(os.path.join(fresh.work, "tiny.tar"), "tiny").good()
+    fresh.lxctl("shutdown").good()  # it reads the file when it starts
     path = os.path.join(fresh.data, "distributions", "tiny", "distribution.conf")
     whole = read(path)
     with open(path, "wb") as conf:
