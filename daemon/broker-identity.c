@@ -47,7 +47,7 @@ static uint32_t uid_inside(const BrokerSide *side, uid_t uid) {
         return OVERFLOW_UID;
 }
 
-Party broker_party_new(const BrokerSide *side, uid_t uid, pid_t pid, int pidfd) {
+Party broker_party_new(BrokerSide *side, uid_t uid, pid_t pid, int pidfd) {
         Party party = {
                 .side = side,
                 .identity = { .uid = uid_inside(side, uid), .host_uid = uid, .pid = pid },
@@ -72,7 +72,7 @@ static int peer_pidfd(int fd, pid_t pid) {
         return errno == ENOPROTOOPT ? open_process(pid) : -EBADF;
 }
 
-int broker_party_of_socket(const BrokerSide *side, int fd, Party *ret) {
+int broker_party_of_socket(BrokerSide *side, int fd, Party *ret) {
         struct ucred credentials;
         socklen_t size = sizeof(credentials);
 

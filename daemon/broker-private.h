@@ -2,7 +2,7 @@
 #pragma once
 
 /* What the parts of the broker share: broker.c has sides and their sockets, broker-server.c
- * servers and connections, broker-identity.c who is who. */
+ * servers and connections, broker-ration.c who is heard when, broker-identity.c who is who. */
 
 #include "daemon/broker.h"
 #include "daemon/id-map.h"
@@ -33,10 +33,24 @@ typedef enum WatchKind {
         WATCH_WAITER,
 } WatchKind;
 
+typedef struct Ration Ration;
+
 typedef struct Watch {
         WatchKind kind;
         int fd; /* owned */
+        BrokerSide *side;
+        Ration *ration; /* by which it is held; NULL: it is not */
+        GList link;     /* in that */
 } Watch;
+
+/* What an instance has asked lately, or a user of the host: an instance's root can be any of its users. */
+struct Ration {
+        Broker *broker;
+        uid_t uid;  /* of the host */
+        gint64 due; /* on the clock of g_get_monotonic_time(): broker-ration.c */
+        GQueue held; /* Watch, borrowed, which the side's epoll does not have meanwhile */
+        sd_event_source *timer;
+};
 
 typedef struct Share {
         uid_t uid; /* the host's */
@@ -45,12 +59,13 @@ typedef struct Share {
 
 /* Who is at an end, and the descriptor that stands for it; broker_party_clear(). */
 typedef struct Party {
-        const BrokerSide *side;
+        BrokerSide *side;
         LxbusIdentity identity; /* as the host sees it */
         int pidfd;              /* owned; negative: it ended */
 } Party;
 
 struct BrokerSide {
+        Watch listener; /* fd negative: the host */
         Broker *broker;
         char *name;   /* NULL: the host */
         pid_t leader; /* 0: the host */
@@ -58,7 +73,7 @@ struct BrokerSide {
         IdMap uids;
         int epoll;
         sd_event_source *source;
-        Watch listener;       /* fd negative: the host */
+        Ration ration;        /* of an instance */
         GHashTable *channels; /* Channel, a set */
         GHashTable *servers;  /* Server, a set */
         GHashTable *names;    /* name → Server */
@@ -80,6 +95,9 @@ struct Broker {
         int spare;        /* a descriptor to be closed where there are no more */
         unsigned n_fds;   /* of all sides */
         unsigned max_fds; /* of this process */
+        GHashTable *rations;   /* &uid → Ration, of users of the host */
+        const Ration *last;    /* whose request was the last one; NULL: it is gone */
+        gint64 others_until;   /* on the clock of g_get_monotonic_time(): there are two who ask */
         GHashTable *awaited;   /* name → GQueue of Waiter for whom there is no server of that name */
         uint64_t n_waiters;    /* that there ever were */
         uint64_t look_turn;    /* of the loop, in which look_left may still be looked at */
@@ -90,7 +108,6 @@ struct Broker {
 /* A bus socket: of a process, or a right to connect to an unnamed server. */
 typedef struct Channel {
         Watch watch;
-        BrokerSide *side;
         Party party;     /* who opened it; whoever has a right to connect is looked up */
         Server *unnamed; /* what it is a right for; NULL: it is a process's */
 } Channel;
@@ -98,7 +115,6 @@ typedef struct Channel {
 struct Server {
         Watch watch; /* our end: connections go out, nothing comes in */
         uint64_t id; /* 0: not told of yet */
-        BrokerSide *side;
         Party party;
         LxbusScope scope;
         char *name;         /* NULL: an unnamed one */
@@ -113,13 +129,25 @@ struct Server {
 /* broker.c. The host's side is made when it is wanted first: a launch does not pay for what it does not use. */
 int broker_get_host(Broker *broker, BrokerSide **ret);
 /* broker_watch() changes what is watched already. 0 or negative errno. */
-int broker_watch(BrokerSide *side, Watch *watch, uint32_t events);
-void broker_unwatch(BrokerSide *side, Watch *watch);
+int broker_watch(Watch *watch, uint32_t events);
+void broker_unwatch(Watch *watch);
 bool broker_has_quota(const BrokerSide *side, const Party *party, BrokerGoods goods);
 void broker_charge(BrokerSide *side, const Party *party, BrokerGoods goods, int change);
 /* Takes fd and party over; NULL: neither. */
 Channel *broker_add_channel(BrokerSide *side, int *fd, Party *party, Server *unnamed);
 void broker_drop_channel(Channel *channel);
+/* Handles what came in at a listener, channel or waiter. */
+void broker_hear(Watch *watch);
+
+/* broker-ration.c: who asks without a pause is not heard for a while if others ask, too. Whether a watch is held
+ * now, until its turn comes; broker_release() ends that, and is needed before the watch is freed. */
+bool broker_hold(Ration *ration, Watch *watch);
+void broker_release(Watch *watch);
+/* It gave us work, through this watch, which is held for it if need be; NULL: through none that can be. */
+void broker_spend(Ration *ration, Watch *watch);
+Ration *broker_ration_of(const Party *party);
+void broker_ration_clear(Ration *ration);
+GHashTable *broker_rations_new(void);
 
 /* broker-server.c. Of a request they take *end over, to which the answer goes, where they return 0; else they
  * return the errno (negative) that is the answer. */
@@ -127,6 +155,8 @@ int broker_register(Channel *channel, const LxbusRequest *request, int *end);
 int broker_connect(BrokerSide *side, const Party *client, Server *unnamed, const LxbusRequest *request, int *end);
 void broker_on_server(Watch *watch, uint32_t events);
 void broker_on_waiter(Watch *watch);
+/* Who it is that waits. */
+const Party *broker_waiting(const Watch *watch);
 void broker_drop_server(Server *server);
 /* A right to connect is gone. */
 void broker_forget_right(Server *server);
@@ -138,9 +168,9 @@ GArray *broker_entries(const Broker *broker, const BrokerSide *viewer);
 /* broker-identity.c. */
 void broker_party_clear(Party *party);
 Party broker_party_copy(const Party *party);
-Party broker_party_new(const BrokerSide *side, uid_t uid, pid_t pid, int pidfd);
+Party broker_party_new(BrokerSide *side, uid_t uid, pid_t pid, int pidfd);
 /* Of the process at the other end of a connected socket. 0 or negative errno. */
-int broker_party_of_socket(const BrokerSide *side, int fd, Party *ret);
+int broker_party_of_socket(BrokerSide *side, int fd, Party *ret);
 /* Of a process that the kernel named, wherever it is; party->side says where. -ESRCH where that cannot be told. */
 int broker_party_of_process(Broker *broker, pid_t pid, Party *ret);
 int broker_load_uids(pid_t leader, IdMap *ret);

@@ -18,7 +18,6 @@
 /* Who wants to connect, and has to wait. */
 typedef struct Waiter {
         Watch watch; /* its end, which hangs up where it gives up */
-        BrokerSide *side;
         Party party;
         Server *server;  /* that has no room; NULL: it is not there yet */
         uint64_t number; /* in which order they came */
@@ -40,9 +39,9 @@ typedef struct Waiter {
 /* ---- who sees whom ---- */
 
 static bool is_visible(const Server *server, const BrokerSide *viewer) {
-        if (server->side == viewer)
+        if (server->watch.side == viewer)
                 return true;
-        if (server->side->reach != BUS_REACH_ALL || viewer->reach != BUS_REACH_ALL)
+        if (server->watch.side->reach != BUS_REACH_ALL || viewer->reach != BUS_REACH_ALL)
                 return false;
         return server->scope >= (viewer->name ? LXBUS_SCOPE_ALL : LXBUS_SCOPE_HOST);
 }
@@ -152,12 +151,12 @@ static int deliver(Server *server, const BrokerSide *side, const Party *client, 
         r = broker_tell(end, LXBUS_TYPE_REPLY, side, &server->party, -EBADF);
         if (r < 0)
                 return r == -EAGAIN ? -ECONNRESET : r;
-        (void)broker_tell(server->watch.fd, LXBUS_TYPE_CONNECTION, server->side, client, end);
+        (void)broker_tell(server->watch.fd, LXBUS_TYPE_CONNECTION, server->watch.side, client, end);
         return 0;
 }
 
 static void watch_room(Server *server) {
-        (void)broker_watch(server->side, &server->watch,
+        (void)broker_watch(&server->watch,
                            SERVER_EVENTS | (g_queue_is_empty(&server->waiters) ? 0u : EPOLLOUT));
 }
 
@@ -178,13 +177,13 @@ static void dequeue(Waiter *waiter) {
 
         g_queue_unlink(queue, &waiter->link);
         if (!waiter->server && g_queue_is_empty(queue))
-                g_hash_table_remove(waiter->side->broker->awaited, waiter->name);
+                g_hash_table_remove(waiter->watch.side->broker->awaited, waiter->name);
         waiter->server = NULL;
 }
 
 /* NULL: nobody has that name yet. */
 static void wait_at(Waiter *waiter, Server *server) {
-        GHashTable *awaited = waiter->side->broker->awaited;
+        GHashTable *awaited = waiter->watch.side->broker->awaited;
         GQueue *queue = server ? &server->waiters : g_hash_table_lookup(awaited, waiter->name);
         bool is_first = !queue || g_queue_is_empty(queue);
 
@@ -199,10 +198,11 @@ static void wait_at(Waiter *waiter, Server *server) {
 }
 
 static void waiter_free(Waiter *waiter) {
-        BrokerSide *side = waiter->side;
+        BrokerSide *side = waiter->watch.side;
 
         dequeue(waiter);
-        broker_unwatch(side, &waiter->watch);
+        broker_release(&waiter->watch);
+        broker_unwatch(&waiter->watch);
         closep(&waiter->watch.fd);
         g_hash_table_remove(side->waiters, waiter);
         broker_charge(side, &waiter->party, BROKER_WAITERS, -1);
@@ -210,7 +210,12 @@ static void waiter_free(Waiter *waiter) {
         g_free(waiter);
 }
 
+const Party *broker_waiting(const Watch *watch) {
+        return &((const Waiter *)watch)->party;
+}
+
 void broker_on_waiter(Watch *watch) {
+        broker_spend(broker_ration_of(broker_waiting(watch)), NULL);
         waiter_free((Waiter *)watch); /* its other end is closed, or speaks out of turn */
 }
 
@@ -220,8 +225,7 @@ static int wait_for(Server *server, BrokerSide *side, const Party *client, const
 
         if (!broker_has_quota(side, client, BROKER_WAITERS))
                 return -EDQUOT;
-        waiter->watch = (Watch){ .kind = WATCH_WAITER, .fd = *end };
-        waiter->side = side;
+        waiter->watch = (Watch){ .kind = WATCH_WAITER, .fd = *end, .side = side };
         waiter->number = side->broker->n_waiters++;
         waiter->link.data = waiter;
         waiter->by_name = *request->name != 0;
@@ -230,7 +234,7 @@ static int wait_for(Server *server, BrokerSide *side, const Party *client, const
         r = broker_mark(*end);
         if (r < 0)
                 return r;
-        if (broker_watch(side, &waiter->watch, WAITER_EVENTS) < 0)
+        if (broker_watch(&waiter->watch, WAITER_EVENTS) < 0)
                 return -ENOSPC;
         *end = -EBADF;
         waiter->party = broker_party_copy(client);
@@ -274,7 +278,7 @@ static void serve_waiters(Broker *broker, const char *name) {
                 Waiter *waiter = l->data;
                 Server *server = NULL;
 
-                if (find(waiter->side, waiter->name, waiter->where, &server) < 0)
+                if (find(waiter->watch.side, waiter->name, waiter->where, &server) < 0)
                         continue;
                 dequeue(waiter);
                 wait_at(waiter, server);
@@ -287,12 +291,13 @@ void broker_on_server(Watch *watch, uint32_t events) {
         int r;
 
         if (events & (SERVER_EVENTS | EPOLLHUP | EPOLLERR)) {
+                broker_spend(broker_ration_of(&server->party), NULL);
                 broker_drop_server(server);
                 return;
         }
         waiter = g_queue_peek_head(&server->waiters);
         if (waiter) {
-                r = deliver(server, waiter->side, &waiter->party, waiter->watch.fd);
+                r = deliver(server, waiter->watch.side, &waiter->party, waiter->watch.fd);
                 if (r != -EAGAIN)
                         settle(waiter, r);
         }
@@ -302,7 +307,7 @@ void broker_on_server(Watch *watch, uint32_t events) {
 /* ---- registering ---- */
 
 static void server_free(Server *server) {
-        broker_unwatch(server->side, &server->watch);
+        broker_unwatch(&server->watch);
         closep(&server->watch.fd);
         closep(&server->ports);
         broker_party_clear(&server->party);
@@ -315,7 +320,7 @@ void broker_forget_right(Server *server) {
 }
 
 static void announce(Server *server) {
-        Broker *broker = server->side->broker;
+        Broker *broker = server->watch.side->broker;
 
         server->id = ++broker->last_id;
         g_tree_insert(broker->servers, &server->id, server);
@@ -323,7 +328,7 @@ static void announce(Server *server) {
 }
 
 static void withdraw(Server *server) {
-        Broker *broker = server->side->broker;
+        Broker *broker = server->watch.side->broker;
 
         if (g_tree_remove(broker->servers, &server->id))
                 broker->events.server_removed(server->id, broker->userdata);
@@ -331,7 +336,7 @@ static void withdraw(Server *server) {
 
 /* For who waits for its name there may be one further away, or where there were several, one now. */
 void broker_drop_server(Server *server) {
-        BrokerSide *side = server->side;
+        BrokerSide *side = server->watch.side;
         g_autofree char *name = g_strdup(server->name);
 
         withdraw(server);
@@ -388,7 +393,7 @@ static int make_right(Server *server, int *ret) {
                 if (fcntl(ours, F_SETFL, O_NONBLOCK) < 0 || broker_mark(ours) < 0 ||
                     setsockopt(ours, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
                         r = -errno;
-                else if (!(server->right = broker_add_channel(server->side, &ours, &party, server)))
+                else if (!(server->right = broker_add_channel(server->watch.side, &ours, &party, server)))
                         r = -ENOSPC;
         }
         broker_party_clear(&party);
@@ -398,7 +403,7 @@ static int make_right(Server *server, int *ret) {
 }
 
 static int may_register(const Channel *channel, const LxbusRequest *request) {
-        const BrokerSide *side = channel->side;
+        const BrokerSide *side = channel->watch.side;
 
         if (request->scope > LXBUS_SCOPE_OWN && side->reach != BUS_REACH_ALL)
                 return -EACCES;
@@ -410,14 +415,13 @@ static int may_register(const Channel *channel, const LxbusRequest *request) {
 static int server_new(const Channel *channel, const LxbusRequest *request, int *end, Server **ret) {
         Server *server = g_new0(Server, 1);
 
-        server->watch = (Watch){ .kind = WATCH_SERVER, .fd = *end };
-        server->side = channel->side;
+        server->watch = (Watch){ .kind = WATCH_SERVER, .fd = *end, .side = channel->watch.side };
         server->scope = request->scope;
         server->ports = epoll_create1(EPOLL_CLOEXEC);
         server->party.pidfd = -EBADF;
         g_queue_init(&server->waiters);
         if (server->ports < 0 || broker_mark(*end) < 0 ||
-            broker_watch(server->side, &server->watch, SERVER_EVENTS) < 0) {
+            broker_watch(&server->watch, SERVER_EVENTS) < 0) {
                 server->watch.fd = -EBADF; /* the answer still goes there */
                 server_free(server);
                 return -EMFILE;
@@ -425,10 +429,10 @@ static int server_new(const Channel *channel, const LxbusRequest *request, int *
         *end = -EBADF;
         server->party = broker_party_copy(&channel->party);
         server->name = *request->name ? g_strdup(request->name) : NULL;
-        g_hash_table_add(server->side->servers, server);
+        g_hash_table_add(server->watch.side->servers, server);
         if (server->name)
-                g_hash_table_insert(server->side->names, server->name, server);
-        broker_charge(server->side, &server->party, BROKER_SERVERS, 1);
+                g_hash_table_insert(server->watch.side->names, server->name, server);
+        broker_charge(server->watch.side, &server->party, BROKER_SERVERS, 1);
         *ret = server;
         return 0;
 }
@@ -452,7 +456,7 @@ int broker_register(Channel *channel, const LxbusRequest *request, int *end) {
         }
         announce(server);
         if (server->name)
-                serve_waiters(channel->side->broker, server->name);
+                serve_waiters(channel->watch.side->broker, server->name);
         return 0;
 }
 
@@ -474,7 +478,7 @@ Server *broker_find_server(const Broker *broker, uint64_t id) {
  * turn if since the last one's twenty times as long has gone by as it took. Where it is no turn of theirs they keep their
  * last number, and what came since. */
 static void look_if_left(Server *server, unsigned *left) {
-        Broker *broker = server->side->broker;
+        Broker *broker = server->watch.side->broker;
         unsigned cost = server->n_counted + LOOK_COST;
         gint64 start = g_get_monotonic_time();
 
@@ -500,7 +504,7 @@ static unsigned *ration(Broker *broker) {
 }
 
 unsigned broker_count_ports(Server *server) {
-        look_if_left(server, ration(server->side->broker));
+        look_if_left(server, ration(server->watch.side->broker));
         return server->n_counted;
 }
 

@@ -16,19 +16,19 @@
 #include "shared/fd-socket.h"
 #include "shared/util.h"
 
-int broker_watch(BrokerSide *side, Watch *watch, uint32_t events) {
+int broker_watch(Watch *watch, uint32_t events) {
         struct epoll_event event = { .events = events, .data.ptr = watch };
-        int r = epoll_ctl(side->epoll, EPOLL_CTL_MOD, watch->fd, &event);
+        int r = epoll_ctl(watch->side->epoll, EPOLL_CTL_MOD, watch->fd, &event);
 
         if (r < 0 && errno == ENOENT)
-                r = epoll_ctl(side->epoll, EPOLL_CTL_ADD, watch->fd, &event);
+                r = epoll_ctl(watch->side->epoll, EPOLL_CTL_ADD, watch->fd, &event);
         return r < 0 ? -errno : 0;
 }
 
 /* By hand: others may have the descriptor open, too, and then closing ours does not end the watch. */
-void broker_unwatch(BrokerSide *side, Watch *watch) {
+void broker_unwatch(Watch *watch) {
         if (watch->fd >= 0)
-                (void)epoll_ctl(side->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
+                (void)epoll_ctl(watch->side->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
 }
 
 /* Descriptors that each takes: its own, the pidfd beside it, and a server's epoll. */
@@ -75,12 +75,11 @@ Channel *broker_add_channel(BrokerSide *side, int *fd, Party *party, Server *unn
         g_autofree Channel *channel = g_new(Channel, 1);
 
         *channel = (Channel){
-                .watch = { .kind = WATCH_CHANNEL, .fd = *fd },
-                .side = side,
+                .watch = { .kind = WATCH_CHANNEL, .fd = *fd, .side = side },
                 .party = *party,
                 .unnamed = unnamed,
         };
-        if (broker_watch(side, &channel->watch, EPOLLIN) < 0)
+        if (broker_watch(&channel->watch, EPOLLIN) < 0)
                 return NULL;
         *fd = party->pidfd = -EBADF;
         g_hash_table_add(side->channels, channel);
@@ -89,11 +88,12 @@ Channel *broker_add_channel(BrokerSide *side, int *fd, Party *party, Server *unn
 }
 
 void broker_drop_channel(Channel *channel) {
-        BrokerSide *side = channel->side;
+        BrokerSide *side = channel->watch.side;
 
         if (channel->unnamed)
                 broker_forget_right(channel->unnamed);
-        broker_unwatch(side, &channel->watch);
+        broker_release(&channel->watch);
+        broker_unwatch(&channel->watch);
         closep(&channel->watch.fd);
         g_hash_table_remove(side->channels, channel);
         broker_charge(side, &channel->party, BROKER_CHANNELS, -1);
@@ -103,7 +103,7 @@ void broker_drop_channel(Channel *channel) {
 
 /* The reply has a memfd of all entries, since a packet has no room for many. */
 static int answer_list(Channel *channel, int end) {
-        g_autoptr(GArray) entries = broker_entries(channel->side->broker, channel->side);
+        g_autoptr(GArray) entries = broker_entries(channel->watch.side->broker, channel->watch.side);
         _cleanup_close_ int fd = memfd_create("lxbus-list", MFD_CLOEXEC | MFD_ALLOW_SEALING);
         int r;
 
@@ -118,7 +118,7 @@ static int answer_list(Channel *channel, int end) {
 }
 
 static int carry_out_right(Channel *channel, pid_t sender, const LxbusRequest *request, int *end) {
-        Broker *broker = channel->side->broker;
+        Broker *broker = channel->watch.side->broker;
         _cleanup_(broker_party_clear) Party client = { .pidfd = -EBADF };
         int r;
 
@@ -127,19 +127,20 @@ static int carry_out_right(Channel *channel, pid_t sender, const LxbusRequest *r
         r = broker_party_of_process(broker, sender, &client);
         if (r < 0)
                 return r;
-        return broker_connect((BrokerSide *)client.side, &client, channel->unnamed, request, end);
+        broker_spend(broker_ration_of(&client), &channel->watch);
+        return broker_connect(client.side, &client, channel->unnamed, request, end);
 }
 
 static int carry_out(Channel *channel, pid_t sender, const LxbusRequest *request, int *end) {
         if (channel->unnamed)
                 return carry_out_right(channel, sender, request, end);
-        if (channel->side->reach == BUS_REACH_NONE)
+        if (channel->watch.side->reach == BUS_REACH_NONE)
                 return -EACCES;
         switch (request->type) {
         case LXBUS_TYPE_REGISTER:
                 return broker_register(channel, request, end);
         case LXBUS_TYPE_CONNECT:
-                return *request->name ? broker_connect(channel->side, &channel->party, NULL, request, end) : -EINVAL;
+                return *request->name ? broker_connect(channel->watch.side, &channel->party, NULL, request, end) : -EINVAL;
         default:
                 return answer_list(channel, *end);
         }
@@ -147,8 +148,7 @@ static int carry_out(Channel *channel, pid_t sender, const LxbusRequest *request
 
 /* A broken packet ends the channel; one for whose end there is no descriptor left is lost, and its sender sees it hang
  * up. */
-static void on_channel(Watch *watch) {
-        Channel *channel = (Channel *)watch;
+static void on_channel(Channel *channel) {
         _cleanup_close_ int end = -EBADF;
         char packet[sizeof(LxbusRequest)];
         LxbusRequest request;
@@ -157,7 +157,9 @@ static void on_channel(Watch *watch) {
         ssize_t n;
         int r;
 
-        n = fd_socket_receive_process(watch->fd, packet, sizeof(packet), &end, 1, &n_fds, &sender);
+        n = fd_socket_receive_process(channel->watch.fd, packet, sizeof(packet), &end, 1, &n_fds, &sender);
+        if (n != -EAGAIN && !channel->unnamed)
+                broker_spend(broker_ration_of(&channel->party), &channel->watch);
         if (n == -EAGAIN || n == -EMSGSIZE || n == -EMFILE)
                 return;
         r = n <= 0 ? -EPIPE : lxbus_request_decode(packet, n, &request);
@@ -188,33 +190,56 @@ static void on_listener(BrokerSide *side) {
 
         if (fd < 0 && (errno == EMFILE || errno == ENFILE))
                 turn_away(side->broker, side->listener.fd);
+        broker_spend(&side->ration, &side->listener);
         if (fd < 0 || broker_party_of_socket(side, fd, &party) < 0 || !broker_has_quota(side, &party, BROKER_CHANNELS))
                 return;
         (void)broker_add_channel(side, &fd, &party, NULL);
 }
 
-static int on_side(sd_event_source *source _unused_, int epoll, uint32_t revents _unused_, void *userdata) {
-        BrokerSide *side = userdata;
+void broker_hear(Watch *watch) {
+        switch (watch->kind) {
+        case WATCH_LISTENER:
+                on_listener((BrokerSide *)watch);
+                break;
+        case WATCH_CHANNEL:
+                on_channel((Channel *)watch);
+                break;
+        case WATCH_WAITER:
+                broker_on_waiter(watch);
+                break;
+        case WATCH_SERVER:
+                break; /* is heard at once: it is what others wait for */
+        }
+}
+
+/* A right to connect is in foreign hands: whose, is known with the request only. */
+static Ration *ration_of(Watch *watch) {
+        const Channel *channel = (const Channel *)watch;
+
+        if (watch->kind == WATCH_CHANNEL)
+                return channel->unnamed ? NULL : broker_ration_of(&channel->party);
+        return watch->kind == WATCH_LISTENER ? &watch->side->ration : broker_ration_of(broker_waiting(watch));
+}
+
+static void hear_in_turn(Watch *watch) {
+        Ration *ration = ration_of(watch);
+
+        if (!ration || !broker_hold(ration, watch))
+                broker_hear(watch);
+}
+
+static int on_side(sd_event_source *source _unused_, int epoll, uint32_t revents _unused_,
+                   void *userdata _unused_) {
         struct epoll_event event;
         Watch *watch;
 
         if (epoll_wait(epoll, &event, 1, 0) != 1)
                 return 0;
         watch = event.data.ptr;
-        switch (watch->kind) {
-        case WATCH_LISTENER:
-                on_listener(side);
-                break;
-        case WATCH_CHANNEL:
-                on_channel(watch);
-                break;
-        case WATCH_SERVER:
+        if (watch->kind == WATCH_SERVER)
                 broker_on_server(watch, event.events);
-                break;
-        case WATCH_WAITER:
-                broker_on_waiter(watch);
-                break;
-        }
+        else
+                hear_in_turn(watch);
         return 0;
 }
 
@@ -231,11 +256,11 @@ static int side_new(Broker *broker, const char *name, pid_t leader, int *listene
         if (broker->spare < 0)
                 broker->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
         broker->max_fds = descriptor_limit();
-        side->broker = broker;
+        side->broker = side->ration.broker = broker;
         side->name = g_strdup(name);
         side->leader = leader;
         side->reach = reach;
-        side->listener = (Watch){ .kind = WATCH_LISTENER, .fd = steal_fd(listener) };
+        side->listener = (Watch){ .kind = WATCH_LISTENER, .fd = steal_fd(listener), .side = side };
         side->channels = g_hash_table_new(NULL, NULL);
         side->servers = g_hash_table_new(NULL, NULL);
         side->names = g_hash_table_new(g_str_hash, g_str_equal);
@@ -246,8 +271,8 @@ static int side_new(Broker *broker, const char *name, pid_t leader, int *listene
         if (side->epoll < 0)
                 return -errno;
         if ((leader > 0 && (r = broker_load_uids(leader, &side->uids)) < 0) ||
-            (side->listener.fd >= 0 && (r = broker_watch(side, &side->listener, EPOLLIN)) < 0) ||
-            (r = sd_event_add_io(broker->event, &side->source, side->epoll, EPOLLIN, on_side, side)) < 0)
+            (side->listener.fd >= 0 && (r = broker_watch(&side->listener, EPOLLIN)) < 0) ||
+            (r = sd_event_add_io(broker->event, &side->source, side->epoll, EPOLLIN, on_side, NULL)) < 0)
                 return r;
         *ret = g_steal_pointer(&side);
         return 0;
@@ -282,6 +307,8 @@ BrokerSide *broker_side_free(BrokerSide *side) {
                 return NULL;
         side->source = sd_event_source_disable_unref(side->source);
         drop_all(side);
+        broker_release(&side->listener);
+        broker_ration_clear(&side->ration);
         g_ptr_array_remove(side->broker->sides, side);
         closep(&side->listener.fd);
         closep(&side->epoll);
@@ -313,6 +340,7 @@ Broker *broker_new(sd_event *event, const BrokerEvents *events, void *userdata) 
         broker->userdata = userdata;
         broker->sides = g_ptr_array_new();
         broker->servers = g_tree_new(compare_ids);
+        broker->rations = broker_rations_new();
         broker->awaited = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_queue);
         broker->spare = -EBADF;
         return broker;
@@ -322,6 +350,7 @@ Broker *broker_free(Broker *broker) {
         if (!broker)
                 return NULL;
         broker_side_free(broker->host);
+        g_hash_table_unref(broker->rations);
         g_ptr_array_unref(broker->sides);
         g_tree_unref(broker->servers);
         g_hash_table_unref(broker->awaited);

@@ -14,7 +14,7 @@
  *
  * Programs are on sides: the host is one, each instance is another. All that a side asks for
  * is handled one packet at a time in turn with the others, so that a side that floods
- * us delays the rest by one packet. */
+ * us delays the rest by one packet, and where others ask as well it is soon heard at a steady pace only. */
 typedef struct Broker Broker;
 typedef struct BrokerSide BrokerSide;
 typedef struct Server Server;
@@ -38,6 +38,9 @@ bool broker_is_needed(const Broker *broker);
 /* Opens the bus for a process of the host. Returns a descriptor, the caller's; -EDQUOT where its
  * user has too many; or another negative errno. */
 int broker_open(Broker *broker, uid_t uid, pid_t pid);
+
+/* Somebody wants something of lxssd that is not LxBus: then who floods us is in the way, too. */
+void broker_heed_others(Broker *broker);
 
 /* Ends every server and every waiting connection of the host's. */
 void broker_shut_down(Broker *broker);

@@ -324,6 +324,7 @@ int manager_launch(Manager *manager, Client *client, LaunchRequest *request, sd_
         if (objection)
                 return error_set(reterr, LXSS_ERROR_INVALID_ARGUMENT, "%s", objection);
 
+        broker_heed_others(manager->broker);
         process = process_new(++manager->last_id, client, steal_pointer(&owned));
         process->launch_message = sd_bus_message_ref(message);
         g_hash_table_insert(manager->processes, &process->id, process);

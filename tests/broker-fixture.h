@@ -60,9 +60,22 @@ static inline _unused_ void drop(int fd) {
         ck_abort_msg("%d is none of the test's", fd);
 }
 
+static bool someone_is_held(void) {
+        bool held = false;
+        GHashTableIter i;
+        void *ration;
+
+        g_hash_table_iter_init(&i, broker->rations);
+        while (g_hash_table_iter_next(&i, NULL, &ration))
+                held |= !g_queue_is_empty(&((Ration *)ration)->held);
+        for (int place = A; place < PLACES; place++)
+                held |= sides[place] && !g_queue_is_empty(&sides[place]->ration.held);
+        return held;
+}
+
 /* Everything is local: what was sent is there already. One that does not come to rest runs into the time limit. */
 static void settle(void) {
-        while (sd_event_run(event, 0) > 0)
+        while (sd_event_run(event, someone_is_held() ? UINT64_MAX : 0) > 0)
                 ;
 }
 
@@ -97,6 +110,14 @@ static void add_instance(int place, BusReach reach) {
         ck_assert_int_eq(broker_add_instance(broker, name, leaders[place], fd, reach, &sides[place]), 0);
 }
 
+/* The loop has one descriptor for all of them, from the first one on. */
+static void make_timers(void) {
+        sd_event_source *timer;
+
+        ck_assert_int_ge(sd_event_add_time(event, &timer, CLOCK_MONOTONIC, UINT64_MAX, 0, NULL, NULL), 0);
+        sd_event_source_disable_unref(timer);
+}
+
 static void begin(void) {
         static const BrokerEvents events = { on_changed, on_server_added, on_server_removed };
 
@@ -106,6 +127,7 @@ static void begin(void) {
         ck_assert_int_eq(chmod(directory, 0755), 0);
         client_fds = g_array_new(false, false, sizeof(int));
         ck_assert_int_ge(sd_event_new(&event), 0);
+        make_timers();
         broker = broker_new(event, &events, NULL);
 }
 
