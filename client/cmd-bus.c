@@ -170,7 +170,7 @@ static int fail(Command *command, const BusCommand *bus, int r) {
                 say("\"%s\" does not take its connections, and as many wait as may.", name);
                 break;
         case -EDQUOT:
-                say("This user has as much on LxBus as one may have.");
+                say("This user has as much on LxBus as one may have, or sends descriptors faster than they are received.");
                 break;
         case -ETIMEDOUT:
                 say("\"%s\" did not answer in time.", name);

@@ -41,8 +41,13 @@ typedef struct Maker {
 _Noreturn static void finish(Maker *maker, const int *fds, size_t n_fds) {
         struct iovec part = { .iov_base = &maker->report, .iov_len = sizeof(maker->report) };
 
-        _exit(fd_socket_send(BASE_REPORT_FD, &part, 1, fds, n_fds) < 0 || maker->report.error ? EXIT_FAILURE :
-                                                                                              EXIT_SUCCESS);
+        int r = fd_socket_send(BASE_REPORT_FD, &part, 1, fds, n_fds);
+
+        if (r < 0) {
+                maker->report = (BaseReport){ .error = -r, .step = "handing over the namespaces" };
+                (void)fd_socket_send(BASE_REPORT_FD, &part, 1, NULL, 0);
+        }
+        _exit(maker->report.error ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 /* error: negative errno. */
@@ -55,9 +60,14 @@ _Noreturn static void fail(Maker *maker, const char *step, int error) {
 _Noreturn static void carrier_send(int socket, const char *step, int error, const int *fds, size_t n_fds) {
         CarrierReport report = { .error = -error };
         struct iovec part = { .iov_base = &report, .iov_len = sizeof(report) };
+        int r;
 
         snprintf(report.step, sizeof(report.step), "%s", step);
-        (void)fd_socket_send(socket, &part, 1, fds, n_fds);
+        r = fd_socket_send(socket, &part, 1, fds, n_fds);
+        if (r < 0) {
+                report = (CarrierReport){ .error = -r, .step = "handing over the namespaces" };
+                (void)fd_socket_send(socket, &part, 1, NULL, 0);
+        }
         _exit(EXIT_SUCCESS);
 }
 

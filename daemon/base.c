@@ -53,9 +53,12 @@ static void tell_waiters(Base *base, const sd_bus_error *error) {
 static void fail_waiters(Base *base, const char *step, int error) {
         g_auto(sd_bus_error) e = SD_BUS_ERROR_NULL;
 
-        error_set(&e, LXSS_ERROR_HOST_UNSUITABLE,
-                  "This host does not let you run instances: %s failed: %s. What to do about it: lxctl doctor.", step,
-                  g_strerror(error));
+        if (error == ETOOMANYREFS)
+                error_set(&e, LXSS_ERROR_LIMIT_REACHED, LXSS_CROWDED_TEXT);
+        else
+                error_set(&e, LXSS_ERROR_HOST_UNSUITABLE,
+                          "This host does not let you run instances: %s failed: %s. What to do about it: lxctl doctor.",
+                          step, g_strerror(error));
         tell_waiters(base, &e);
 }
 

@@ -150,7 +150,7 @@ static int deliver(Server *server, const BrokerSide *side, const Party *client, 
                 return r;
         r = broker_tell(end, LXBUS_TYPE_REPLY, side, &server->party, -EBADF);
         if (r < 0)
-                return r == -EAGAIN ? -ECONNRESET : r;
+                return r == -EAGAIN ? -ECONNRESET : r == -ETOOMANYREFS ? -EDQUOT : r;
         (void)broker_tell(server->watch.fd, LXBUS_TYPE_CONNECTION, server->watch.side, client, end);
         return 0;
 }

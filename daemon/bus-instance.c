@@ -72,7 +72,7 @@ static int method_open_root(sd_bus_message *m, void *userdata, sd_bus_error *ret
                 fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return error_set(reterr, LXSS_ERROR_NO_SUCH_INSTANCE, "The instance does not run, or is not yours to see.");
-        return sd_bus_reply_method_return(m, "h", fd);
+        return bus_reply_with_fd(m, fd, reterr);
 }
 
 static const sd_bus_vtable vtable[] = {

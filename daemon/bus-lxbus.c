@@ -36,7 +36,7 @@ int bus_method_open_bus(sd_bus_message *m, void *userdata, sd_bus_error *reterr)
         if ((r = options_read(m, NULL, 0, NULL, reterr)) < 0 || (r = bus_find_peer(userdata, m, &peer, reterr)) < 0)
                 return r;
         fd = manager_open_bus(bus_manager(userdata), peer->client->uid, caller_pid(m, peer), reterr);
-        return fd < 0 ? fd : sd_bus_reply_method_return(m, "h", fd);
+        return fd < 0 ? fd : bus_reply_with_fd(m, fd, reterr);
 }
 
 const char *bus_scope_to_string(uint32_t scope) {

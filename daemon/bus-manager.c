@@ -36,12 +36,11 @@ static int method_set_default(sd_bus_message *m, void *userdata, sd_bus_error *r
 
 static void on_held(int fd, const sd_bus_error *error, void *userdata) {
         g_autoptr(sd_bus_message) m = userdata;
+        _cleanup_(sd_bus_error_free) sd_bus_error refusal = SD_BUS_ERROR_NULL;
         _cleanup_close_ int owned = fd;
 
-        if (error)
-                (void)sd_bus_reply_method_error(m, error);
-        else
-                (void)sd_bus_reply_method_return(m, "h", owned);
+        if (error || bus_reply_with_fd(m, owned, &refusal) < 0)
+                (void)sd_bus_reply_method_error(m, error ? error : &refusal);
 }
 
 static int method_hold(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {

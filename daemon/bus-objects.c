@@ -53,6 +53,12 @@ char *bus_path_to_name(const char *path, const char *kind) {
         return sd_bus_path_decode(path, prefix, &name) > 0 ? name : NULL;
 }
 
+int bus_reply_with_fd(sd_bus_message *m, int fd, sd_bus_error *reterr) {
+        int r = sd_bus_reply_method_return(m, "h", fd);
+
+        return r == -ETOOMANYREFS ? error_set(reterr, LXSS_ERROR_LIMIT_REACHED, LXSS_CROWDED_TEXT) : r;
+}
+
 int bus_add_objects(sd_bus *connection, Bus *bus) {
         int r;
 

@@ -17,6 +17,9 @@ int bus_add_processes(sd_bus *connection, Bus *bus);
 int bus_add_operations(sd_bus *connection, Bus *bus);
 int bus_add_servers(sd_bus *connection, Bus *bus);
 
+/* A method's answer. LimitReached where no descriptors can be sent at the moment. */
+int bus_reply_with_fd(sd_bus_message *m, int fd, sd_bus_error *reterr);
+
 /* Object paths; g_free() them. */
 char *bus_distribution_path(const char *name);
 char *bus_instance_path(const char *name);

@@ -65,7 +65,7 @@ static int method_get_pidfd(sd_bus_message *m, void *userdata, sd_bus_error *ret
 
         if (process->pidfd < 0)
                 return error_set(reterr, LXSS_ERROR_NO_SUCH_PROCESS, "The program has not started yet.");
-        return sd_bus_reply_method_return(m, "h", process->pidfd);
+        return bus_reply_with_fd(m, process->pidfd, reterr);
 }
 
 static int method_signal(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {

@@ -69,15 +69,15 @@ typedef struct Child {
         int sys;     /* a sysfs that shows the network that it enters; -EBADF: none */
 } Child;
 
-static void send_report(const Child *child, ContainerReport r, int fd) {
+static void send_report(const Child *child, ContainerReport r) {
         struct iovec part = { .iov_base = &r, .iov_len = sizeof(r) };
 
-        (void)fd_socket_send(child->report, &part, 1, &fd, fd >= 0);
+        (void)fd_socket_send(child->report, &part, 1, NULL, 0);
 }
 
 /* error is negative errno. */
 _Noreturn static void fail(const Child *child, ContainerStep step, int error) {
-        send_report(child, (ContainerReport){ .step = step, .error = -error }, -1);
+        send_report(child, (ContainerReport){ .step = step, .error = -error });
         _exit(EXIT_FAILURE);
 }
 
@@ -99,11 +99,10 @@ static int write_maps(const Child *child, pid_t pid, const IdMap *uids, const Id
         return r < 0 ? r : write_map(child, pid, "gid_map", gids);
 }
 
-/* fork(2) with flags; a pidfd too where ret_pidfd is given. */
-static pid_t clone_process(uint64_t flags, int cgroup_fd, int *ret_pidfd) {
+/* fork(2) with flags. */
+static pid_t clone_process(uint64_t flags, int cgroup_fd) {
         struct clone_args args = {
-                .flags = flags | (ret_pidfd ? CLONE_PIDFD : 0) | (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
-                .pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+                .flags = flags | (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
                 .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
                 .cgroup = cgroup_fd >= 0 ? cgroup_fd : 0,
         };
@@ -122,7 +121,7 @@ static int open_idmap(const Child *child) {
 
         if (self < 0)
                 return self;
-        carrier = clone_process(CLONE_NEWUSER, -EBADF, NULL);
+        carrier = clone_process(CLONE_NEWUSER, -EBADF);
         if (carrier < 0)
                 return -errno;
         if (carrier == 0) {
@@ -558,19 +557,19 @@ static uint64_t namespaces(const ContainerSpec *spec) {
 }
 
 static void make_first_process(Child *child) {
-        int maps_written[2], pidfd = -EBADF, r;
+        int maps_written[2], r;
         pid_t pid;
 
         if (pipe2(maps_written, O_CLOEXEC) < 0)
                 fail(child, CONTAINER_STEP_CLONE, -errno);
-        pid = clone_process(namespaces(child->spec) | CLONE_PARENT, child->spec->cgroup_fd, &pidfd);
+        pid = clone_process(namespaces(child->spec) | CLONE_PARENT, child->spec->cgroup_fd);
         if (pid < 0)
                 fail(child, CONTAINER_STEP_CLONE, -errno);
         if (pid == 0) {
                 (void)close(maps_written[1]);
                 run_first_process(child, maps_written[0]);
         }
-        send_report(child, (ContainerReport){ .step = -1, .pid = pid }, pidfd);
+        send_report(child, (ContainerReport){ .step = -1, .pid = pid });
         r = write_maps(child, pid, &child->uids, &child->gids);
         if (r < 0)
                 fail(child, CONTAINER_STEP_MAP_IDS, r);

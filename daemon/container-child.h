@@ -4,7 +4,7 @@
 #include "daemon/container.h"
 
 /* What the child processes tell their parent, a packet each over SOCK_SEQPACKET:
- * first the container's pid (with its pidfd), then, only if something fails,
+ * first the container's pid, then, only if something fails,
  * the step and its errno; end of file after the pid means that it runs. */
 typedef struct ContainerReport {
         int step; /* ContainerStep, or -1: this packet announces the pid */

@@ -63,14 +63,27 @@ static void finish_report(Container *container) {
         /* else PID 1 exists and is about to exit: failed comes when it has. */
 }
 
+/* It is a child of ours, and stays one until we have waited for it; without a descriptor for it, it may not run. */
+static int take_leader(Container *container, pid_t pid) {
+        container->pidfd = pidfd_open(pid, 0);
+        if (container->pidfd < 0) {
+                container->failed_step = CONTAINER_STEP_CLONE;
+                container->failed_error = errno;
+                (void)kill(pid, SIGKILL);
+                (void)waitid(P_PID, pid, &(siginfo_t){ 0 }, WEXITED);
+                return -container->failed_error;
+        }
+        container->leader = pid;
+        return 0;
+}
+
 static int on_report(sd_event_source *source, int fd, uint32_t revents _unused_, void *userdata) {
         Container *container = userdata;
         ContainerReport report;
-        int pidfd = -EBADF;
-        size_t n_fds = 0;
+        size_t n_fds;
         ssize_t n;
 
-        n = fd_socket_receive(fd, &report, sizeof(report), &pidfd, 1, &n_fds);
+        n = fd_socket_receive(fd, &report, sizeof(report), NULL, 0, &n_fds);
         if (n == -EAGAIN)
                 return 0;
         if (n != sizeof(report)) {
@@ -82,11 +95,13 @@ static int on_report(sd_event_source *source, int fd, uint32_t revents _unused_,
                 container->failed_error = report.error ?: EPROTO;
                 return 0;
         }
-        container->leader = report.pid;
-        container->pidfd = pidfd;
+        if (take_leader(container, report.pid) < 0) {
+                finish_report(container);
+                return 0;
+        }
         if (container->kill_wanted)
                 container_kill(container);
-        return sd_event_add_io(sd_event_source_get_event(source), &container->exit_source, pidfd, EPOLLIN,
+        return sd_event_add_io(sd_event_source_get_event(source), &container->exit_source, container->pidfd, EPOLLIN,
                                on_exit_ready, container);
 }
 
@@ -142,17 +157,17 @@ static void wait_for_leader(Container *container) {
         while (container->leader == 0 && container->report >= 0) {
                 struct pollfd p = { .fd = container->report, .events = POLLIN };
                 ContainerReport report;
-                size_t n_fds = 0;
+                size_t n_fds;
                 ssize_t n;
 
                 (void)poll(&p, 1, -1);
-                n = fd_socket_receive(container->report, &report, sizeof(report), &container->pidfd, 1, &n_fds);
+                n = fd_socket_receive(container->report, &report, sizeof(report), NULL, 0, &n_fds);
                 if (n == -EAGAIN)
                         continue;
                 if (n != sizeof(report))
                         return;
-                if (report.step < 0)
-                        container->leader = report.pid;
+                if (report.step < 0 && take_leader(container, report.pid) < 0)
+                        return;
         }
 }
 

@@ -13,15 +13,21 @@
 /* The largest that /init may send: an object and a text. What would need memory is refused. */
 #define PACKET_MAX (sizeof(LxbusHeader) + sizeof(LxbusWireObject) + sizeof(InitMessage) + INIT_TEXT_MAX)
 
+#define LATER_USEC (5 * G_TIME_SPAN_MILLISECOND)
+#define LATER_MAX 400
+
 struct InitChannel {
         int fd;
         InitChannelEvents events;
         void *userdata;
         sd_event_source *source;
-        GQueue waiting; /* Outgoing, for room in the socket */
+        sd_event_source *later; /* NULL: never needed yet */
+        unsigned n_later;       /* so often in succession */
+        GQueue waiting;         /* Outgoing, for room in the socket, or until descriptors can be sent again */
 };
 
 typedef struct Outgoing {
+        uint64_t id; /* of the program that it is about */
         void *payload;
         size_t size;
         int memory;             /* with the payload, where a packet is too small for it */
@@ -59,25 +65,59 @@ static int send_now(InitChannel *channel, const Outgoing *out) {
         return lxbus_packet_send(channel->fd, &message);
 }
 
+static void flush(InitChannel *channel);
+
+static int flush_later(InitChannel *channel);
+
+/* What waited for too long is a launch: nothing else has descriptors. */
+static int on_later(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
+        InitChannel *channel = userdata;
+        Outgoing *out = g_queue_peek_head(&channel->waiting);
+        uint64_t id;
+
+        if (!out || channel->n_later < LATER_MAX) {
+                flush(channel);
+                return 0;
+        }
+        channel->n_later = 0;
+        id = out->id;
+        outgoing_free(g_queue_pop_head(&channel->waiting));
+        (void)flush_later(channel);
+        channel->events.failed(id, INIT_STEP_REQUEST, ETOOMANYREFS, -EBADF, channel->userdata);
+        return 0;
+}
+
+/* Too many descriptors of this user are under way (unix(7), ETOOMANYREFS), of which no socket tells when that is over. */
+static int flush_later(InitChannel *channel) {
+        int r;
+
+        channel->n_later++;
+        if (!channel->later)
+                return sd_event_add_time_relative(sd_event_source_get_event(channel->source), &channel->later,
+                                                  CLOCK_MONOTONIC, LATER_USEC, 1, on_later, channel);
+        r = sd_event_source_set_time_relative(channel->later, LATER_USEC);
+        return r < 0 ? r : sd_event_source_set_enabled(channel->later, SD_EVENT_ONESHOT);
+}
+
 /* Sends what fits. Sources may go away under us with a lost peer; then nothing is left to be sent. */
 static void flush(InitChannel *channel) {
         int r = 0;
 
         for (Outgoing *out; (out = g_queue_peek_head(&channel->waiting));) {
                 r = send_now(channel, out);
-                if (r == -EAGAIN || r == -ETOOMANYREFS)
+                if (r == -EAGAIN || (r == -ETOOMANYREFS && channel->source && flush_later(channel) >= 0))
                         break;
+                channel->n_later = 0;
                 outgoing_free(g_queue_pop_head(&channel->waiting));
         }
-        (void)sd_event_source_set_io_events(channel->source, r == -EAGAIN || r == -ETOOMANYREFS ? EPOLLIN | EPOLLOUT :
-                                                                                                   EPOLLIN);
+        (void)sd_event_source_set_io_events(channel->source, r == -EAGAIN ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
 /* Takes all of it over. */
-static void submit(InitChannel *channel, void *payload, size_t size, int memory, LaunchRequest *request) {
+static void submit(InitChannel *channel, uint64_t id, void *payload, size_t size, int memory, LaunchRequest *request) {
         Outgoing *out = g_new(Outgoing, 1);
 
-        *out = (Outgoing){ .payload = payload, .size = size, .memory = memory, .request = request };
+        *out = (Outgoing){ .id = id, .payload = payload, .size = size, .memory = memory, .request = request };
         g_queue_push_tail(&channel->waiting, out);
         flush(channel);
 }
@@ -97,14 +137,14 @@ int init_channel_launch(InitChannel *channel, uint64_t id, LaunchRequest *reques
                         return r;
                 free(steal_pointer(&payload)); /* which may be megabytes */
         }
-        submit(channel, steal_pointer(&payload), size, memory, steal_pointer(&owned));
+        submit(channel, id, steal_pointer(&payload), size, memory, steal_pointer(&owned));
         return 0;
 }
 
 int init_channel_send(InitChannel *channel, InitType type, uint64_t id, int first, int second) {
         const InitMessage message = { .type = type, .id = id, .first = first, .second = second };
 
-        submit(channel, g_memdup2(&message, sizeof(message)), sizeof(message), -EBADF, NULL);
+        submit(channel, id, g_memdup2(&message, sizeof(message)), sizeof(message), -EBADF, NULL);
         return 0;
 }
 
@@ -230,6 +270,7 @@ InitChannel *init_channel_free(InitChannel *channel) {
         if (!channel)
                 return NULL;
         channel->source = sd_event_source_disable_unref(channel->source);
+        channel->later = sd_event_source_disable_unref(channel->later);
         g_queue_clear_full(&channel->waiting, outgoing_free);
         closep(&channel->fd);
         g_free(channel);

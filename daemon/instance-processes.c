@@ -137,6 +137,11 @@ static void fail_by_step(Instance *instance, Process *process, InitStep step, in
         g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
         const char *name = instance->distribution->name, *why = g_strerror(number);
 
+        if (number == ETOOMANYREFS) {
+                error_set(&error, LXSS_ERROR_LIMIT_REACHED, LXSS_CROWDED_TEXT);
+                fail_process(instance, process, &error);
+                return;
+        }
         switch (step) {
         case INIT_STEP_USER:
                 if (number == ENOENT)

@@ -88,6 +88,10 @@ static void say_about(InitMessage event, const char *text, int fd, pid_t pid) {
                 message.process = 0;
                 r = lxbus_packet_send(CHANNEL_FD, &message);
         }
+        if (r == -ETOOMANYREFS) { /* lxssd is told all the same, and does without */
+                message.n_objects = 0;
+                r = lxbus_packet_send(CHANNEL_FD, &message);
+        }
         if (r < 0)
                 _exit(EXIT_FAILURE);
 }

@@ -53,6 +53,11 @@
         X(ARGUMENTS_TOO_LONG,     "ArgumentsTooLong",     E2BIG,           126) \
         X(SERVICE_UNAVAILABLE,    "ServiceUnavailable",   ECONNREFUSED,    125)
 
+/* What LimitReached says where the kernel lets no process of this user send descriptors. */
+#define LXSS_CROWDED_TEXT                                                                   \
+        "Programs of yours send descriptors to each other faster than they are received " \
+        "(ETOOMANYREFS in unix(7)); no others can be sent until then."
+
 typedef enum LxssError {
 #define X(id, name, number, exit_code) LXSS_ERROR_##id,
         LXSS_ERRORS(X)

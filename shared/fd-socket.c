@@ -5,6 +5,7 @@
 
 #include "shared/fd-socket.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "shared/util.h"
@@ -13,6 +14,9 @@
 #define SCM_PIDFD 0x04 /* Linux 6.5 */
 #endif
 #define SECURITY_LABEL_MAX 256
+
+#define TRY_AFTER_MS 2
+#define TRIES_MAX 1000
 
 /* Whoever gave us a socket may have asked it for all that there is (SO_PASSCRED, SO_PASSPIDFD, SO_PASSSEC). */
 typedef union Control {
@@ -34,13 +38,23 @@ static void add_control(struct msghdr *message, Control *control, int type, cons
         message->msg_controllen += CMSG_SPACE(size);
 }
 
-static int send_packet(int fd, struct msghdr *message, int flags) {
-        ssize_t n;
+bool fd_socket_try_again(int error, unsigned *tries) {
+        if (error != -ETOOMANYREFS || ++*tries > TRIES_MAX)
+                return false;
+        (void)poll(NULL, 0, TRY_AFTER_MS);
+        return true;
+}
 
-        do
+static int send_packet(int fd, struct msghdr *message, int flags) {
+        unsigned tries = 0;
+        ssize_t n;
+        int r;
+
+        do {
                 n = sendmsg(fd, message, MSG_NOSIGNAL | flags);
-        while (n < 0 && errno == EINTR);
-        return n < 0 ? -errno : 0;
+                r = n < 0 ? -errno : 0;
+        } while (r == -EINTR || (!(flags & MSG_DONTWAIT) && fd_socket_try_again(r, &tries)));
+        return r;
 }
 
 static int send_with_fds(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds, pid_t pid,

@@ -3,6 +3,7 @@
 
 /* Packets with descriptors over Unix sockets (unix(7), SCM_RIGHTS). */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -14,12 +15,17 @@
 void fd_socket_discard(int *fd);
 #define _cleanup_discard_ _cleanup_(fd_socket_discard)
 
+/* Where descriptors cannot be sent since the processes of this user have as many under way as one may have open
+ * (unix(7), ETOOMANYREFS), which passes once they are received: waits for a moment. Whether to try again.
+ * error: negative errno of sendmsg(2); *tries: 0 at first. */
+bool fd_socket_try_again(int error, unsigned *tries);
+
 /* Sends one packet. Returns 0 or negative errno: -EAGAIN where a non-blocking
- * socket is full, -EPIPE where the peer is gone (never SIGPIPE). The
+ * socket is full, -EPIPE where the peer is gone (never SIGPIPE), -ETOOMANYREFS after some two seconds. The
  * descriptors stay the caller's. */
 int fd_socket_send(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds);
 
-/* The same without waiting, whatever the socket's flags are: -EAGAIN where it is full. */
+/* The same without waiting, whatever the socket's flags are: -EAGAIN where it is full, and -ETOOMANYREFS. */
 int fd_socket_send_now(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds);
 
 /* The same, naming a process too, as SCM_CREDENTIALS: the receiver learns its pid

@@ -12,7 +12,10 @@ import random
 import socket
 import subprocess
 
-from lxss_test import Command, Skip, equal, everywhere, expect, main, modes, read, sentence  # fmt: skip
+from lxss_lxbus import install
+from lxss_test import (
+    Command, Skip, descendants, equal, everywhere, expect, listens, main, modes, program, read, sentence, tiny_tar, wait_for,
+)  # fmt: skip
 
 BIG = 400 << 20  # bytes; more than any accident of bookkeeping amounts to
 LITTLE = 8 << 20
@@ -222,6 +225,112 @@ def test_the_callers_own_pipe_can_be_opened_anew(debian):
     """Root's pipes are the host's root's, whom no instance has: there the kernel refuses it, as after su(1)."""
     equal(debian.launch("sh", "-c", "cat /dev/stdin >/dev/stdout", input=b"word").good().out, b"word", "stdout")
     equal(debian.launch("sh", "-c", "echo word >/dev/stderr").good().err, b"word\n", "stderr")
+
+
+CROWD = '''
+import os, socket, sys
+null, pairs = os.open("/dev/null", os.O_RDWR), []
+try:
+    while True:
+        pairs.append(socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        pairs[-1][0].setblocking(False)
+        try:
+            while True:
+                socket.send_fds(pairs[-1][0], [b"x"], [null] * 100)
+        except BlockingIOError:
+            pass
+except OSError as error:
+    print(error.errno, flush=True)
+sys.stdin.read()
+'''
+FEW = ["prlimit", "--nofile=256:256"]  # what others of this user may have under way is not concerned
+
+
+def crowd(world):
+    """A program of this user that has more descriptors under way than FEW (unix(7), ETOOMANYREFS)."""
+    words = ["prlimit", "--nofile=400:400", "/usr/bin/python3", "-c", CROWD]
+    program = Command(words, env=world.environment(), stdin=subprocess.PIPE)
+    program.reads(f"{errno.ETOOMANYREFS}\n")
+    return program
+
+
+def start_with_few(world, with_python=False):
+    """A distribution, and an lxssd that may have few descriptors, as may all in its instances."""
+    if with_python:
+        install(world, "tiny")
+    else:
+        tiny_tar(os.path.join(world.work, "tiny.tar"))
+        world.install(os.path.join(world.work, "tiny.tar"), "tiny").good()
+        world.distribution = "tiny"
+    world.lxctl("shutdown")
+    wait_for("nothing runs", lambda: not descendants())
+    daemon = Command([*FEW, program("lxssd")], env=world.environment())
+    wait_for("lxssd listens", lambda: listens(world.socket))
+    return daemon
+
+
+def with_few(world, *words, **options):
+    return Command([*FEW, program("lxctl"), *words], env=world.environment(), **options)
+
+
+def tries_again(pid):
+    """Whether a process is in a poll(2) of nothing."""
+    return (read(f"/proc/{pid}/syscall", "r") or "").startswith("7 0x0 0x0 ")
+
+
+@modes("rootless", "single")
+def test_while_no_descriptors_can_be_sent_all_that_needs_some_says_so(fresh):
+    daemon, target = start_with_few(fresh), os.path.join(fresh.work, "out.tar")
+    holder = with_few(fresh, "hold", "tiny")
+    wait_for("it runs", fresh.leader)
+    other = crowd(fresh)
+    for words in (["launch", "--", "true"], ["hold"], ["export", "tiny", target]):
+        sentence(with_few(fresh, *words).finish(), "send descriptors to each other faster than they are received", code=125)
+    expect(not os.path.exists(target), "the export left a file")
+    sentence(with_few(fresh, "bus", "connect", "x").finish(), "sends descriptors faster than they are received", code=125)
+    with_few(fresh, "list").finish().good()
+    other.kill()
+    other.let_go()
+    with_few(fresh, "launch", "--", "true").finish().good()
+    holder.kill()
+    holder.let_go()
+    daemon.ended()
+
+
+@modes("rootless", "single")
+def test_without_descriptors_to_send_no_instance_begins(fresh):
+    daemon, other = start_with_few(fresh), crowd(fresh)
+    sentence(fresh.launch("true"), "send descriptors to each other faster than they are received", code=125)
+    other.kill()
+    other.let_go()
+    with_few(fresh, "launch", "--", "true").finish().good()
+    daemon.ended()
+
+
+@modes("rootless", "single")
+def test_a_launch_waits_for_a_moment_until_descriptors_can_be_sent(fresh):
+    daemon, other = start_with_few(fresh), crowd(fresh)
+    launched = with_few(fresh, "launch", "--", "echo", "here")
+    wait_for("it tries again", lambda: tries_again(launched.pid))
+    other.kill()
+    other.let_go()
+    equal(launched.finish().good().text, "here")
+    daemon.ended()
+
+
+@modes("root", "rootless")
+def test_init_survives_that_its_user_cannot_send_descriptors(fresh):
+    daemon = start_with_few(fresh, with_python=True)
+    inside = [os.path.realpath("/usr/bin/python3"), "-I", "-S", "-c", CROWD]
+    other = fresh.start_launch(*inside, options=["-u", "root"], stdin=subprocess.PIPE)
+    other.reads(f"{errno.ETOOMANYREFS}\n")
+    leader = fresh.leader()
+    launched = fresh.start_launch(inside[0], "-I", "-S", "-c", "print('here')")
+    equal(launched.finish().good().text, "here")
+    equal(fresh.leader(), leader, "/init")
+    other.kill()
+    other.let_go()
+    daemon.ended()
 
 
 if __name__ == "__main__":

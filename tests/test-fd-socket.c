@@ -3,11 +3,13 @@
 /* Packets with descriptors: whatever arrives, none is lost or left open. */
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "shared/fd-socket.h"
+#include "tests/crowd.h"
 #include "tests/test.h"
 
 static int near, far;
@@ -186,6 +188,30 @@ START_TEST(a_full_socket_is_eagain_and_leaks_nothing) {
 }
 END_TEST
 
+static void *end_crowd(void *pair) {
+        (void)usleep(20000);
+        close_crowd(pair);
+        return NULL;
+}
+
+START_TEST(too_many_under_way_is_waited_for_unless_it_is_said_not_to) {
+        struct iovec part = { (void *)"x", 1 };
+        pthread_t thread;
+        int crowd[2];
+
+        become_a_user();
+        make_pair(SOCK_SEQPACKET);
+        make_crowd(crowd);
+        ck_assert_int_eq(fd_socket_send_now(near, &part, 1, &near, 1), -ETOOMANYREFS);
+        ck_assert_int_eq(fd_socket_send(near, &part, 1, &near, 1), -ETOOMANYREFS);
+        ck_assert_int_eq(fd_socket_send(near, &part, 1, NULL, 0), 0);
+        ck_assert_int_eq(pthread_create(&thread, NULL, end_crowd, crowd), 0);
+        ck_assert_int_eq(fd_socket_send(near, &part, 1, &near, 1), 0);
+        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+        close_pair();
+}
+END_TEST
+
 int main(void) {
         return RUN_TESTS("fd-socket", a_packet_in_parts_arrives_as_one, descriptors_arrive_in_order_and_close_on_exec,
                          as_many_descriptors_as_the_kernel_takes_arrive,
@@ -193,5 +219,6 @@ int main(void) {
                          a_packet_that_is_too_large_is_gone_with_its_descriptors,
                          control_messages_of_another_kind_are_no_descriptors,
                          the_end_is_zero_and_an_empty_socket_is_eagain, writing_to_a_gone_peer_is_an_error_and_no_signal,
-                         a_full_socket_is_eagain_and_leaks_nothing);
+                         a_full_socket_is_eagain_and_leaks_nothing,
+                         too_many_under_way_is_waited_for_unless_it_is_said_not_to);
 }

@@ -10,6 +10,7 @@
 #include "daemon/init-channel.h"
 #include "shared/fd-socket.h"
 #include "shared/lxbus-packet.h"
+#include "tests/crowd.h"
 #include "tests/test.h"
 
 static sd_event *event;
@@ -499,6 +500,32 @@ START_TEST(what_waits_when_init_goes_is_freed) {
 }
 END_TEST
 
+START_TEST(descriptors_that_cannot_be_sent_now_are_sent_later_without_a_spin) {
+        _cleanup_launch_request_ LaunchRequest *heard = NULL;
+        LaunchRequest *request = make_request("x");
+        gint64 end;
+        int pair[2];
+
+        set_up();
+        become_a_user();
+        make_crowd(pair);
+        launch_request_add_fd(request, 1, open("/dev/null", O_WRONLY | O_CLOEXEC));
+        ck_assert_int_eq(init_channel_launch(channel, 1, request), 0);
+        end = g_get_monotonic_time() + 50 * G_TIME_SPAN_MILLISECOND;
+        for (int i = 0; g_get_monotonic_time() < end; i++) {
+                ck_assert_int_lt(i, 20);
+                ck_assert_int_ge(sd_event_run(event, 100 * G_TIME_SPAN_MILLISECOND), 0);
+        }
+        ck_assert_int_lt(recv(init, &(char){ 0 }, 1, MSG_DONTWAIT | MSG_PEEK), 0);
+        close_crowd(pair);
+        ck_assert_int_gt(sd_event_run(event, UINT64_MAX), 0);
+        heard = hear_launch(1);
+        ck_assert_uint_eq(heard->n_fds, 1);
+        heard = launch_request_free(heard);
+        tear_down();
+}
+END_TEST
+
 int main(void) {
         return RUN_TESTS("init-channel", warnings_and_the_wishes_of_the_distribution_are_told,
                          a_text_that_may_not_be_closes_the_channel, every_event_of_init_is_told_in_order,
@@ -510,5 +537,6 @@ int main(void) {
                          a_launch_arrives_with_its_descriptors, a_large_request_goes_by_sealed_memory,
                          as_many_descriptors_as_a_launch_may_have_go_along_and_no_more,
                          a_request_that_is_too_large_is_refused_and_freed,
-                         what_does_not_fit_waits_and_arrives_in_order, what_waits_when_init_goes_is_freed);
+                         what_does_not_fit_waits_and_arrives_in_order, what_waits_when_init_goes_is_freed,
+                         descriptors_that_cannot_be_sent_now_are_sent_later_without_a_spin);
 }

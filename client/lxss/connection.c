@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "shared/fd-socket.h"
+
 #define READ_SIZE 4096
 #define SASL_MAX 1024
 
@@ -127,6 +129,7 @@ static int send_all(int fd, const uint8_t *bytes, size_t size, const int *fds, s
         } control;
         struct iovec part = { .iov_base = (void *)bytes, .iov_len = size };
         struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+        unsigned tries = 0;
 
         if (n_fds > 0) {
                 message.msg_control = &control;
@@ -140,10 +143,10 @@ static int send_all(int fd, const uint8_t *bytes, size_t size, const int *fds, s
         while (part.iov_len > 0) {
                 ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
 
-                if (n < 0 && errno == EINTR)
+                if (n < 0 && (errno == EINTR || fd_socket_try_again(-errno, &tries)))
                         continue;
                 if (n < 0)
-                        return errno == EPIPE ? -ECONNRESET : -errno;
+                        return errno == EPIPE ? -ECONNRESET : errno == ETOOMANYREFS ? -EDQUOT : -errno;
                 part.iov_base = (uint8_t *)part.iov_base + n;
                 part.iov_len -= n;
                 message.msg_control = NULL; /* they went with the first byte */

@@ -43,7 +43,8 @@ static inline void connection_freep(Connection **connection) {
 /* For poll(2): POLLIN means that connection_next() has something to look at. */
 int connection_fd(const Connection *connection);
 
-/* Completes the message and sends it, with its descriptors. 0 or negative errno. */
+/* Completes the message and sends it, with its descriptors. 0 or negative errno: -EDQUOT where those cannot be
+ * sent, since other programs of this user have too many under way. */
 int connection_send(Connection *connection, DbusWriter *w, uint32_t *ret_serial);
 
 /* The next message, without waiting: 1 and the caller's to free; 0 where there is

@@ -41,7 +41,7 @@ static int open_on_host(int *ret) {
         r = remote_connect(ACTIVATE, &connection, &failure);
         if (r >= 0)
                 r = call_open_bus(connection, &failure, ret);
-        if (r < 0 && failure.name)
+        if (r < 0 && failure.name && lxss_error_from_name(failure.name) >= 0)
                 return -lxss_error_to_errno(lxss_error_from_name(failure.name));
         return r < 0 ? r : 0;
 }

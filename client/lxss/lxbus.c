@@ -81,6 +81,7 @@ static int set_field(char *field, size_t size, const char *value) {
 static int submit(LxBus *bus, const LxbusRequest *request, int64_t deadline, int *ret_end) {
         struct iovec part = { .iov_base = (void *)request, .iov_len = sizeof(*request) };
         _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
+        unsigned tries = 0;
         int pair[2], r;
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -89,6 +90,10 @@ static int submit(LxBus *bus, const LxbusRequest *request, int64_t deadline, int
         theirs = pair[1];
         for (;;) {
                 r = fd_socket_send_now(bus->fd, &part, 1, &theirs, 1);
+                if (fd_socket_try_again(r, &tries))
+                        continue;
+                if (r == -ETOOMANYREFS)
+                        return -EDQUOT;
                 if (r != -EAGAIN)
                         break;
                 r = wait_until(bus->fd, POLLOUT, deadline);

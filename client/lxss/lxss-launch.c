@@ -95,6 +95,8 @@ static int send_launch(LxssProcess *process, const LaunchRequest *request, LxssF
         if (r == -E2BIG)
                 return failure_set(failure, LXSS_ERROR_ARGUMENTS_TOO_LONG, r,
                                    "The program has too many arguments, variables or descriptors to be launched.");
+        if (r == -EDQUOT)
+                return remote_crowded(failure);
         if (r < 0 && lxss_result(r) != -ECONNRESET)
                 return failure_set(failure, LXSS_ERROR_FAILED, r, "Cannot ask lxssd: %s", strerror(-r));
         return lxss_result(r);

@@ -98,6 +98,10 @@ int remote_bad_answer(int r, LxssFailure *reterr) {
                            strerror(-r));
 }
 
+int remote_crowded(LxssFailure *reterr) {
+        return failure_set(reterr, LXSS_ERROR_LIMIT_REACHED, -EDQUOT, LXSS_CROWDED_TEXT);
+}
+
 int remote_take_fd(const Incoming *answer, int *ret) {
         DbusReader reader = incoming_read(answer);
         int fd;
@@ -116,6 +120,8 @@ int remote_finish_call(Connection *connection, DbusWriter *w, Incoming **ret, Lx
         int r;
 
         r = connection_call(connection, w, &answer);
+        if (r == -EDQUOT)
+                return remote_crowded(reterr);
         if (r == 0)
                 r = remote_failure_of(answer, reterr);
         if (r == 0 && ret)

@@ -44,6 +44,9 @@ int remote_failure_of(const Incoming *answer, LxssFailure *reterr);
 /* Says that an answer makes no sense. Returns r. */
 int remote_bad_answer(int r, LxssFailure *reterr);
 
+/* Says that descriptors cannot be sent (connection_send()'s -EDQUOT). Returns that. */
+int remote_crowded(LxssFailure *reterr);
+
 /* An entry "name": <basic value> of an open a{sv}. */
 void remote_put_option(DbusWriter *w, const char *name, const char *type, ...);
 
