@@ -408,6 +408,9 @@ class Bench:
             if name in times:
                 self.target(f"{name} / LxBus message", paired(times[name], lxbus), 3, at_least=True)
         self.target("LxBus connect / unix connect", paired(times["LxBus connect"], times["unix connect"]), 3)
+        times = measure.flood()
+        self.note_times("lxbus, 99th percentile of a connect", times)
+        self.target("connect in a flood / alone, 99th percentiles", paired(times["in a flood"], times["alone"]), 2)
         times = measure.memory()
         self.note_times("lxbus, memory", times)
         self.target("bandwidth of a ring / of memcpy", paired(times["memcpy"], times["ring"]), 0.9, at_least=True)

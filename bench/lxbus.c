@@ -6,6 +6,8 @@
  *   lxbus serve NAME           a server that echoes messages, and takes rings
  *   lxbus roundtrip NAME N     a message of 64 bytes there and back, N times
  *   lxbus connect NAME N       a connection and its first message there and back
+ *   lxbus latency NAME N       the like with a pause after each: of N the 99th percentile
+ *   lxbus flood                in an instance: programs that send lxssd descriptors as fast as they can, until killed
  *   lxbus socketpair N         the same message over a bare socketpair between two processes
  *   lxbus unix N               connect(2), accept(2), and a first message there and back
  *   lxbus ring N               blocks of 64 KiB, N MiB of them, through a ring from one process to another
@@ -21,6 +23,8 @@
 #include <time.h>
 
 #include "client/lxss/lxbus.h"
+#include "shared/fd-socket.h"
+#include "shared/lxbus-protocol.h"
 #include "shared/util.h"
 
 #define MESSAGE 64
@@ -123,6 +127,66 @@ static uint64_t measure_connect(const char *name, unsigned n) {
                 lxbus_port_free(port);
         }
         return (now() - start) / n;
+}
+
+static int compare_times(const void *a, const void *b) {
+        uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+        return x < y ? -1 : x > y;
+}
+
+static uint64_t measure_latency(const char *name, unsigned n) {
+        uint64_t *times = calloc(n, sizeof(*times));
+        LxBus *bus = open_bus();
+
+        for (unsigned i = 0; i < n; i++) {
+                uint64_t start = now();
+                LxBusPort *port;
+
+                check("connecting", lxbus_connect(bus, name, NULL, LXBUS_WAIT, -1, &port));
+                there_and_back(port, 'c');
+                times[i] = now() - start;
+                lxbus_port_free(port);
+                (void)usleep(2000);
+        }
+        qsort(times, n, sizeof(*times), compare_times);
+        return times[n * 99 / 100];
+}
+
+/* Requests that are none, each with as many descriptors as a packet carries, for which lxssd hangs up; and such
+ * with one, which it answers. */
+_Noreturn static void send_descriptors(int null) {
+        const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = LXBUS_SOCKET };
+        const LxbusRequest list = { .type = LXBUS_TYPE_LIST };
+        struct iovec part = { .iov_base = (void *)&list, .iov_len = sizeof(list) };
+        int many[FD_SOCKET_MAX];
+
+        for (size_t i = 0; i < ELEMENTSOF(many); i++)
+                many[i] = null;
+        for (;;) {
+                int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), pair[2];
+
+                if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+                        for (int i = 0; i < 20 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0; i++) {
+                                (void)fd_socket_send(fd, &part, 1, &pair[1], 1);
+                                (void)close(pair[0]);
+                                (void)close(pair[1]);
+                        }
+                (void)fd_socket_send(fd, &part, 1, many, ELEMENTSOF(many));
+                (void)close(fd);
+        }
+}
+
+_Noreturn static void flood(void) {
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        puts("ready");
+        fflush(stdout);
+        for (int i = 0; i < 3; i++)
+                if (fork() == 0)
+                        send_descriptors(null);
+        for (;;)
+                (void)pause();
 }
 
 /* ---- over bare sockets ---- */
@@ -278,7 +342,11 @@ int main(int argc, char **argv) {
 
         if (streq(what, "serve") && argc == 3)
                 serve(argv[2]);
-        if (streq(what, "roundtrip") && argc == 4)
+        if (streq(what, "flood"))
+                flood();
+        if (streq(what, "latency") && argc == 4)
+                result = measure_latency(argv[2], n);
+        else if (streq(what, "roundtrip") && argc == 4)
                 result = measure_roundtrip(argv[2], n);
         else if (streq(what, "connect") && argc == 4)
                 result = measure_connect(argv[2], n);

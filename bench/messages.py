@@ -9,24 +9,33 @@ import shutil
 import subprocess
 
 NAME = "bench"  # of the server
+FLOODER = "flooder"  # a distribution
 CLIENT, SERVER = "bench-lxbus", "bench-server"  # one program, by a name for each side
 
 ROUNDS = 15
-CALLS = {"roundtrip": 20000, "connect": 2000, "memory": 2048}  # messages, connections, MiB
+CALLS = {"roundtrip": 20000, "connect": 2000, "memory": 2048, "latency": 500}  # messages, connections, MiB, connections
+
+
+@contextlib.contextmanager
+def inner(machine, world, distribution, *words):
+    """Our program in an instance of this world, which ends with it."""
+    place = os.path.join(world.dir, "home", SERVER)
+    if not os.path.exists(place):
+        shutil.copy(os.path.join(machine.programs, CLIENT), place)
+    process = world.start("lxctl", "launch", "-d", distribution, "--", f"/mnt/host{place}", *words)
+    assert process.stdout.readline() == b"ready\n"
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 @contextlib.contextmanager
 def server(machine, world):
     """An echoing server in an instance of this world; its process id."""
-    place = os.path.join(world.dir, "home", SERVER)
-    shutil.copy(os.path.join(machine.programs, CLIENT), place)
-    inner = world.start("lxctl", "launch", "--", f"/mnt/host{place}", "serve", NAME)
-    assert inner.stdout.readline() == b"ready\n"
-    try:
+    with inner(machine, world, "debian", "serve", NAME):
         yield next(s["pid"] for s in json.loads(world.run("lxctl", "--json", "bus", "list")) if s["name"] == NAME)
-    finally:
-        inner.kill()
-        inner.wait()
 
 
 class DBus:
@@ -114,6 +123,18 @@ class Messages:
                 "LxBus connect": lambda: self.ask("connect", NAME, connections),
                 "unix connect": lambda: self.ask("unix", connections),
             })  # fmt: skip
+
+    def flood(self):
+        """The 99th percentile of a connect, while another instance sends descriptors without a pause, and while it does not."""
+        n, found = str(self.calls("latency")), {"alone": [], "in a flood": []}
+        self.world.run("lxctl", "-q", "clone", "debian", FLOODER)
+        with server(self.machine, self.world):
+            for _ in range(self.bench.rounds(ROUNDS)):
+                found["alone"].append(self.ask("latency", NAME, n) / 1e6)
+                with inner(self.machine, self.world, FLOODER, "flood"):
+                    found["in a flood"].append(self.ask("latency", NAME, n) / 1e6)
+        self.world.run("lxctl", "-q", "uninstall", FLOODER)
+        return found
 
     def memory(self):
         mebibytes = str(self.calls("memory"))
