@@ -89,15 +89,36 @@ void signal_die(int signo) {
         _exit(128 + signo);
 }
 
-bool signal_stop_self(int signo, bool group) {
-        sigset_t set, pending;
+static volatile sig_atomic_t continued;
 
-        sigemptyset(&set);
-        sigaddset(&set, signo);
+static void on_continue(int signo _unused_) {
+        continued = true;
+}
+
+/* A stop signal discards a SIGCONT that is pending (signal(7)), which may be the answer to the one because of which
+ * we are here. So it is taken as it comes, and if it came already nothing stops. */
+bool signal_stop_self(int signo, bool group) {
+        const struct sigaction take = { .sa_handler = on_continue };
+        struct sigaction before;
+        sigset_t stop, go;
+
+        sigemptyset(&stop);
+        sigaddset(&stop, signo);
+        sigemptyset(&go);
+        sigaddset(&go, SIGCONT);
+        continued = false;
+        (void)sigaction(SIGCONT, &take, &before);
+        (void)sigprocmask(SIG_UNBLOCK, &go, NULL);
         /* None of them is SIGSTOP: the kernel discards these in an orphaned process
          * group, where nobody could continue us. Ignored (by our parent) they stay ignored. */
         (void)kill(group ? 0 : getpid(), signo);
-        (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
-        (void)sigprocmask(SIG_BLOCK, &set, NULL);
-        return sigpending(&pending) == 0 && sigismember(&pending, SIGCONT);
+        if (continued)
+                (void)sigtimedwait(&stop, NULL, &(struct timespec){ 0 });
+        (void)sigprocmask(SIG_UNBLOCK, &stop, NULL);
+        (void)sigprocmask(SIG_BLOCK, &stop, NULL);
+        (void)sigprocmask(SIG_BLOCK, &go, NULL);
+        (void)sigaction(SIGCONT, &before, NULL);
+        if (continued)
+                (void)raise(SIGCONT); /* for who reads what we block */
+        return continued;
 }

@@ -109,6 +109,21 @@ def test_stop_and_continue_reach_the_program(debian):
 
 
 @everywhere
+def test_who_is_continued_at_once_goes_on(debian):
+    debian.hold()
+    command = debian.client("sh", "-c", "echo ready; while read line; do echo $line; done", process_group=0)
+    for i in range(100):
+        command.send_signal(signal.SIGTSTP)
+        command.send_signal(signal.SIGCONT)
+        command.stdin.write(b"%d\n" % i)
+        command.stdin.flush()
+        command.reads(f"{i}\n")
+    command.stdin.close()
+    command.stdin = None
+    command.finish().good()
+
+
+@everywhere
 def test_two_hundred_parallel_launches_return_two_hundred_right_exit_codes(debian):
     commands = [debian.start_launch("sh", "-c", f"exit {i}") for i in range(200)]
     wrong = []
