@@ -52,7 +52,7 @@ def marker(world, name):
 
 
 @lengthy
-@modes("root", "rootless")
+@once
 def test_a_debian_is_installed_from_a_catalogue_by_its_name(fresh):
     wsl = subprocess.run(["gzip", "-1", "-c", debian_tar()], stdout=subprocess.PIPE, check=True).stdout
     with Server({"/images/debian.wsl": wsl}) as server:

@@ -31,7 +31,7 @@ def marker(world, name):
     return world.lxctl("launch", "-d", name, "--", "cat", "/etc/marker").good().text
 
 
-@everywhere
+@once
 def test_a_debian_is_installed_from_a_web_server(fresh):
     with Server({"/images/debian.tar": read(debian_tar())}) as server:
         said = install(fresh, server.url("/images/debian.tar?token=secret"))

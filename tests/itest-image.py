@@ -509,7 +509,7 @@ def test_an_exported_image_is_there_whole_or_not_at_all(fresh):
 
 
 @lengthy
-@everywhere
+@modes("root", "rootless")
 def test_lxctl_killed_at_any_system_call_leaves_a_whole_image_or_none(fresh):
     """lxssd is there already, and what it makes is its to remove."""
     fresh.configure("exit-idle=60\n")
