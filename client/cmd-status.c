@@ -73,6 +73,10 @@ static void print_line(const char *label, const char *value) {
         fputc('\n', stdout);
 }
 
+static void print_count(unsigned n, const char *noun, const char *end) {
+        printf("%u %s%s%s", n, noun, n == 1 ? "" : "s", end);
+}
+
 static void print_text(const LxssService *service, const LxssObjects *objects, const char *socket) {
         printf("%-22s%s, process %u\n", "lxssd", service->version, service->pid);
         print_line("User ids", describe_id_mode(service->id_mode));
@@ -81,15 +85,19 @@ static void print_text(const LxssService *service, const LxssObjects *objects, c
         print_line("Log", streq(service->log_target, "journal") ?
                    (geteuid() == 0 ? "journalctl -u lxssd" : "journalctl --user -u lxssd") : service->log_target);
         print_line("Default distribution", service->default_distribution);
-        printf("%-22s%u distributions, %u instances, %u programs, %u clients\n", "Counts", service->n_distributions,
-               service->n_instances, service->n_processes, service->n_clients);
+        printf("%-22s", "Counts");
+        print_count(service->n_distributions, "distribution", ", ");
+        print_count(service->n_instances, "instance", ", ");
+        print_count(service->n_processes, "program", ", ");
+        print_count(service->n_clients, "client", "\n");
         for (size_t i = 0; i < objects->n_instances; i++) {
                 const LxssInstance *instance = objects->instances[i];
 
                 fputs(i == 0 ? "\nInstances\n  " : "  ", stdout);
                 text_print(stdout, instance->distribution);
-                printf(": %s, /init is process %u, %u programs, %u clients\n", instance->state, instance->leader,
-                       instance->processes, instance->clients);
+                printf(": %s, /init is process %u, ", instance->state, instance->leader);
+                print_count(instance->processes, "program", ", ");
+                print_count(instance->clients, "client", "\n");
                 for (char *const *w = instance->warnings; *w; w++) {
                         fputs("    warning: ", stdout);
                         text_print(stdout, *w);
