@@ -46,10 +46,10 @@ typedef struct Watch {
 /* What an instance has asked lately, or a user of the host: an instance's root can be any of its users. */
 struct Ration {
         Broker *broker;
-        uid_t uid;  /* of the host */
-        gint64 due; /* on the clock of g_get_monotonic_time(): broker-ration.c */
-        GQueue held; /* Watch, borrowed, which the side's epoll does not have meanwhile */
-        sd_event_source *timer;
+        uid_t uid;              /* of the host; an instance's has none */
+        gint64 due;             /* on the clock of g_get_monotonic_time(): broker-ration.c */
+        GQueue held;            /* Watch, borrowed, which the side's epoll does not have meanwhile */
+        sd_event_source *timer; /* for the next turn; NULL: nothing was ever held */
 };
 
 typedef struct Share {
@@ -65,7 +65,7 @@ typedef struct Party {
 } Party;
 
 struct BrokerSide {
-        Watch listener; /* fd negative: the host */
+        Watch listener; /* fd negative: the host. The first, as in all that is watched */
         Broker *broker;
         char *name;   /* NULL: the host */
         pid_t leader; /* 0: the host */

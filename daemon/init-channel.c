@@ -75,7 +75,7 @@ static int on_later(sd_event_source *source _unused_, uint64_t usec _unused_, vo
         Outgoing *out = g_queue_peek_head(&channel->waiting);
         uint64_t id;
 
-        if (!out || channel->n_later < LATER_MAX) {
+        if (!out || channel->n_later++ < LATER_MAX) {
                 flush(channel);
                 return 0;
         }
@@ -91,7 +91,6 @@ static int on_later(sd_event_source *source _unused_, uint64_t usec _unused_, vo
 static int flush_later(InitChannel *channel) {
         int r;
 
-        channel->n_later++;
         if (!channel->later)
                 return sd_event_add_time_relative(sd_event_source_get_event(channel->source), &channel->later,
                                                   CLOCK_MONOTONIC, LATER_USEC, 1, on_later, channel);
@@ -151,6 +150,7 @@ int init_channel_send(InitChannel *channel, InitType type, uint64_t id, int firs
 /* Says no more: whatever comes after a broken message means nothing. */
 static int close_channel(InitChannel *channel) {
         channel->source = sd_event_source_disable_unref(channel->source);
+        channel->later = sd_event_source_disable_unref(channel->later);
         channel->events.closed(channel->userdata);
         return 0;
 }
