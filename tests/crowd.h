@@ -4,6 +4,7 @@
 /* A user who has so many descriptors under way that no more can be sent (unix(7), ETOOMANYREFS). */
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@ static inline void become_a_user(void) {
 
         if (getuid() == 0)
                 ck_assert_int_eq(setresuid(uid, uid, uid), 0);
+        ck_assert_int_eq(prctl(PR_SET_DUMPABLE, 1), 0); /* its own /proc is its own again */
 }
 
 /* Fills the pair, until nothing can be sent; close_crowd() ends that. */

@@ -4,6 +4,7 @@
  * the next one goes on. And peers that have closed one direction. */
 
 #include "tests/bus-fixture.h"
+#include "tests/crowd.h"
 
 /* More than anything here takes. */
 #define ROOM 10
@@ -175,10 +176,33 @@ START_TEST(a_service_that_is_half_gone_is_gone) {
 }
 END_TEST
 
+START_TEST(who_cannot_send_descriptors_waits_no_longer_than_was_said) {
+        int pair[2], crowd[2];
+        int64_t end;
+        LxBusPort *port;
+
+        if (!has_pidfds())
+                return;
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+        ck_assert_int_eq(lxbus_open_fd(pair[0], &bus), 0);
+        become_a_user();
+        make_crowd(crowd);
+        end = deadline_after(1000);
+        ck_assert_int_eq(lxbus_connect(bus, "n", NULL, 0, 0, &port), -ETIMEDOUT);
+        ck_assert_int_eq(lxbus_connect(bus, "n", NULL, 0, 10, &port), -ETIMEDOUT);
+        ck_assert_int_lt(deadline_after(0), end); /* it would be tried for two seconds else */
+        ck_assert_int_eq(lxbus_connect(bus, "n", NULL, 0, -1, &port), -EDQUOT);
+        close_crowd(crowd);
+        bus = lxbus_close(bus);
+        closep(&pair[1]);
+}
+END_TEST
+
 int main(void) {
         return RUN_TESTS("lxbus-edges", who_has_no_descriptor_for_a_request_is_told_and_tries_again,
                          a_server_without_descriptors_loses_a_connection_and_takes_the_next,
                          what_is_made_for_a_message_is_not_left_where_the_rest_finds_no_place,
                          a_peer_that_reads_no_more_is_gone_for_writers_and_still_heard,
-                         a_service_that_is_half_gone_is_gone);
+                         a_service_that_is_half_gone_is_gone,
+                         who_cannot_send_descriptors_waits_no_longer_than_was_said);
 }
