@@ -6,7 +6,11 @@
 #include "shared/fd-socket.h"
 
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "shared/util.h"
 
@@ -17,6 +21,7 @@
 
 #define TRY_AFTER_MS 2
 #define TRIES_MAX 1000
+#define BEYOND_STACK 16384
 
 /* Whoever gave us a socket may have asked it for all that there is (SO_PASSCRED, SO_PASSPIDFD, SO_PASSSEC). */
 typedef union Control {
@@ -24,6 +29,12 @@ typedef union Control {
         char bytes[CMSG_SPACE(sizeof(int) * FD_SOCKET_MAX) + CMSG_SPACE(sizeof(struct ucred)) +
                    CMSG_SPACE(sizeof(int)) + CMSG_SPACE(SECURITY_LABEL_MAX)];
 } Control;
+
+typedef struct Beyond {
+        int fd;
+        const struct msghdr *message;
+        struct rlimit limit;
+} Beyond;
 
 /* Appends one control message to those that are there. */
 static void add_control(struct msghdr *message, Control *control, int type, const void *data, size_t size) {
@@ -45,14 +56,45 @@ bool fd_socket_try_again(int error, unsigned *tries) {
         return true;
 }
 
-static int send_packet(int fd, struct msghdr *message, int flags) {
+/* Shares all with its parent, which sleeps meanwhile, but the limits. */
+static int send_and_exit(void *userdata) {
+        const Beyond *beyond = userdata;
+
+        if (setrlimit(RLIMIT_NOFILE, &beyond->limit) < 0)
+                return errno;
+        return sendmsg(beyond->fd, beyond->message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? errno : 0;
+}
+
+int fd_socket_send_beyond(int fd, const struct msghdr *message) {
+        Beyond beyond = { .fd = fd, .message = message };
+        char stack[BEYOND_STACK] __attribute__((aligned(16)));
+        sigset_t all, before;
+        int status = 0;
+        pid_t pid;
+
+        if (getrlimit(RLIMIT_NOFILE, &beyond.limit) < 0 || beyond.limit.rlim_cur == beyond.limit.rlim_max)
+                return -ETOOMANYREFS;
+        beyond.limit.rlim_cur = beyond.limit.rlim_max;
+        sigfillset(&all);
+        (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* no handler runs twice, or in the child */
+        pid = clone(send_and_exit, stack + sizeof(stack), CLONE_VM | CLONE_FILES | CLONE_VFORK, &beyond);
+        if (pid >= 0)
+                while (waitpid(pid, &status, __WCLONE) < 0 && errno == EINTR)
+                        ;
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) == EAGAIN)
+                return -ETOOMANYREFS;
+        return -WEXITSTATUS(status);
+}
+
+static int send_packet(int fd, const struct msghdr *message, int flags) {
         unsigned tries = 0;
-        ssize_t n;
         int r;
 
         do {
-                n = sendmsg(fd, message, MSG_NOSIGNAL | flags);
-                r = n < 0 ? -errno : 0;
+                r = sendmsg(fd, message, MSG_NOSIGNAL | flags) < 0 ? -errno : 0;
+                if (r == -ETOOMANYREFS)
+                        r = fd_socket_send_beyond(fd, message);
         } while (r == -EINTR || (!(flags & MSG_DONTWAIT) && fd_socket_try_again(r, &tries)));
         return r;
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -20,9 +21,16 @@ void fd_socket_discard(int *fd);
  * error: negative errno of sendmsg(2); *tries: 0 at first. */
 bool fd_socket_try_again(int error, unsigned *tries);
 
+/* There, sends a packet, or one byte to a stream, all the same where the hard limit of open files lets us (getrlimit(2)):
+ * the soft one, which the kernel counts by, is often 1024. It is of the whole process, whose other threads may
+ * open or start something meanwhile, so a child with limits of its own sends it. That nobody sees but who waits
+ * for children of all kinds (waitpid(2), __WALL). Never waits. Returns 0 or negative errno, -ETOOMANYREFS where
+ * it changes nothing. */
+int fd_socket_send_beyond(int fd, const struct msghdr *message);
+
 /* Sends one packet. Returns 0 or negative errno: -EAGAIN where a non-blocking
- * socket is full, -EPIPE where the peer is gone (never SIGPIPE), -ETOOMANYREFS after some two seconds. The
- * descriptors stay the caller's. */
+ * socket is full, -EPIPE where the peer is gone (never SIGPIPE), -ETOOMANYREFS where
+ * there are too many under way even for our hard limit, after some two seconds. The descriptors stay the caller's. */
 int fd_socket_send(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds);
 
 /* The same without waiting, whatever the socket's flags are: -EAGAIN where it is full, and -ETOOMANYREFS. */

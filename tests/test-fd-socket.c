@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "shared/fd-socket.h"
 #include "tests/crowd.h"
@@ -225,6 +226,30 @@ START_TEST(too_many_under_way_is_waited_for_unless_it_is_said_not_to) {
 }
 END_TEST
 
+/* The soft limit is that of the whole process, and stays. */
+START_TEST(as_many_as_the_hard_limit_says_may_be_under_way) {
+        const struct rlimit limit = { 64, 512 };
+        struct rlimit after;
+        sigset_t mask;
+        int crowd[2];
+        size_t n;
+
+        if (!has_pidfds())
+                return;
+        become_a_user();
+        n = make_crowd_within(limit, crowd);
+        ck_assert_uint_gt(n, limit.rlim_max);
+        ck_assert_uint_le(n, limit.rlim_max + CROWD_PACKET);
+        ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &after), 0);
+        ck_assert_uint_eq(after.rlim_cur, limit.rlim_cur);
+        ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, NULL, &mask), 0);
+        ck_assert(sigisemptyset(&mask));
+        ck_assert_int_lt(waitpid(-1, NULL, __WALL), 0);
+        ck_assert_int_eq(errno, ECHILD);
+        close_crowd(crowd);
+}
+END_TEST
+
 int main(void) {
         return RUN_TESTS("fd-socket", a_packet_in_parts_arrives_as_one, descriptors_arrive_in_order_and_close_on_exec,
                          as_many_descriptors_as_the_kernel_takes_arrive,
@@ -233,5 +258,6 @@ int main(void) {
                          control_messages_of_another_kind_are_no_descriptors,
                          the_end_is_zero_and_an_empty_socket_is_eagain, writing_to_a_gone_peer_is_an_error_and_no_signal,
                          a_full_socket_is_eagain_and_leaks_nothing,
-                         too_many_under_way_is_waited_for_unless_it_is_said_not_to);
+                         too_many_under_way_is_waited_for_unless_it_is_said_not_to,
+                         as_many_as_the_hard_limit_says_may_be_under_way);
 }

@@ -142,11 +142,18 @@ static int send_all(int fd, const uint8_t *bytes, size_t size, const int *fds, s
         }
         while (part.iov_len > 0) {
                 ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
+                int r = n < 0 ? -errno : 0;
 
-                if (n < 0 && (errno == EINTR || fd_socket_try_again(-errno, &tries)))
+                if (r == -ETOOMANYREFS) {
+                        part.iov_len = 1;
+                        r = fd_socket_send_beyond(fd, &message);
+                        part.iov_len = bytes + size - (const uint8_t *)part.iov_base;
+                        n = r < 0 ? r : 1;
+                }
+                if (r == -EINTR || fd_socket_try_again(r, &tries))
                         continue;
-                if (n < 0)
-                        return errno == EPIPE ? -ECONNRESET : errno == ETOOMANYREFS ? -EDQUOT : -errno;
+                if (r < 0)
+                        return r == -EPIPE ? -ECONNRESET : r == -ETOOMANYREFS ? -EDQUOT : r;
                 part.iov_base = (uint8_t *)part.iov_base + n;
                 part.iov_len -= n;
                 message.msg_control = NULL; /* they went with the first byte */
