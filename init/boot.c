@@ -17,6 +17,7 @@
 
 #include "init/account.h"
 #include "init/environment.h"
+#include "init/limits.h"
 #include "init/wsl-conf.h"
 #include "shared/boot-options.h"
 #include "shared/syscalls.h"
@@ -147,6 +148,7 @@ _Noreturn static void become(const char *const *programs, const char *const *arg
         int error = ENOENT;
 
         (void)setsid();
+        limits_confine();
         if (output < 0 || dup2(output, STDERR_FILENO) >= 0)
                 for (; *programs; programs++) {
                         execve(*programs, (char *const *)argv, env);

@@ -22,14 +22,17 @@
 
 #include "init/environment.h"
 #include "init/job.h"
+#include "init/limits.h"
 #include "shared/fd-socket.h"
 #include "shared/init-protocol.h"
 #include "shared/syscalls.h"
 
+/* The descriptor is for a better sentence only. */
 static void report_send(int report, JobReport r, int fd) {
         struct iovec part = { .iov_base = &r, .iov_len = sizeof(r) };
 
-        (void)fd_socket_send(report, &part, 1, &fd, fd >= 0);
+        if (fd_socket_send(report, &part, 1, &fd, fd >= 0) == -ETOOMANYREFS)
+                (void)fd_socket_send(report, &part, 1, NULL, 0);
 }
 
 _Noreturn static void fail(int report, InitStep step, int error, int fd) {
@@ -164,6 +167,7 @@ int job_child_become(const JobPlan *plan, InitStep *ret_step, char **ret_path) {
                 return r;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
+        limits_confine();
         *ret_step = INIT_STEP_EXEC;
         return find_and_exec(plan, ret_path);
 }
