@@ -146,6 +146,13 @@ static int carry_out(Channel *channel, pid_t sender, const LxbusRequest *request
         }
 }
 
+/* A port blocks, unless its owner says otherwise. */
+static int become_end(Channel *channel) {
+        broker_unwatch(&channel->watch);
+        (void)fcntl(channel->watch.fd, F_SETFL, 0);
+        return steal_fd(&channel->watch.fd);
+}
+
 /* A broken packet ends the channel; one for whose end there is no descriptor left is lost, and its sender sees it hang
  * up. */
 static void on_channel(Channel *channel) {
@@ -155,6 +162,7 @@ static void on_channel(Channel *channel) {
         size_t n_fds = 0;
         pid_t sender = 0;
         ssize_t n;
+        bool here;
         int r;
 
         n = fd_socket_receive_process(channel->watch.fd, packet, sizeof(packet), &end, 1, &n_fds, &sender);
@@ -163,6 +171,11 @@ static void on_channel(Channel *channel) {
         if (n == -EAGAIN || n == -EMSGSIZE || n == -EMFILE)
                 return;
         r = n <= 0 ? -EPIPE : lxbus_request_decode(packet, n, &request);
+        here = r == 0 && request.flags & LXBUS_REQUEST_HERE;
+        if (here && (n_fds > 0 || channel->unnamed))
+                r = -EBADMSG;
+        else if (here)
+                end = become_end(channel);
         if (r == -EPIPE || r == -EBADMSG || !broker_is_end(end)) {
                 fd_socket_discard(&end);
                 broker_drop_channel(channel);
@@ -172,6 +185,8 @@ static void on_channel(Channel *channel) {
                 r = carry_out(channel, sender, &request, &end);
         if (r < 0)
                 (void)broker_answer(end, -r, -EBADF);
+        if (here)
+                broker_drop_channel(channel);
 }
 
 /* Where no descriptor is left a connection would stay in the queue and wake us for ever: it is turned away. */

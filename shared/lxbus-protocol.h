@@ -11,7 +11,8 @@
  *                     answer comes out of the other. So threads share a bus socket
  *                     without a lock, and a right to connect can be handed on as one.
  *                     A new pair for each: an end whose other end has a name (unix(7)),
- *                     as those have that lxssd keeps, ends the bus.
+ *                     as those have that lxssd keeps, ends the bus. Or the bus is the end itself, and
+ *                     no bus any more: so who cannot send descriptors asks all the same.
  * The end of REGISTER gets a REPLY, then a CONNECTION with each client's port.
  * The end of CONNECT  gets a REPLY that says who the server is, and is the client's
  *                     port from then on: the other end is with the server, lxssd is out.
@@ -50,6 +51,7 @@ typedef enum LxbusScope {
 enum {
         LXBUS_REQUEST_UNNAMED = 1 << 0, /* REGISTER: no name, the REPLY brings the right to connect */
         LXBUS_REQUEST_WAIT = 1 << 1,    /* CONNECT: until there is such a server, and it has room */
+        LXBUS_REQUEST_HERE = 1 << 2,    /* without an end: this bus becomes it. Not of a right to connect */
 };
 
 /* What `where` of a CONNECT may be beside a distribution, whose names have no colon. */

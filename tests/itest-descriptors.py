@@ -12,9 +12,10 @@ import random
 import socket
 import subprocess
 
-from lxss_lxbus import install
+from lxss_lxbus import entries, install
 from lxss_test import (
-    Command, Skip, descendants, equal, everywhere, expect, listens, main, modes, program, read, sentence, tiny_tar, wait_for,
+    Command, Skip, contains, descendants, equal, everywhere, expect, listens, main, modes, program, read, sentence, tiny_tar,
+    wait_for,
 )  # fmt: skip
 
 BIG = 400 << 20  # bytes; more than any accident of bookkeeping amounts to
@@ -254,7 +255,7 @@ def crowd(world):
     return program
 
 
-def start_with_few(world, with_python=False):
+def start_with_few(world, with_python=False, limit=FEW):
     """A distribution, and an lxssd that may have few descriptors, as may all in its instances."""
     if with_python:
         install(world, "tiny")
@@ -264,9 +265,18 @@ def start_with_few(world, with_python=False):
         world.distribution = "tiny"
     world.lxctl("shutdown")
     wait_for("nothing runs", lambda: not descendants())
-    daemon = Command([*FEW, program("lxssd")], env=world.environment())
+    daemon = Command([*limit, program("lxssd")], env=world.environment())
     wait_for("lxssd listens", lambda: listens(world.socket))
     return daemon
+
+
+def crowd_inside(world):
+    """The same as root of an instance, and as high as that may raise its limit."""
+    script = 'ulimit -n "$(ulimit -H -n)"; exec "$@"'
+    words = ["sh", "-c", script, "sh", os.path.realpath("/usr/bin/python3"), "-I", "-S", "-c", CROWD]
+    program = world.start_launch(*words, options=["-u", "root"], stdin=subprocess.PIPE)
+    program.reads(f"{errno.ETOOMANYREFS}\n")
+    return program
 
 
 def with_few(world, *words, **options):
@@ -321,15 +331,49 @@ def test_a_launch_waits_for_a_moment_until_descriptors_can_be_sent(fresh):
 @modes("root", "rootless")
 def test_init_survives_that_its_user_cannot_send_descriptors(fresh):
     daemon = start_with_few(fresh, with_python=True)
-    inside = [os.path.realpath("/usr/bin/python3"), "-I", "-S", "-c", CROWD]
-    other = fresh.start_launch(*inside, options=["-u", "root"], stdin=subprocess.PIPE)
-    other.reads(f"{errno.ETOOMANYREFS}\n")
-    leader = fresh.leader()
-    launched = fresh.start_launch(inside[0], "-I", "-S", "-c", "print('here')")
-    equal(launched.finish().good().text, "here")
+    other, leader = crowd_inside(fresh), fresh.leader()
+    equal(fresh.launch("echo", "here").good().text, "here")
     equal(fresh.leader(), leader, "/init")
     other.kill()
     other.let_go()
+    daemon.ended()
+
+
+@modes("rootless", "single")
+def test_a_clients_hard_limit_is_the_one_that_counts(fresh):
+    """The soft one is often 1024, for the sake of select(2)."""
+    limits = ["prlimit", "--nofile=256:4096"]
+    daemon, other = start_with_few(fresh, limit=["prlimit", "--nofile=4096"]), crowd(fresh)
+    result = Command([*limits, program("lxctl"), "launch", "--", "echo", "here"], env=fresh.environment()).finish()
+    equal(result.good().text, "here")
+    server = Command([*limits, program("lxctl"), "bus", "listen", "name", "--", "cat"], env=fresh.environment())
+    wait_for("it serves", lambda: entries(fresh))
+    client = Command([*limits, program("lxctl"), "bus", "connect", "name"], env=fresh.environment(), stdin=subprocess.PIPE)
+    equal(client.finish(b"through").good().out, b"through")
+    for process in (server, other):
+        process.kill()
+        process.let_go()
+    daemon.ended()
+
+
+@everywhere
+def test_what_an_instance_leaves_unread_keeps_nobody_else_from_lxssd(fresh):
+    """Neither the host nor other instances, whose limit is as low as that one's."""
+    daemon = start_with_few(fresh, with_python=True, limit=["prlimit", "--nofile=1024:1024"])
+    fresh.lxctl("clone", "tiny", "other").good()
+    other = crowd_inside(fresh)
+    equal(fresh.launch("echo", "here").good().text, "here")
+    fresh.distribution = "other"
+    server = fresh.start_launch("lxbus", "listen", "name", "--visible=all", "--", "cat", options=["-u", "root"])
+    wait_for("it serves", lambda: entries(fresh))
+    for words in (["connect", "name"], ["connect", "name", "--wait"]):
+        result = fresh.launch("lxbus", *words, options=["-u", "root"], input=b"through")
+        equal(result.good().out, b"through", " ".join(words))
+    contains(fresh.launch("lxbus", "list", options=["-u", "root"]).good().text, "name")
+    equal(fresh.lxctl("bus", "connect", "name", input=b"from the host").good().out, b"from the host")
+    for process in (server, other):
+        process.kill()
+        process.let_go()
     daemon.ended()
 
 

@@ -170,7 +170,75 @@ START_TEST(empty_packets_with_descriptors_leave_none) {
 }
 END_TEST
 
+START_TEST(a_bus_that_becomes_an_end_brings_none_and_has_no_name_and_is_no_right) {
+        LxbusRequest r = request(LXBUS_TYPE_REGISTER, "n", LXBUS_REQUEST_HERE);
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int bus, server, right, fd;
+
+        if (!begin_large())
+                return;
+        fd = connected(SOCK_SEQPACKET);
+        send_packet(open_bus(A), &r, sizeof(r), &fd, 1);
+        ck_assert_int_eq(close(fd), 0);
+        bus = keep(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+        ck_assert_int_eq(bind(bus, (const struct sockaddr *)&address, sizeof(address.sun_family)), 0);
+        address = address_of(A);
+        ck_assert_int_eq(connect(bus, (const struct sockaddr *)&address, sizeof(address)), 0);
+        send_packet(bus, &r, sizeof(r), NULL, 0);
+        settle();
+        ck_assert_int_eq(ports_of("n"), -ENOENT);
+        ck_assert_int_eq(serve_unnamed(open_bus(A), &server, &right), 0);
+        submit_here(right, request(LXBUS_TYPE_CONNECT, "", 0));
+        ck_assert_int_eq(take(server), -EAGAIN);
+        ck_assert_int_eq(recv(right, &(char){ 0 }, 1, MSG_DONTWAIT), 0); /* it is gone */
+        assert_served();
+        end();
+}
+END_TEST
+
+START_TEST(a_bus_that_became_an_end_asks_for_nothing_more) {
+        static const LxbusType types[] = { LXBUS_TYPE_REGISTER, LXBUS_TYPE_CONNECT };
+
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                for (int at_once = 0; at_once < 2; at_once++) {
+                        const LxbusRequest r = request(types[i], "n", i ? LXBUS_REQUEST_WAIT : 0);
+                        int bus;
+
+                        begin_with_instances();
+                        submit_here(bus = open_bus(A), r);
+                        if (!at_once)
+                                settle();
+                        submit_here(bus, request(LXBUS_TYPE_REGISTER, "m", 0));
+                        settle();
+                        ck_assert_int_eq(ports_of("n"), -ENOENT);
+                        ck_assert_int_eq(ports_of("m"), -ENOENT);
+                        assert_served();
+                        end();
+                }
+}
+END_TEST
+
 /* ---- ends of which lxssd has the other one, too ---- */
+
+START_TEST(a_bus_that_became_an_end_is_none_of_another) {
+        const LxbusRequest r = request(LXBUS_TYPE_CONNECT, "m", LXBUS_REQUEST_WAIT);
+        int place;
+
+        for (place = HOST; place <= A; place++) {
+                int bus;
+
+                begin_with_instances();
+                submit_here(bus = open_bus(place), request(LXBUS_TYPE_REGISTER, "n", 0));
+                settle();
+                ck_assert_int_eq(ports_of("n"), 0);
+                send_packet(open_bus(A), &r, sizeof(r), &bus, 1);
+                settle();
+                ck_assert_uint_eq(g_hash_table_size(sides[A]->channels), 0);
+                ck_assert_uint_eq(g_hash_table_size(sides[A]->waiters), 0);
+                end();
+        }
+}
+END_TEST
 
 START_TEST(a_bus_that_is_its_own_end_keeps_no_name) {
         const LxbusRequest r = request(LXBUS_TYPE_REGISTER, "n", 0);
@@ -535,6 +603,8 @@ int main(void) {
         return RUN_TESTS("broker-hostile", a_packet_that_is_no_request_ends_its_bus,
                          an_end_is_a_connected_socket_of_packets_or_the_bus_ends,
                          a_request_has_one_descriptor_and_no_other_number, empty_packets_with_descriptors_leave_none,
+                         a_bus_that_becomes_an_end_brings_none_and_has_no_name_and_is_no_right,
+                         a_bus_that_became_an_end_asks_for_nothing_more, a_bus_that_became_an_end_is_none_of_another,
                          a_bus_that_is_its_own_end_keeps_no_name, both_ends_of_a_pair_keep_no_name,
                          an_end_in_its_own_queue_keeps_no_name, an_end_whose_buffer_is_full_waits_for_nobody,
                          a_server_that_fills_its_own_socket_has_no_room, a_socket_that_lingers_does_not_hold_lxssd,

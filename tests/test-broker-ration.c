@@ -174,6 +174,32 @@ START_TEST(new_buses_are_held_like_old_ones) {
 }
 END_TEST
 
+START_TEST(a_bus_that_becomes_an_end_is_held_as_a_bus_only) {
+        for (int place = HOST; place < PLACES; place++) {
+                int before, after;
+                Answer answer;
+
+                begin_with_instances();
+                before = open_bus(place);
+                after = open_bus(place);
+                ck_assert(ask_now(before));
+                use_up(place);
+                submit_here(before, request(LXBUS_TYPE_LIST, "", 0));
+                run_now();
+                ck_assert_int_lt(recv(before, &(char){ 0 }, 1, MSG_DONTWAIT), 0);
+                give_back(place);
+                ck_assert_int_eq(hear(before, LXBUS_TYPE_REPLY, &answer), 0);
+                broker_heed_others(broker);
+                ration_at(place)->due = g_get_monotonic_time() + 255 * G_TIME_SPAN_MILLISECOND - 1; /* this one, and no other */
+                submit_here(after, request(LXBUS_TYPE_CONNECT, "n", LXBUS_REQUEST_WAIT));
+                run_now();
+                ck_assert_uint_eq(n_held(place), 0);
+                ck_assert_int_eq(hear(after, LXBUS_TYPE_REPLY, &answer), -EAGAIN);
+                end();
+        }
+}
+END_TEST
+
 /* The owner of an unnamed server does not pay for those to whom it gave the right. This process is the host's. */
 START_TEST(a_right_to_connect_is_held_for_who_uses_it) {
         const LxbusRequest connect_it = request(LXBUS_TYPE_CONNECT, "", 0);
@@ -284,7 +310,8 @@ int main(void) {
         return RUN_TESTS("broker-ration", alone_everybody_asks_as_fast_as_we_answer,
                          beside_others_a_burst_is_free_and_then_there_are_pauses, who_is_held_holds_nobody_else,
                          those_who_are_held_have_turns_in_their_order, once_the_others_are_silent_nobody_is_held,
-                         new_buses_are_held_like_old_ones, a_right_to_connect_is_held_for_who_uses_it,
+                         new_buses_are_held_like_old_ones, a_bus_that_becomes_an_end_is_held_as_a_bus_only,
+                         a_right_to_connect_is_held_for_who_uses_it,
                          who_is_held_may_go, who_waited_and_gave_up_is_let_go_of_at_that_pace,
                          rations_of_users_are_not_kept);
 }

@@ -24,6 +24,40 @@ START_TEST(a_server_and_a_client_meet_and_lxssd_is_out) {
 }
 END_TEST
 
+/* So who cannot send descriptors asks for all that there is. */
+START_TEST(a_bus_may_be_the_end_itself) {
+        for (int place = HOST; place <= A; place++) {
+                LxbusRequest serve_it = request(LXBUS_TYPE_REGISTER, "name", 0);
+                int server, port, there, asking;
+                Answer answer;
+
+                begin_with_instances();
+                serve_it.scope = LXBUS_SCOPE_ALL;
+                submit_here(server = open_bus(place), serve_it);
+                ck_assert_int_eq(hear(server, LXBUS_TYPE_REPLY, &answer), 0);
+                submit_here(port = open_bus(place), request(LXBUS_TYPE_CONNECT, "name", 0));
+                ck_assert_int_eq(hear(port, LXBUS_TYPE_REPLY, &answer), 0);
+                there = take(server);
+                assert_connected(port, there);
+                assert_connected(there, port);
+                ck_assert_int_eq(fcntl(there, F_GETFL) & O_NONBLOCK, 0);
+                submit_here(asking = open_bus(place), request(LXBUS_TYPE_LIST, "", 0));
+                ck_assert_int_eq(hear(asking, LXBUS_TYPE_REPLY, &answer), 0);
+                ck_assert_uint_eq(answer.n_fds, 1);
+                ck_assert_int_eq(hear(asking, LXBUS_TYPE_REPLY, &answer), -EPIPE); /* it was for that alone */
+                submit_here(asking = open_bus(place), request(LXBUS_TYPE_CONNECT, "nobody", 0));
+                ck_assert_int_eq(hear(asking, LXBUS_TYPE_REPLY, &answer), -ENOENT);
+                submit_here(asking = open_bus(place), request(LXBUS_TYPE_CONNECT, "later", LXBUS_REQUEST_WAIT));
+                ck_assert_int_eq(hear(asking, LXBUS_TYPE_REPLY, &answer), -EAGAIN);
+                ck_assert_uint_eq(g_hash_table_size(sides[place] ? sides[place]->channels : broker->host->channels), 0);
+                ck_assert_int_eq(serve(open_bus(B), "later", LXBUS_SCOPE_ALL, &server), 0);
+                ck_assert_int_eq(hear(asking, LXBUS_TYPE_REPLY, &answer), 0);
+                assert_connected(asking, take(server));
+                end();
+        }
+}
+END_TEST
+
 static bool should_see(int server, LxbusScope scope, int viewer, const BusReach reaches[PLACES]) {
         if (reaches[viewer] == BUS_REACH_NONE)
                 return false;
@@ -475,7 +509,7 @@ END_TEST
 
 int main(void) {
         return RUN_TESTS(
-                        "broker", a_server_and_a_client_meet_and_lxssd_is_out,
+                        "broker", a_server_and_a_client_meet_and_lxssd_is_out, a_bus_may_be_the_end_itself,
                         a_server_is_seen_as_far_as_it_and_both_settings_say, the_nearest_server_of_a_name_is_meant,
                         a_name_is_taken_once_on_each_side_and_free_again,
                         a_server_is_told_of_once_and_found_by_its_id_until_it_goes,

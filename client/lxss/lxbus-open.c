@@ -9,7 +9,7 @@
 #include "client/lxss/remote.h"
 #include "shared/util.h"
 
-static int open_inside(int *ret) {
+int lxbus_connect_inside(int *ret) {
         static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = LXBUS_SOCKET };
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
@@ -48,9 +48,11 @@ static int open_on_host(int *ret) {
 
 int lxbus_open(LxBus **ret) {
         _cleanup_close_ int fd = -EBADF;
+        bool inside;
         int r;
 
-        r = open_inside(&fd);
+        r = lxbus_connect_inside(&fd);
+        inside = r == 0;
         if (r == -ENOENT ||
             r == -EACCES) /* no instance: there it is for everybody; of the host's root it is the directory */
                 r = open_on_host(&fd);
@@ -60,5 +62,6 @@ int lxbus_open(LxBus **ret) {
         if (r < 0)
                 return r;
         fd = -EBADF;
+        (*ret)->inside = inside;
         return 0;
 }

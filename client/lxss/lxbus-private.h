@@ -15,6 +15,13 @@ int64_t deadline_after(int timeout);
 /* Waits for events of poll(2), or an error. 0, -ETIMEDOUT, or another negative errno. */
 int wait_until(int fd, short events, int64_t deadline);
 
+struct LxBus {
+        int fd;
+        bool inside; /* of an instance, where lxbus_connect_inside() gives another one */
+};
+
+int lxbus_connect_inside(int *ret);
+
 /* A packet that came, in one piece. */
 typedef struct Packet {
         void *data; /* owned; NULL: there is none */

@@ -18,10 +18,6 @@ _Static_assert((int)LXBUS_VISIBLE_HERE == LXBUS_SCOPE_OWN && (int)LXBUS_VISIBLE_
                        (int)LXBUS_VISIBLE_ALL == LXBUS_SCOPE_ALL && LXBUS_NAME_MAX == LXBUS_NAME_LENGTH_MAX,
                "the interface and what goes over the wire agree");
 
-struct LxBus {
-        int fd;
-};
-
 int64_t deadline_after(int timeout) {
         struct timespec t;
 
@@ -77,6 +73,22 @@ static int set_field(char *field, size_t size, const char *value) {
         return 0;
 }
 
+/* Through a bus of its own, which needs no descriptor to be sent. */
+static int submit_here(const LxbusRequest *request, int *ret_end) {
+        LxbusRequest here = *request;
+        const struct iovec part = { .iov_base = &here, .iov_len = sizeof(here) };
+        _cleanup_close_ int bus = -EBADF;
+        int r;
+
+        here.flags |= LXBUS_REQUEST_HERE;
+        r = lxbus_connect_inside(&bus);
+        if (r == 0)
+                r = fd_socket_send(bus, &part, 1, NULL, 0);
+        if (r == 0)
+                *ret_end = steal_fd(&bus);
+        return r;
+}
+
 /* The service reads what it is sent; where it is behind, that is waited for. */
 static int submit(LxBus *bus, const LxbusRequest *request, int64_t deadline, int *ret_end) {
         struct iovec part = { .iov_base = (void *)request, .iov_len = sizeof(*request) };
@@ -90,6 +102,8 @@ static int submit(LxBus *bus, const LxbusRequest *request, int64_t deadline, int
         theirs = pair[1];
         for (;;) {
                 r = fd_socket_send_now(bus->fd, &part, 1, &theirs, 1);
+                if (r == -ETOOMANYREFS && bus->inside)
+                        return submit_here(request, ret_end);
                 if (r == -ETOOMANYREFS && deadline >= 0 && deadline_after(0) >= deadline)
                         return -ETIMEDOUT;
                 if (fd_socket_try_again(r, &tries))
