@@ -143,8 +143,9 @@ void broker_hear(Watch *watch);
  * now, until its turn comes; broker_release() ends that, and is needed before the watch is freed. */
 bool broker_hold(Ration *ration, Watch *watch);
 void broker_release(Watch *watch);
-/* It gave us work, through this watch, which is held for it if need be; NULL: through none that can be. */
-void broker_spend(Ration *ration, Watch *watch);
+/* It gave us as much work as so many requests are, through this watch, which is held for it if need be; NULL: through
+ * none that can be. */
+void broker_spend(Ration *ration, unsigned requests, Watch *watch);
 Ration *broker_ration_of(const Party *party);
 void broker_ration_clear(Ration *ration);
 GHashTable *broker_rations_new(void);

@@ -78,14 +78,14 @@ static int on_turn(sd_event_source *source _unused_, uint64_t usec _unused_, voi
         return 0;
 }
 
-void broker_spend(Ration *ration, Watch *watch) {
+void broker_spend(Ration *ration, unsigned requests, Watch *watch) {
         Broker *broker = ration->broker;
         gint64 now = g_get_monotonic_time();
 
         if (broker->last && broker->last != ration)
                 broker->others_until = now + OTHERS_USEC;
         broker->last = ration;
-        ration->due = MIN(MAX(ration->due, now) + STEADY_USEC, now + BURST * STEADY_USEC);
+        ration->due = MIN(MAX(ration->due, now) + requests * STEADY_USEC, now + BURST * STEADY_USEC);
         if (watch)
                 (void)broker_hold(ration, watch);
 }

@@ -215,7 +215,7 @@ const Party *broker_waiting(const Watch *watch) {
 }
 
 void broker_on_waiter(Watch *watch) {
-        broker_spend(broker_ration_of(broker_waiting(watch)), NULL);
+        broker_spend(broker_ration_of(broker_waiting(watch)), 1, NULL);
         waiter_free((Waiter *)watch); /* its other end is closed, or speaks out of turn */
 }
 
@@ -291,7 +291,7 @@ void broker_on_server(Watch *watch, uint32_t events) {
         int r;
 
         if (events & (SERVER_EVENTS | EPOLLHUP | EPOLLERR)) {
-                broker_spend(broker_ration_of(&server->party), NULL);
+                broker_spend(broker_ration_of(&server->party), 1, NULL);
                 broker_drop_server(server);
                 return;
         }

@@ -16,6 +16,10 @@
 #include "shared/fd-socket.h"
 #include "shared/util.h"
 
+/* A packet full of descriptors, of which no honest one brings more than one, takes as long as several requests, and
+ * others wait for the whole of it. */
+#define HEAP_COST 64
+
 int broker_watch(Watch *watch, uint32_t events) {
         struct epoll_event event = { .events = events, .data.ptr = watch };
         int r = epoll_ctl(watch->side->epoll, EPOLL_CTL_MOD, watch->fd, &event);
@@ -127,7 +131,7 @@ static int carry_out_right(Channel *channel, pid_t sender, const LxbusRequest *r
         r = broker_party_of_process(broker, sender, &client);
         if (r < 0)
                 return r;
-        broker_spend(broker_ration_of(&client), &channel->watch);
+        broker_spend(broker_ration_of(&client), 1, &channel->watch);
         return broker_connect(client.side, &client, channel->unnamed, request, end);
 }
 
@@ -167,8 +171,8 @@ static void on_channel(Channel *channel) {
 
         n = fd_socket_receive_process(channel->watch.fd, packet, sizeof(packet), &end, 1, &n_fds, &sender);
         if (n != -EAGAIN && !channel->unnamed)
-                broker_spend(broker_ration_of(&channel->party), &channel->watch);
-        if (n == -EAGAIN || n == -EMSGSIZE || n == -EMFILE)
+                broker_spend(broker_ration_of(&channel->party), n == -EMSGSIZE ? HEAP_COST : 1, &channel->watch);
+        if (n == -EAGAIN || n == -EMFILE)
                 return;
         r = n <= 0 ? -EPIPE : lxbus_request_decode(packet, n, &request);
         here = r == 0 && request.flags & LXBUS_REQUEST_HERE;
@@ -205,7 +209,7 @@ static void on_listener(BrokerSide *side) {
 
         if (fd < 0 && (errno == EMFILE || errno == ENFILE))
                 turn_away(side->broker, side->listener.fd);
-        broker_spend(&side->ration, &side->listener);
+        broker_spend(&side->ration, 1, &side->listener);
         if (fd < 0 || broker_party_of_socket(side, fd, &party) < 0 || !broker_has_quota(side, &party, BROKER_CHANNELS))
                 return;
         (void)broker_add_channel(side, &fd, &party, NULL);

@@ -200,6 +200,26 @@ START_TEST(a_bus_that_becomes_an_end_is_held_as_a_bus_only) {
 }
 END_TEST
 
+START_TEST(a_packet_full_of_descriptors_counts_as_many_requests) {
+        for (int place = HOST; place < PLACES; place++) {
+                LxbusRequest list = request(LXBUS_TYPE_LIST, "", 0);
+                struct iovec part = { &list, sizeof(list) };
+                int fds[100] = { 0 }, bus;
+                gint64 due;
+
+                begin_with_instances();
+                bus = open_bus(place);
+                ck_assert(ask_now(bus));
+                due = ration_at(place)->due;
+                ck_assert_int_eq(fd_socket_send_now(bus, &part, 1, fds, ELEMENTSOF(fds)), 0);
+                run_now();
+                ck_assert_int_ge(ration_at(place)->due - due, 50 * G_TIME_SPAN_MILLISECOND);
+                ck_assert_int_eq(recv(bus, &(char){ 0 }, 1, MSG_DONTWAIT), 0); /* it hung up */
+                end();
+        }
+}
+END_TEST
+
 /* The owner of an unnamed server does not pay for those to whom it gave the right. This process is the host's. */
 START_TEST(a_right_to_connect_is_held_for_who_uses_it) {
         const LxbusRequest connect_it = request(LXBUS_TYPE_CONNECT, "", 0);
@@ -297,7 +317,7 @@ START_TEST(rations_of_users_are_not_kept) {
                 ck_assert_ptr_eq(broker_ration_of(&party), broker_ration_of(&party));
         }
         ck_assert_uint_le(g_hash_table_size(broker->rations), 1);
-        broker_spend(broker_ration_of(&party), NULL);
+        broker_spend(broker_ration_of(&party), 1, NULL);
         broker_ration_of(&party)->due = G_MAXINT64;
         party.identity.host_uid = 1;
         (void)broker_ration_of(&party);
@@ -311,6 +331,7 @@ int main(void) {
                          beside_others_a_burst_is_free_and_then_there_are_pauses, who_is_held_holds_nobody_else,
                          those_who_are_held_have_turns_in_their_order, once_the_others_are_silent_nobody_is_held,
                          new_buses_are_held_like_old_ones, a_bus_that_becomes_an_end_is_held_as_a_bus_only,
+                         a_packet_full_of_descriptors_counts_as_many_requests,
                          a_right_to_connect_is_held_for_who_uses_it,
                          who_is_held_may_go, who_waited_and_gave_up_is_let_go_of_at_that_pace,
                          rations_of_users_are_not_kept);
