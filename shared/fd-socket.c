@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "shared/syscalls.h"
 #include "shared/util.h"
 
 #ifndef SCM_PIDFD
@@ -62,7 +63,7 @@ static int send_and_exit(void *userdata) {
 
         if (setrlimit(RLIMIT_NOFILE, &beyond->limit) < 0)
                 return errno;
-        return sendmsg(beyond->fd, beyond->message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? errno : 0;
+        return sys_sendmsg(beyond->fd, beyond->message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? errno : 0;
 }
 
 int fd_socket_send_beyond(int fd, const struct msghdr *message) {
@@ -92,7 +93,7 @@ static int send_packet(int fd, const struct msghdr *message, int flags) {
         int r;
 
         do {
-                r = sendmsg(fd, message, MSG_NOSIGNAL | flags) < 0 ? -errno : 0;
+                r = sys_sendmsg(fd, message, MSG_NOSIGNAL | flags) < 0 ? -errno : 0;
                 if (r == -ETOOMANYREFS)
                         r = fd_socket_send_beyond(fd, message);
         } while (r == -EINTR || (!(flags & MSG_DONTWAIT) && fd_socket_try_again(r, &tries)));

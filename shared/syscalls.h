@@ -6,6 +6,7 @@
  * failure. */
 
 #include <sched.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -22,6 +23,12 @@ static inline int sys_close_range(unsigned first, unsigned last, unsigned flags)
 /* linux/ioprio.h has who and what. */
 static inline int sys_ioprio_set(int which, int who, int priority) {
         return syscall(SYS_ioprio_set, which, who, priority);
+}
+
+/* musl's own takes at most 1024 bytes of control messages, of which 253 descriptors are more. Its header has padding,
+ * which the caller has zeroed, as the kernel knows of none. */
+static inline ssize_t sys_sendmsg(int fd, const struct msghdr *message, int flags) {
+        return syscall(SYS_sendmsg, fd, message, flags);
 }
 
 /* musl's own refuses, since it takes a process where POSIX means all its threads. */

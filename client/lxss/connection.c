@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "shared/fd-socket.h"
+#include "shared/syscalls.h"
 
 #define READ_SIZE 4096
 #define SASL_MAX 1024
@@ -141,7 +142,7 @@ static int send_all(int fd, const uint8_t *bytes, size_t size, const int *fds, s
                 memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * n_fds);
         }
         while (part.iov_len > 0) {
-                ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
+                ssize_t n = sys_sendmsg(fd, &message, MSG_NOSIGNAL);
                 int r = n < 0 ? -errno : 0;
 
                 if (r == -ETOOMANYREFS) {
