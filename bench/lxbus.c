@@ -8,6 +8,7 @@
  *   lxbus connect NAME N       a connection and its first message there and back
  *   lxbus latency NAME N       the like with a pause after each: of N the 99th percentile
  *   lxbus flood                in an instance: programs that send lxssd descriptors as fast as they can, until killed
+ *   lxbus hoard                the same: one that leaves as many descriptors unread as it may
  *   lxbus socketpair N         the same message over a bare socketpair between two processes
  *   lxbus unix N               connect(2), accept(2), and a first message there and back
  *   lxbus ring N               blocks of 64 KiB, N MiB of them, through a ring from one process to another
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -153,6 +155,15 @@ static uint64_t measure_latency(const char *name, unsigned n) {
         return times[n * 99 / 100];
 }
 
+/* Of descriptors that are open, and that are under way. */
+static void raise_limit(void) {
+        struct rlimit limit;
+
+        check("getrlimit", getrlimit(RLIMIT_NOFILE, &limit));
+        limit.rlim_cur = limit.rlim_max;
+        check("setrlimit", setrlimit(RLIMIT_NOFILE, &limit));
+}
+
 /* Requests that are none, each with as many descriptors as a packet carries, for which lxssd hangs up; and such
  * with one, which it answers. */
 _Noreturn static void send_descriptors(int null) {
@@ -180,11 +191,31 @@ _Noreturn static void send_descriptors(int null) {
 _Noreturn static void flood(void) {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+        raise_limit();
         puts("ready");
         fflush(stdout);
         for (int i = 0; i < 3; i++)
                 if (fork() == 0)
                         send_descriptors(null);
+        for (;;)
+                (void)pause();
+}
+
+/* Sockets that lie in their own queues, which the kernel's collector looks at over and over. */
+_Noreturn static void hoard(void) {
+        struct iovec part = { .iov_base = (void *)"", .iov_len = 1 };
+        int fds[FD_SOCKET_MAX], pair[2], r = -EAGAIN;
+
+        raise_limit();
+        while (r != -ETOOMANYREFS) {
+                if (r == -EAGAIN)
+                        check("socketpair", socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
+                for (size_t i = 0; i < ELEMENTSOF(fds); i++)
+                        fds[i] = pair[i % 2];
+                r = fd_socket_send_now(pair[0], &part, 1, fds, ELEMENTSOF(fds));
+        }
+        puts("ready");
+        fflush(stdout);
         for (;;)
                 (void)pause();
 }
@@ -344,6 +375,8 @@ int main(int argc, char **argv) {
                 serve(argv[2]);
         if (streq(what, "flood"))
                 flood();
+        if (streq(what, "hoard"))
+                hoard();
         if (streq(what, "latency") && argc == 4)
                 result = measure_latency(argv[2], n);
         else if (streq(what, "roundtrip") && argc == 4)

@@ -125,14 +125,17 @@ class Messages:
             })  # fmt: skip
 
     def flood(self):
-        """The 99th percentile of a connect, while another instance sends descriptors without a pause, and while it does not."""
-        n, found = str(self.calls("latency")), {"alone": [], "in a flood": []}
+        """The 99th percentile of a connect, alone, and beside another instance that sends descriptors without a pause,
+        or leaves as many unread as it may."""
+        beside = {"in a flood": "flood", "beside a hoard": "hoard"}
+        n, found = str(self.calls("latency")), {"alone": [], **{name: [] for name in beside}}
         self.world.run("lxctl", "-q", "clone", "debian", FLOODER)
         with server(self.machine, self.world):
             for _ in range(self.bench.rounds(ROUNDS)):
                 found["alone"].append(self.ask("latency", NAME, n) / 1e6)
-                with inner(self.machine, self.world, FLOODER, "flood"):
-                    found["in a flood"].append(self.ask("latency", NAME, n) / 1e6)
+                for name, word in beside.items():
+                    with inner(self.machine, self.world, FLOODER, word):
+                        found[name].append(self.ask("latency", NAME, n) / 1e6)
         self.world.run("lxctl", "-q", "uninstall", FLOODER)
         return found
 
