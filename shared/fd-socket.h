@@ -33,10 +33,14 @@ int fd_socket_send_beyond(int fd, const struct msghdr *message);
  * there are too many under way even for our hard limit, after some two seconds. The descriptors stay the caller's. */
 int fd_socket_send(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds);
 
-/* The same without waiting, whatever the socket's flags are: -EAGAIN where it is full, and -ETOOMANYREFS. */
+/* The same without waiting, whatever the socket's flags are: -EAGAIN where it is full, and -ETOOMANYREFS where
+ * there are too many for our soft limit. */
 int fd_socket_send_now(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds);
 
-/* The same, naming a process too, as SCM_CREDENTIALS: the receiver learns its pid
+/* The same again after that -ETOOMANYREFS, by the hard limit: see fd_socket_send_beyond(). */
+int fd_socket_send_now_beyond(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds);
+
+/* The same, unless pid is 0 naming a process too, as SCM_CREDENTIALS: the receiver learns its pid
  * as its own pid namespace knows it, even if the process is gone by then. It must
  * be there, a zombie at least, when the packet is sent: else -ESRCH. For processes
  * other than the sender itself its user namespace must own the pid namespace. */

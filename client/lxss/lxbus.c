@@ -104,6 +104,8 @@ static int submit(LxBus *bus, const LxbusRequest *request, int64_t deadline, int
                 r = fd_socket_send_now(bus->fd, &part, 1, &theirs, 1);
                 if (r == -ETOOMANYREFS && bus->inside)
                         return submit_here(request, ret_end);
+                if (r == -ETOOMANYREFS)
+                        r = fd_socket_send_now_beyond(bus->fd, &part, 1, &theirs, 1);
                 if (r == -ETOOMANYREFS && deadline >= 0 && deadline_after(0) >= deadline)
                         return -ETIMEDOUT;
                 if (fd_socket_try_again(r, &tries))
