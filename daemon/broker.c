@@ -157,39 +157,44 @@ static int become_end(Channel *channel) {
         return steal_fd(&channel->watch.fd);
 }
 
-/* A broken packet ends the channel; one for whose end there is no descriptor left is lost, and its sender sees it hang
- * up. */
-static void on_channel(Channel *channel) {
-        _cleanup_close_ int end = -EBADF;
+/* 0, or -EINVAL, which is an answer; -EBADMSG: it is no request, and ends the channel; -EAGAIN: there is none, or one for
+ * whose end no descriptor was left, which is lost: its sender sees it hang up. *end is the caller's in any case. */
+static int read_request(Channel *channel, LxbusRequest *ret, pid_t *ret_sender, int *end) {
         char packet[sizeof(LxbusRequest)];
-        LxbusRequest request;
         size_t n_fds = 0;
-        pid_t sender = 0;
         ssize_t n;
-        bool here;
         int r;
 
-        n = fd_socket_receive_process(channel->watch.fd, packet, sizeof(packet), &end, 1, &n_fds, &sender);
+        n = fd_socket_receive_process(channel->watch.fd, packet, sizeof(packet), end, 1, &n_fds, ret_sender);
         if (n != -EAGAIN && !channel->unnamed)
                 broker_spend(broker_ration_of(&channel->party), n == -EMSGSIZE ? HEAP_COST : 1, &channel->watch);
         if (n == -EAGAIN || n == -EMFILE)
-                return;
-        r = n <= 0 ? -EPIPE : lxbus_request_decode(packet, n, &request);
-        here = r == 0 && request.flags & LXBUS_REQUEST_HERE;
-        if (here && (n_fds > 0 || channel->unnamed))
-                r = -EBADMSG;
-        else if (here)
-                end = become_end(channel);
-        if (r == -EPIPE || r == -EBADMSG || !broker_is_end(end)) {
-                fd_socket_discard(&end);
-                broker_drop_channel(channel);
-                return;
+                return -EAGAIN;
+        r = n <= 0 ? -EBADMSG : lxbus_request_decode(packet, n, ret);
+        if (r == 0 && ret->flags & LXBUS_REQUEST_HERE) {
+                if (n_fds > 0 || channel->unnamed)
+                        return -EBADMSG;
+                *end = become_end(channel);
         }
+        return r == -EBADMSG || !broker_is_end(*end) ? -EBADMSG : r;
+}
+
+static void on_channel(Channel *channel) {
+        _cleanup_close_ int end = -EBADF;
+        LxbusRequest request;
+        pid_t sender = 0;
+        int r;
+
+        r = read_request(channel, &request, &sender, &end);
+        if (r == -EAGAIN)
+                return;
         if (r == 0)
                 r = carry_out(channel, sender, &request, &end);
-        if (r < 0)
+        if (r == -EBADMSG)
+                fd_socket_discard(&end);
+        else if (r < 0)
                 (void)broker_answer(end, -r, -EBADF);
-        if (here)
+        if (r == -EBADMSG || channel->watch.fd < 0)
                 broker_drop_channel(channel);
 }
 

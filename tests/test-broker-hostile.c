@@ -156,6 +156,22 @@ START_TEST(a_request_has_one_descriptor_and_no_other_number) {
 }
 END_TEST
 
+START_TEST(a_right_ends_with_a_packet_full_of_descriptors) {
+        const LxbusRequest r = request(LXBUS_TYPE_CONNECT, "", 0);
+        int fds[FD_SOCKET_MAX] = { 0 }, server, right, port;
+
+        begin_with_instances();
+        ck_assert_int_eq(serve_unnamed(open_bus(A), &server, &right), 0);
+        ck_assert_int_eq(reach(right, "", "", 0, &port), 0);
+        assert_connected(port, take(server));
+        send_packet(right, &r, sizeof(r), fds, ELEMENTSOF(fds));
+        settle();
+        ck_assert_int_eq(recv(right, &(char){ 0 }, 1, MSG_DONTWAIT), 0); /* it hung up */
+        ck_assert_int_eq(take(server), -EAGAIN);
+        end();
+}
+END_TEST
+
 START_TEST(empty_packets_with_descriptors_leave_none) {
         int fds[FD_SOCKET_MAX] = { 0 }, bus;
         size_t before;
@@ -603,7 +619,8 @@ END_TEST
 int main(void) {
         return RUN_TESTS("broker-hostile", a_packet_that_is_no_request_ends_its_bus,
                          an_end_is_a_connected_socket_of_packets_or_the_bus_ends,
-                         a_request_has_one_descriptor_and_no_other_number, empty_packets_with_descriptors_leave_none,
+                         a_request_has_one_descriptor_and_no_other_number,
+                         a_right_ends_with_a_packet_full_of_descriptors, empty_packets_with_descriptors_leave_none,
                          a_bus_that_becomes_an_end_brings_none_and_has_no_name_and_is_no_right,
                          a_bus_that_became_an_end_asks_for_nothing_more, a_bus_that_became_an_end_is_none_of_another,
                          a_bus_that_is_its_own_end_keeps_no_name, both_ends_of_a_pair_keep_no_name,

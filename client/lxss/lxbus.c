@@ -84,9 +84,10 @@ static int submit_here(const LxbusRequest *request, int *ret_end) {
         r = lxbus_connect_inside(&bus);
         if (r == 0)
                 r = fd_socket_send(bus, &part, 1, NULL, 0);
-        if (r == 0)
-                *ret_end = steal_fd(&bus);
-        return r;
+        if (r < 0)
+                return r == -ECONNREFUSED || r == -ECONNRESET ? -EPIPE : r;
+        *ret_end = steal_fd(&bus);
+        return 0;
 }
 
 /* The service reads what it is sent; where it is behind, that is waited for. */
