@@ -410,8 +410,10 @@ class Bench:
         self.target("LxBus connect / unix connect", paired(times["LxBus connect"], times["unix connect"]), 3)
         times = measure.flood()
         self.note_times("lxbus, 99th percentile of a connect", times)
-        for name in ("in a flood", "beside a hoard"):
-            self.target(f"connect {name} / alone, 99th percentiles", paired(times[name], times["alone"]), 2)
+        for which in ("host", "instance"):
+            for what in ("in a flood", "beside a hoard"):
+                ratio = paired(times[f"{which}, {what}"], times[f"{which}, alone"])
+                self.target(f"connect of a neighbour ({which}) {what} / alone, 99th percentiles", ratio, 2)
         times = measure.memory()
         self.note_times("lxbus, memory", times)
         self.target("bandwidth of a ring / of memcpy", paired(times["memcpy"], times["ring"]), 0.9, at_least=True)

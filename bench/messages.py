@@ -9,20 +9,25 @@ import shutil
 import subprocess
 
 NAME = "bench"  # of the server
-FLOODER = "flooder"  # a distribution
+FLOODER, NEIGHBOUR = "flooder", "neighbour"  # distributions
 CLIENT, SERVER = "bench-lxbus", "bench-server"  # one program, by a name for each side
 
 ROUNDS = 15
 CALLS = {"roundtrip": 20000, "connect": 2000, "memory": 2048, "latency": 500}  # messages, connections, MiB, connections
 
 
-@contextlib.contextmanager
-def inner(machine, world, distribution, *words):
-    """Our program in an instance of this world, which ends with it."""
+def inside(machine, world):
+    """Our program, as instances of this world see it."""
     place = os.path.join(world.dir, "home", SERVER)
     if not os.path.exists(place):
         shutil.copy(os.path.join(machine.programs, CLIENT), place)
-    process = world.start("lxctl", "launch", "-d", distribution, "--", f"/mnt/host{place}", *words)
+    return f"/mnt/host{place}"
+
+
+@contextlib.contextmanager
+def inner(machine, world, distribution, *words):
+    """Our program in an instance of this world, which ends with it."""
+    process = world.start("lxctl", "launch", "-d", distribution, "--", inside(machine, world), *words)
     assert process.stdout.readline() == b"ready\n"
     try:
         yield
@@ -124,19 +129,31 @@ class Messages:
                 "unix connect": lambda: self.ask("unix", connections),
             })  # fmt: skip
 
+    def ask_inside(self, *words):
+        """The same of a program in an instance."""
+        return float(self.world.run("lxctl", "launch", "-d", NEIGHBOUR, "--", inside(self.machine, self.world), *words))
+
     def flood(self):
-        """The 99th percentile of a connect, alone, and beside another instance that sends descriptors without a pause,
-        or leaves as many unread as it may."""
+        """The 99th percentile of a connect, from the host and from an instance, alone, and beside another instance that
+        sends descriptors without a pause, or leaves as many unread as it may."""
+        neighbours = {"host": self.ask, "instance": self.ask_inside}
         beside = {"in a flood": "flood", "beside a hoard": "hoard"}
-        n, found = str(self.calls("latency")), {"alone": [], **{name: [] for name in beside}}
-        self.world.run("lxctl", "-q", "clone", "debian", FLOODER)
+        found = {f"{which}, {what}": [] for which in neighbours for what in ("alone", *beside)}
+
+        def measure(what):
+            for which, ask in neighbours.items():
+                found[f"{which}, {what}"].append(ask("latency", NAME, str(self.calls("latency"))) / 1e6)
+
+        for name in (FLOODER, NEIGHBOUR):
+            self.world.run("lxctl", "-q", "clone", "debian", name)
         with server(self.machine, self.world):
             for _ in range(self.bench.rounds(ROUNDS)):
-                found["alone"].append(self.ask("latency", NAME, n) / 1e6)
-                for name, word in beside.items():
+                measure("alone")
+                for what, word in beside.items():
                     with inner(self.machine, self.world, FLOODER, word):
-                        found[name].append(self.ask("latency", NAME, n) / 1e6)
-        self.world.run("lxctl", "-q", "uninstall", FLOODER)
+                        measure(what)
+        for name in (FLOODER, NEIGHBOUR):
+            self.world.run("lxctl", "-q", "uninstall", name)
         return found
 
     def memory(self):
