@@ -17,7 +17,8 @@ int wait_until(int fd, short events, int64_t deadline);
 
 struct LxBus {
         int fd;
-        bool inside; /* of an instance, where lxbus_connect_inside() gives another one */
+        bool inside;        /* of an instance, where lxbus_connect_inside() gives another one */
+        atomic_int crowded; /* > 0: descriptors could not be sent, and so many requests go without */
 };
 
 int lxbus_connect_inside(int *ret);

@@ -14,6 +14,10 @@
 #include "shared/fd-socket.h"
 #include "shared/util.h"
 
+/* While descriptors are under way, each close of a socket has the kernel's collector look at them, and each send of one
+ * waits for that: so a pair that cannot be sent is not made over and over. */
+#define CROWDED_REQUESTS 64
+
 _Static_assert((int)LXBUS_VISIBLE_HERE == LXBUS_SCOPE_OWN && (int)LXBUS_VISIBLE_HOST == LXBUS_SCOPE_HOST &&
                        (int)LXBUS_VISIBLE_ALL == LXBUS_SCOPE_ALL && LXBUS_NAME_MAX == LXBUS_NAME_LENGTH_MAX,
                "the interface and what goes over the wire agree");
@@ -97,14 +101,20 @@ static int submit(LxBus *bus, const LxbusRequest *request, int64_t deadline, int
         unsigned tries = 0;
         int pair[2], r;
 
+        if (bus->inside && atomic_load(&bus->crowded) > 0) {
+                (void)atomic_fetch_sub(&bus->crowded, 1);
+                return submit_here(request, ret_end);
+        }
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return -errno;
         ours = pair[0];
         theirs = pair[1];
         for (;;) {
                 r = fd_socket_send_now(bus->fd, &part, 1, &theirs, 1);
-                if (r == -ETOOMANYREFS && bus->inside)
+                if (r == -ETOOMANYREFS && bus->inside) {
+                        atomic_store(&bus->crowded, CROWDED_REQUESTS);
                         return submit_here(request, ret_end);
+                }
                 if (r == -ETOOMANYREFS)
                         r = fd_socket_send_now_beyond(bus->fd, &part, 1, &theirs, 1);
                 if (r == -ETOOMANYREFS && deadline >= 0 && deadline_after(0) >= deadline)
