@@ -14,7 +14,7 @@ import subprocess
 
 from lxss_lxbus import entries, install
 from lxss_test import (
-    Command, Skip, contains, descendants, equal, everywhere, expect, listens, main, modes, program, read, sentence, tiny_tar,
+    Command, Skip, contains, counts_descriptors, descendants, equal, everywhere, expect, listens, main, modes, program, read, sentence, tiny_tar,
     wait_for,
 )  # fmt: skip
 
@@ -289,6 +289,7 @@ def tries_again(pid):
 
 
 @modes("rootless", "single")
+@counts_descriptors
 def test_while_no_descriptors_can_be_sent_all_that_needs_some_says_so(fresh):
     daemon, target = start_with_few(fresh), os.path.join(fresh.work, "out.tar")
     holder = with_few(fresh, "hold", "tiny")
@@ -308,6 +309,7 @@ def test_while_no_descriptors_can_be_sent_all_that_needs_some_says_so(fresh):
 
 
 @modes("rootless", "single")
+@counts_descriptors
 def test_without_descriptors_to_send_no_instance_begins(fresh):
     daemon, other = start_with_few(fresh), crowd(fresh)
     sentence(fresh.launch("true"), "send descriptors to each other faster than they are received", code=125)
@@ -318,6 +320,7 @@ def test_without_descriptors_to_send_no_instance_begins(fresh):
 
 
 @modes("rootless", "single")
+@counts_descriptors
 def test_a_launch_waits_for_a_moment_until_descriptors_can_be_sent(fresh):
     daemon, other = start_with_few(fresh), crowd(fresh)
     launched = with_few(fresh, "launch", "--", "echo", "here")
@@ -329,6 +332,7 @@ def test_a_launch_waits_for_a_moment_until_descriptors_can_be_sent(fresh):
 
 
 @modes("root", "rootless")
+@counts_descriptors
 def test_init_survives_that_its_user_cannot_send_descriptors(fresh):
     daemon = start_with_few(fresh, with_python=True)
     other, leader = crowd_inside(fresh), fresh.leader()
@@ -340,6 +344,7 @@ def test_init_survives_that_its_user_cannot_send_descriptors(fresh):
 
 
 @modes("rootless", "single")
+@counts_descriptors
 def test_a_clients_hard_limit_is_the_one_that_counts(fresh):
     """The soft one is often 1024, for the sake of select(2)."""
     limits = ["prlimit", "--nofile=256:4096"]
@@ -357,6 +362,7 @@ def test_a_clients_hard_limit_is_the_one_that_counts(fresh):
 
 
 @everywhere
+@counts_descriptors
 def test_what_an_instance_leaves_unread_keeps_nobody_else_from_lxssd(fresh):
     """Neither the host nor other instances, whose limit is as low as that one's."""
     daemon = start_with_few(fresh, with_python=True, limit=["prlimit", "--nofile=1024:1024"])

@@ -16,8 +16,8 @@ from lxss_lxbus import (
     request, serve, tell,
 )  # fmt: skip
 from lxss_test import (
-    I_OBJECTS, MANAGER, Bus, Command, Failure, Skip, contains, descendants, equal, everywhere, expect, listens, main, modes, program,
-    read, run, tiny_tar, wait_for,
+    I_OBJECTS, MANAGER, Bus, Command, Failure, Skip, contains, counts_descriptors, descendants, equal, everywhere, expect, listens,
+    main, modes, program, read, run, tiny_tar, wait_for,
 )  # fmt: skip
 
 NAME = "org.lxss.Manager1"
@@ -72,6 +72,7 @@ def test_gdbus_and_busctl_list_servers(fresh):
 
 
 @everywhere
+@counts_descriptors
 def test_rubbish_ends_the_bus_that_it_came_through_and_no_other(tiny):
     good = open_bus(tiny)
     server = serve(good, b"calm")
@@ -240,6 +241,7 @@ def switch(floods, on):
 
 
 @modes("root", "rootless")
+@counts_descriptors
 def test_a_flood_from_one_instance_does_not_stop_another(fresh):
     install(fresh, "one", "two")
     probe = start_probe(fresh, "two")
@@ -385,6 +387,7 @@ def test_ports_outlive_a_killed_lxssd_and_all_else_ends(fresh):
 
 
 @everywhere
+@counts_descriptors
 def test_with_64_descriptors_new_ones_are_refused_and_old_ones_served(fresh):
     tiny_tar(os.path.join(fresh.work, "tiny.tar"))
     fresh.install(os.path.join(fresh.work, "tiny.tar"), "one").good()

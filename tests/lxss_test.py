@@ -30,6 +30,8 @@ Environment (run-itests sets it; all of it is optional):
 
 import ctypes
 import ctypes.util
+import fcntl
+import functools
 import hashlib
 import inspect
 import io
@@ -1058,6 +1060,22 @@ def modes(*names):
         return function
 
     return mark
+
+
+def counts_descriptors(function):
+    """Of these tests one runs at a time: descriptors under way are counted by the kernel for each user, whose tests
+    many are (unix(7), ETOOMANYREFS)."""
+
+    @functools.wraps(function)
+    def locked(**arguments):
+        fd = os.open(run_directory(), os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            function(**arguments)
+        finally:
+            os.close(fd)
+
+    return locked
 
 
 everywhere = modes("root", "rootless", "single")
