@@ -384,7 +384,7 @@ static void on_worker_failed(Container *container _unused_, const char *step, in
                   step, g_strerror(number));
         if (operation->work->removing)
                 log_warning("%s", error.message);
-        else
+        else if (!operation->canceled) /* else it was killed on the way */
                 operation_keep_error(operation, &error);
         on_worker_over(operation);
 }

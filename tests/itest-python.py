@@ -290,6 +290,28 @@ except lxss.Failure as failure:
 
 
 @everywhere
+def test_an_operation_is_canceled_however_early(fresh):
+    """Its worker may be about to start, and what fails then is not the host's fault."""
+    equal(said(fresh, """
+import errno
+client, found = lxss.Client(), set()
+for early in range(40):
+    reader, writer = os.pipe()
+    with open(reader) as source:
+        operation = client.install(source.fileno(), "never")
+    for _ in range(early % 8):
+        client.list()
+    operation.cancel()
+    try:
+        operation.wait()
+    except lxss.Failure as failure:
+        found.add(errno.errorcode[failure.errno])
+    os.close(writer)
+print(found, client.list())
+"""), "{'ECANCELED'} []")  # fmt: skip
+
+
+@everywhere
 def test_an_operation_is_canceled_and_its_failure_told(fresh):
     equal(said(fresh, """
 import errno
