@@ -88,65 +88,59 @@ int fd_socket_send_beyond(int fd, const struct msghdr *message) {
         return -WEXITSTATUS(status);
 }
 
-static int send_packet(int fd, const struct msghdr *message, int flags) {
+static int send_now(int fd, const struct msghdr *message) {
+        ssize_t n;
+
+        do
+                n = sys_sendmsg(fd, message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        while (n < 0 && errno == EINTR);
+        return n < 0 ? -errno : 0;
+}
+
+static int send_patiently(int fd, const struct msghdr *message) {
         unsigned tries = 0;
         int r;
 
         do {
-                r = sys_sendmsg(fd, message, MSG_NOSIGNAL | flags) < 0 ? -errno : 0;
-                if (r == -ETOOMANYREFS && !(flags & MSG_DONTWAIT))
+                r = sys_sendmsg(fd, message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+                if (r == -ETOOMANYREFS)
                         r = fd_socket_send_beyond(fd, message);
-        } while (r == -EINTR || (!(flags & MSG_DONTWAIT) && fd_socket_try_again(r, &tries)));
+        } while (r == -EINTR || fd_socket_try_again(r, &tries));
         return r;
 }
 
-/* The message borrows all of it. 0 or -E2BIG. */
-static int make_message(struct msghdr *ret, Control *control, const struct iovec *parts, size_t n_parts, const int *fds,
-                        size_t n_fds) {
-        *ret = (struct msghdr){ .msg_iov = (struct iovec *)parts, .msg_iovlen = n_parts };
+static int send_with_fds(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds, pid_t pid,
+                         int (*send_message)(int fd, const struct msghdr *message)) {
+        struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = n_parts };
+        Control control;
+
         if (n_fds > FD_SOCKET_MAX)
                 return -E2BIG;
         if (n_fds > 0)
-                add_control(ret, control, SCM_RIGHTS, fds, sizeof(int) * n_fds);
-        return 0;
+                add_control(&message, &control, SCM_RIGHTS, fds, sizeof(int) * n_fds);
+        if (pid > 0) {
+                const struct ucred credentials = { .pid = pid, .uid = getuid(), .gid = getgid() };
+
+                add_control(&message, &control, SCM_CREDENTIALS, &credentials, sizeof(credentials));
+        }
+        return send_message(fd, &message);
 }
 
 int fd_socket_send_process(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds,
                            pid_t pid) {
-        const struct ucred credentials = { .pid = pid, .uid = getuid(), .gid = getgid() };
-        struct msghdr message;
-        Control control;
-        int r = make_message(&message, &control, parts, n_parts, fds, n_fds);
-
-        if (r < 0)
-                return r;
-        if (pid > 0)
-                add_control(&message, &control, SCM_CREDENTIALS, &credentials, sizeof(credentials));
-        return send_packet(fd, &message, 0);
+        return send_with_fds(fd, parts, n_parts, fds, n_fds, pid, send_patiently);
 }
 
 int fd_socket_send(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds) {
-        struct msghdr message;
-        Control control;
-        int r = make_message(&message, &control, parts, n_parts, fds, n_fds);
-
-        return r < 0 ? r : send_packet(fd, &message, 0);
+        return send_with_fds(fd, parts, n_parts, fds, n_fds, 0, send_patiently);
 }
 
 int fd_socket_send_now(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds) {
-        struct msghdr message;
-        Control control;
-        int r = make_message(&message, &control, parts, n_parts, fds, n_fds);
-
-        return r < 0 ? r : send_packet(fd, &message, MSG_DONTWAIT);
+        return send_with_fds(fd, parts, n_parts, fds, n_fds, 0, send_now);
 }
 
 int fd_socket_send_now_beyond(int fd, const struct iovec *parts, size_t n_parts, const int *fds, size_t n_fds) {
-        struct msghdr message;
-        Control control;
-        int r = make_message(&message, &control, parts, n_parts, fds, n_fds);
-
-        return r < 0 ? r : fd_socket_send_beyond(fd, &message);
+        return send_with_fds(fd, parts, n_parts, fds, n_fds, 0, fd_socket_send_beyond);
 }
 
 /* A TCP socket with SO_LINGER would keep us in close(2) for as long as its owner says. */

@@ -35,19 +35,19 @@ static bool where_is_valid(const char *where) {
 static bool register_is_valid(const LxbusRequest *request) {
         bool unnamed = request->flags & LXBUS_REQUEST_UNNAMED;
 
-        if (request->flags & ~(LXBUS_REQUEST_UNNAMED | LXBUS_REQUEST_HERE) || request->scope >= LXBUS_SCOPE_MAX || *request->where)
+        if (request->flags & ~LXBUS_REQUEST_UNNAMED || request->scope >= LXBUS_SCOPE_MAX || *request->where)
                 return false;
         return unnamed ? !*request->name : lxbus_name_is_valid(request->name);
 }
 
 static bool connect_is_valid(const LxbusRequest *request) {
-        if (request->flags & ~(LXBUS_REQUEST_WAIT | LXBUS_REQUEST_HERE) || request->scope != 0 || !where_is_valid(request->where))
+        if (request->flags & ~LXBUS_REQUEST_WAIT || request->scope != 0 || !where_is_valid(request->where))
                 return false;
         return !*request->name || lxbus_name_is_valid(request->name); /* none: through a right to connect */
 }
 
 static bool list_is_valid(const LxbusRequest *request) {
-        return (request->flags & ~LXBUS_REQUEST_HERE) == 0 && request->scope == 0 && !*request->name && !*request->where;
+        return request->flags == 0 && request->scope == 0 && !*request->name && !*request->where;
 }
 
 int lxbus_request_decode(const void *packet, size_t size, LxbusRequest *ret) {

@@ -123,6 +123,20 @@ static int expect_line(Connection *c, const char *beginning) {
         return expected ? 0 : -EPROTO;
 }
 
+/* Returns how many bytes went, with the descriptors: one where those can go beyond the soft limit only. */
+static ssize_t send_some(int fd, const struct msghdr *message) {
+        struct iovec first = { .iov_base = message->msg_iov->iov_base, .iov_len = 1 };
+        struct msghdr one = *message;
+        ssize_t n = sys_sendmsg(fd, message, MSG_NOSIGNAL);
+        int r;
+
+        if (n >= 0 || errno != ETOOMANYREFS)
+                return n < 0 ? -errno : n;
+        one.msg_iov = &first;
+        r = fd_socket_send_beyond(fd, &one);
+        return r < 0 ? r : 1;
+}
+
 static int send_all(int fd, const uint8_t *bytes, size_t size, const int *fds, size_t n_fds) {
         union {
                 struct cmsghdr header;
@@ -142,19 +156,12 @@ static int send_all(int fd, const uint8_t *bytes, size_t size, const int *fds, s
                 memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * n_fds);
         }
         while (part.iov_len > 0) {
-                ssize_t n = sys_sendmsg(fd, &message, MSG_NOSIGNAL);
-                int r = n < 0 ? -errno : 0;
+                ssize_t n = send_some(fd, &message);
 
-                if (r == -ETOOMANYREFS) {
-                        part.iov_len = 1;
-                        r = fd_socket_send_beyond(fd, &message);
-                        part.iov_len = bytes + size - (const uint8_t *)part.iov_base;
-                        n = r < 0 ? r : 1;
-                }
-                if (r == -EINTR || fd_socket_try_again(r, &tries))
+                if (n == -EINTR || fd_socket_try_again((int)n, &tries))
                         continue;
-                if (r < 0)
-                        return r == -EPIPE ? -ECONNRESET : r == -ETOOMANYREFS ? -EDQUOT : r;
+                if (n < 0)
+                        return n == -EPIPE ? -ECONNRESET : n == -ETOOMANYREFS ? -EDQUOT : (int)n;
                 part.iov_base = (uint8_t *)part.iov_base + n;
                 part.iov_len -= n;
                 message.msg_control = NULL; /* they went with the first byte */
