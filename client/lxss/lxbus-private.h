@@ -21,6 +21,7 @@ struct LxBus {
         atomic_int crowded; /* > 0: descriptors could not be sent, and so many requests go without */
 };
 
+/* Another bus of the instance. Where lxssd is behind with new ones that is waited for. 0 or what connect(2) says. */
 int lxbus_connect_inside(int *ret);
 
 /* A packet that came, in one piece. */

@@ -94,35 +94,27 @@ static int submit_here(const LxbusRequest *request, int *ret_end) {
         return 0;
 }
 
-/* The service reads what it is sent; where it is behind, that is waited for. */
-static int submit(LxBus *bus, const LxbusRequest *request, int64_t deadline, int *ret_end) {
+/* The service reads what it is sent; where it is behind, that is waited for. -ETOOMANYREFS: the end cannot be sent,
+ * inside at once, on the host after a while. */
+static int submit_with_end(LxBus *bus, const LxbusRequest *request, int64_t deadline, int *ret_end) {
         struct iovec part = { .iov_base = (void *)request, .iov_len = sizeof(*request) };
         _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
         unsigned tries = 0;
         int pair[2], r;
 
-        if (bus->inside && atomic_load(&bus->crowded) > 0) {
-                (void)atomic_fetch_sub(&bus->crowded, 1);
-                return submit_here(request, ret_end);
-        }
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return -errno;
         ours = pair[0];
         theirs = pair[1];
         for (;;) {
                 r = fd_socket_send_now(bus->fd, &part, 1, &theirs, 1);
-                if (r == -ETOOMANYREFS && bus->inside) {
-                        atomic_store(&bus->crowded, CROWDED_REQUESTS);
-                        return submit_here(request, ret_end);
-                }
-                if (r == -ETOOMANYREFS)
+                if (r == -ETOOMANYREFS && !bus->inside) {
                         r = fd_socket_send_now_beyond(bus->fd, &part, 1, &theirs, 1);
-                if (r == -ETOOMANYREFS && deadline >= 0 && deadline_after(0) >= deadline)
-                        return -ETIMEDOUT;
-                if (fd_socket_try_again(r, &tries))
-                        continue;
-                if (r == -ETOOMANYREFS)
-                        return -EDQUOT;
+                        if (r == -ETOOMANYREFS && deadline >= 0 && deadline_after(0) >= deadline)
+                                return -ETIMEDOUT;
+                        if (fd_socket_try_again(r, &tries))
+                                continue;
+                }
                 if (r != -EAGAIN)
                         break;
                 r = wait_until(bus->fd, POLLOUT, deadline);
@@ -133,6 +125,22 @@ static int submit(LxBus *bus, const LxbusRequest *request, int64_t deadline, int
                 return r == -ECONNRESET || r == -ENOTCONN ? -EPIPE : r;
         *ret_end = steal_fd(&ours);
         return 0;
+}
+
+static int submit(LxBus *bus, const LxbusRequest *request, int64_t deadline, int *ret_end) {
+        int r;
+
+        if (bus->inside && atomic_load(&bus->crowded) > 0) {
+                (void)atomic_fetch_sub(&bus->crowded, 1);
+                return submit_here(request, ret_end);
+        }
+        r = submit_with_end(bus, request, deadline, ret_end);
+        if (r != -ETOOMANYREFS)
+                return r;
+        if (!bus->inside)
+                return -EDQUOT;
+        atomic_store(&bus->crowded, CROWDED_REQUESTS);
+        return submit_here(request, ret_end);
 }
 
 /* fds: what came along, the caller's. */
