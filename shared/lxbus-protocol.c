@@ -59,6 +59,8 @@ int lxbus_request_decode(const void *packet, size_t size, LxbusRequest *ret) {
         memcpy(&request, packet, sizeof(request));
         if (!is_terminated(request.name, sizeof(request.name)) || !is_terminated(request.where, sizeof(request.where)))
                 return -EBADMSG;
+        *ret = request;
+        request.flags &= ~(uint32_t)LXBUS_REQUEST_HERE; /* as good as an end */
         switch (request.type) {
         case LXBUS_TYPE_REGISTER:
                 valid = register_is_valid(&request);
@@ -72,7 +74,6 @@ int lxbus_request_decode(const void *packet, size_t size, LxbusRequest *ret) {
         default:
                 return -EBADMSG;
         }
-        *ret = request;
         return valid && request.reserved == 0 ? 0 : -EINVAL;
 }
 
