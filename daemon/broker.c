@@ -208,8 +208,6 @@ static void turn_away(Broker *broker, int listener) {
         broker->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-static void hear_in_turn(Watch *watch);
-
 static void on_listener(BrokerSide *side) {
         _cleanup_close_ int fd = accept4(side->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         _cleanup_(broker_party_clear) Party party = { .pidfd = -EBADF };
@@ -221,8 +219,8 @@ static void on_listener(BrokerSide *side) {
         if (fd < 0 || broker_party_of_socket(side, fd, &party) < 0 || !broker_has_quota(side, &party, BROKER_CHANNELS))
                 return;
         channel = broker_add_channel(side, &fd, &party, NULL);
-        if (channel)
-                hear_in_turn(&channel->watch); /* mostly the first request is there already */
+        if (channel && !broker_hold(&side->ration, &channel->watch))
+                on_channel(channel); /* mostly the first request is there already */
 }
 
 void broker_hear(Watch *watch) {
