@@ -32,6 +32,7 @@ typedef struct OperationWork {
 /* operation.c */
 
 void operation_set_stage(Operation *operation, const char *name);
+/* Why it failed: the first reason is. What goes wrong once it was canceled, when its processes are killed, is none. */
 void operation_keep_error(Operation *operation, const sd_bus_error *error);
 /* Starts lxss-worker on work->staging. 0, or negative errno with *reterr set. */
 int operation_start_worker(Operation *operation, const char *const *argv, sd_bus_error *reterr);

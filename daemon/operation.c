@@ -104,7 +104,7 @@ void operation_finish(Operation *operation) {
 }
 
 void operation_keep_error(Operation *operation, const sd_bus_error *error) {
-        if (!sd_bus_error_is_set(&operation->work->error))
+        if (!operation->canceled && !sd_bus_error_is_set(&operation->work->error))
                 (void)sd_bus_error_copy(&operation->work->error, error);
 }
 
@@ -292,8 +292,6 @@ static int on_report(sd_event_source *source, int fd _unused_, uint32_t revents,
 static void keep_unexpected_end(Operation *operation) {
         g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
 
-        if (operation->canceled)
-                return;
         error_set(&error, LXSS_ERROR_FAILED, "The worker that was to %s %s ended unexpectedly; see %s.",
                   operation_kind_to_string(operation->kind), operation->name, log_target());
         operation_keep_error(operation, &error);
@@ -384,7 +382,7 @@ static void on_worker_failed(Container *container _unused_, const char *step, in
                   step, g_strerror(number));
         if (operation->work->removing)
                 log_warning("%s", error.message);
-        else if (!operation->canceled) /* else it was killed on the way */
+        else
                 operation_keep_error(operation, &error);
         on_worker_over(operation);
 }
